@@ -1,0 +1,147 @@
+"""What a user can do, declared once: the command line, the palette, the forms and the Python API are made from it."""
+
+import importlib
+import inspect
+import re
+import typing
+from collections.abc import Callable
+from typing import Any, Literal, TypeVar
+
+import msgspec
+
+from cupola.errors import BadOption, ReadOnly
+
+# Each domain's verbs live in one module, loaded only when one of them is named.
+DOMAINS = {
+    "dataset": "cupola.datasets.actions",
+    "train": "cupola.training.actions",
+    "run": "cupola.experiments.actions",
+    "job": "cupola.jobs.actions",
+    "model": "cupola.registry.actions",
+    "endpoint": "cupola.serving.actions",
+    "agent": "cupola.agent.actions",
+}
+
+Waits = Literal["job", "run", "endpoint"]
+
+
+class Arg(msgspec.Struct, frozen=True, kw_only=True):
+    """What a form or a shell needs to know of a parameter beyond its type; goes into `Annotated[T, Arg(...)]`.
+
+    help: one line. short: a one-letter option ("p" for -p). completes: the kind of record or thing whose names
+    complete it (dataset, model, run, job, endpoint, experiment, column, estimator, metric, file, directory).
+    pairs: the values are KEY=VALUE and arrive as a dict. choices: the only values that are taken.
+    """
+
+    help: str = ""
+    short: str = ""
+    completes: str = ""
+    pairs: bool = False
+    choices: tuple[str, ...] = ()
+
+
+class Parameter(msgspec.Struct, frozen=True, kw_only=True):
+    """One parameter of an action, as read from its signature."""
+
+    name: str
+    type: Any
+    required: bool
+    default: Any
+    positional: bool
+    repeated: bool
+    arg: Arg
+
+
+class Action(msgspec.Struct, frozen=True, kw_only=True):
+    """A verb: `name` is what the command line calls it ("model register").
+
+    writes: refused under --readonly. waits: what --wait waits for. dry_run: the function takes `dry_run=True`.
+    confirm: what the screen asks before it runs ("y", or "name": by typing the record's name).
+    about: the kind of record that its first parameter names (the screen offers the verb there); key: its key there.
+    """
+
+    name: str
+    function: Callable[..., Any]
+    writes: bool = True
+    waits: Waits | None = None
+    dry_run: bool = False
+    confirm: Literal["", "y", "name"] = ""
+    about: str = ""
+    key: str = ""
+
+    @property
+    def summary(self) -> str:
+        return (inspect.getdoc(self.function) or "").partition("\n")[0]
+
+    @property
+    def parameters(self) -> list[Parameter]:
+        """The function's parameters after the first, which is the workspace."""
+        hints = typing.get_type_hints(self.function, include_extras=True)
+        found = list(inspect.signature(self.function).parameters.values())[1:]
+        return [_parameter(one, hints[one.name]) for one in found]
+
+
+_declared: dict[str, Action] = {}
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def action(name: str, **more: Any) -> Callable[[F], F]:
+    """Declares a function `f(ws, ...)` as the action `name`; parameters that follow `*` are options."""
+
+    def declare(function: F) -> F:
+        _declared[name] = Action(name=name, function=function, **more)
+        return function
+
+    return declare
+
+
+def find(name: str) -> Action:
+    """The action of that name ("train", "model register"). Raises BadOption where there is none."""
+    module = DOMAINS.get(name.split()[0])
+    if module:
+        importlib.import_module(module)
+    if name not in _declared:
+        raise BadOption(f"there is no action called {name!r}", hint="`cupola --help` lists them")
+    return _declared[name]
+
+
+def domain(name: str) -> list[Action]:
+    """All actions of one domain, in the order in which they are declared."""
+    importlib.import_module(DOMAINS[name])
+    return [one for one in _declared.values() if one.name.split()[0] == name]
+
+
+def catalogue() -> list[Action]:
+    """Every action there is."""
+    return [one for name in DOMAINS for one in domain(name)]
+
+
+def run(workspace: Any, name: str, /, **arguments: Any) -> Any:
+    """Runs an action on a workspace: the one place where --readonly is enforced.
+
+    Raises ReadOnly, BadOption for an argument that the action does not know, and what the action itself raises.
+    """
+    chosen = find(name)
+    if chosen.writes and workspace.readonly:
+        raise ReadOnly(f"{name} writes, and this workspace was opened read-only", where=str(workspace.root))
+    known = {one.name for one in chosen.parameters}
+    for given in arguments:
+        if given not in known:
+            raise BadOption(f"{name} has no option {given!r}", hint=f"it has: {', '.join(sorted(known))}")
+    return chosen.function(workspace, **arguments)
+
+
+def _parameter(one: inspect.Parameter, hint: Any) -> Parameter:
+    arg = Arg()
+    if typing.get_origin(hint) is typing.Annotated:
+        hint, *extras = typing.get_args(hint)
+        arg = next((extra for extra in extras if isinstance(extra, Arg)), arg)
+    return Parameter(
+        name=one.name,
+        type=hint,
+        required=one.default is inspect.Parameter.empty,
+        default=None if one.default is inspect.Parameter.empty else one.default,
+        positional=one.kind is not inspect.Parameter.KEYWORD_ONLY,
+        repeated=bool(re.match(r"(list|tuple|dict)\b", str(hint).removeprefix("<class '"))),
+        arg=arg,
+    )

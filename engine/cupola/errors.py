@@ -1,0 +1,124 @@
+"""Every error that is a fact for the user, in one tree; anything else that is raised is a bug.
+
+CupolaError
+├── Usage            exit 2: the command itself is wrong
+│   ├── BadName      a name with a separator, a leading dot, control characters, ...
+│   └── BadOption    an option that does not exist, or whose value does not fit
+├── BadInput         a file, a row, a payload that cannot be used
+├── NotFound         a reference that names nothing here
+│   └── Ambiguous    a reference that names several things
+├── Conflict         the record is not what it was when the user looked at it
+├── NotReady         a record that is not yet in the state that the verb needs
+├── Refused          the answer is no (exit 3): not approved, conditions not met
+├── ReadOnly         the workspace was opened with --readonly, or its disk is read-only
+├── NewerFormat      a record was written by a newer Cupola
+├── Corrupt          a checksum, a signature or a record does not hold
+├── DiskTrouble      full, failing or silent file system
+├── AgentTrouble     the agent cannot be started or does not answer
+└── WorkFailed       a job ended without success
+"""
+
+from typing import Any
+
+import msgspec
+
+
+class ErrorInfo(msgspec.Struct, kw_only=True):
+    """An error as data: what `--json` prints, what a job leaves behind, what crosses a process."""
+
+    kind: str
+    message: str
+    where: str | None = None
+    hint: str | None = None
+
+
+class CupolaError(Exception):
+    """A fact for the user: what happened, where, and what to do. Shown as it is; everything else is a bug."""
+
+    exit_status = 1
+
+    def __init__(self, message: str, *, where: str | None = None, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.where = where
+        self.hint = hint
+
+    def info(self) -> ErrorInfo:
+        return ErrorInfo(kind=type(self).__name__, message=self.message, where=self.where, hint=self.hint)
+
+    def __str__(self) -> str:
+        sentence = self.message if self.where is None else f"{self.where}: {self.message}"
+        return sentence if self.hint is None else f"{sentence} ({self.hint})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (from_info, (self.info(),))
+
+
+class Usage(CupolaError):
+    exit_status = 2
+
+
+class BadName(Usage):
+    pass
+
+
+class BadOption(Usage):
+    pass
+
+
+class BadInput(CupolaError):
+    pass
+
+
+class NotFound(CupolaError):
+    pass
+
+
+class Ambiguous(NotFound):
+    pass
+
+
+class Conflict(CupolaError):
+    pass
+
+
+class NotReady(CupolaError):
+    pass
+
+
+class Refused(CupolaError):
+    exit_status = 3
+
+
+class ReadOnly(CupolaError):
+    pass
+
+
+class NewerFormat(CupolaError):
+    pass
+
+
+class Corrupt(CupolaError):
+    pass
+
+
+class DiskTrouble(CupolaError):
+    pass
+
+
+class AgentTrouble(CupolaError):
+    pass
+
+
+class WorkFailed(CupolaError):
+    pass
+
+
+def from_info(info: ErrorInfo) -> CupolaError:
+    """The error that `info` describes; a kind that is unknown here (a newer writer) becomes a plain CupolaError."""
+    kinds = {kind.__name__: kind for kind in _tree(CupolaError)}
+    return kinds.get(info.kind, CupolaError)(info.message, where=info.where, hint=info.hint)
+
+
+def _tree(kind: type[CupolaError]) -> list[type[CupolaError]]:
+    return [kind, *(below for child in kind.__subclasses__() for below in _tree(child))]

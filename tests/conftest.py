@@ -1,0 +1,34 @@
+"""What every test gets: homes of its own, so that no test meets another's agent, keys, caches or slots."""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+HOMES = {
+    "CUPOLA_RUNTIME_DIR": "runtime",
+    "CUPOLA_SLOTS_DIR": "slots",
+    "XDG_CONFIG_HOME": "config",
+    "XDG_CACHE_HOME": "cache",
+    "XDG_STATE_HOME": "state",
+}
+
+
+@pytest.fixture
+def home(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A private home (short, for the sake of socket names); an agent that was started in it is stopped at the end."""
+    directory = Path(tempfile.mkdtemp(prefix="cu-", dir="/tmp"))
+    for variable, name in HOMES.items():
+        monkeypatch.setenv(variable, str(directory / name))
+    try:
+        yield directory
+    finally:
+        if (directory / "runtime" / "agent.json").exists():
+            command = [sys.executable, "-m", "cupola_tui.commands", "agent", "stop", "--jobs"]
+            subprocess.run(command, env=os.environ, timeout=60, capture_output=True, check=False)
+        shutil.rmtree(directory, ignore_errors=True)
