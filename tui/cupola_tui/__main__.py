@@ -1,0 +1,5 @@
+import sys
+
+from cupola_tui.commands import main
+
+sys.exit(main())
