@@ -1,0 +1,1 @@
+"""The agent of a user on a host: turns wishes in workspaces into processes."""

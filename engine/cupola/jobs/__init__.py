@@ -1,0 +1,1 @@
+"""Jobs: commands that run in the background, each under a keeper of its own."""

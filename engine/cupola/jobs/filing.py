@@ -1,0 +1,156 @@
+"""What people do to jobs: file one, stop it, have it tried again, sign what was edited by hand."""
+
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from cupola.errors import BadOption, NotReady, Refused
+from cupola.jobs import agents, attempts, wish
+from cupola.jobs.code import snapshot
+from cupola.jobs.environment import allowed
+from cupola.jobs.wish import Asked, Job
+from cupola.store import Store, feed, files, names, records, secret
+
+
+def file(
+    store: Store,
+    *,
+    kind: str,
+    command: list[str],
+    spec: dict[str, Any] | None = None,
+    id: str | None = None,
+    name: str | None = None,
+    run: str | None = None,
+    cpus: int = 1,
+    gpus: int = 0,
+    memory: int | None = None,
+    max_runtime: float | None = None,
+    retries: int = 0,
+    live: bool = False,
+    metrics: dict[str, str] | None = None,
+    directory: Path | None = None,
+    environment: dict[str, str] | None = None,
+) -> Job:
+    """Files a job, signed, and tells the agent, which is started when there is none; returns at once.
+
+    `id` may be drawn before (names.new_id) by who has to write it elsewhere first. `spec` is what the work reads.
+    memory in bytes, max_runtime in seconds. Raises BadOption, DiskTrouble, AgentTrouble (then nothing was filed).
+    """
+    if not command or not all(isinstance(word, str) and "\0" not in word for word in command):
+        raise BadOption("a job needs a command")
+    _check_limits(cpus, gpus, memory, max_runtime, retries)
+    agents.ensure()
+    variables = allowed(os.environ) if environment is None else environment
+    where = Path(directory or Path.cwd())
+    user, host = names.who()
+    job = Job(
+        id=id or names.new_id(), kind=kind, name=name or names.word_name(), command=command,
+        interpreter=_program(command[0], where, variables), directory=str(where), environment=variables,
+        cpus=cpus, gpus=gpus, memory=memory, max_runtime=max_runtime, retries=retries,
+        user=user, host=host, submitted=names.now(), spec=spec or {}, run=run, live=live, metrics=metrics or {},
+    )  # fmt: skip
+    _write(store, job)
+    agents.register(store.root)
+    agents.poke(workspace=str(store.root), job=job.id)
+    return job
+
+
+def stop(store: Store, reference: str, reason: str = "") -> Job:
+    """Asks that a job be stopped: SIGTERM to all of it, ten seconds later SIGKILL. Raises NotReady when it is over."""
+    job = wish.find(store, reference)
+    number = max(attempts.numbers(store, job), default=1)
+    ended = attempts.optional(store, f"{job.attempt(number)}/result.json", attempts.AttemptEnd)
+    if ended and not attempts.tried_again(store, job):
+        raise NotReady(f"job {job.id} is over: {ended.status}")
+    if ended:
+        number += 1
+    path = f"{job.attempt(number)}/stop.json"
+    files.create_bytes(store, path, msgspec.json.encode(_asked(reason)))
+    feed.announce(store, "job", job.id, 0)
+    agents.poke(workspace=str(store.root), job=job.id)
+    return job
+
+
+def retry(store: Store, reference: str) -> Job:
+    """Asks for one more attempt of a job that is over. Raises NotReady while it is not, Refused for another's job."""
+    job = wish.find(store, reference)
+    number = max(attempts.numbers(store, job), default=0)
+    ended = attempts.optional(store, f"{job.attempt(number)}/result.json", attempts.AttemptEnd)
+    if not ended or attempts.tried_again(store, job):
+        raise NotReady(f"job {job.id} is not over", hint=f"`cupola job stop {job.id}` stops it")
+    if not wish.verified(job):
+        raise Refused(f"job {job.id} was filed by {job.user} on {job.host}; only there it can be tried again")
+    agents.ensure()
+    asked = msgspec.structs.replace(_asked(""), mac=secret.sign(wish.retry_payload(job, number + 1)))
+    files.create_bytes(store, f"{job.attempt(number + 1)}/filed.json", msgspec.json.encode(asked))
+    _queue(store, job)
+    feed.announce(store, "job", job.id, 0)
+    agents.register(store.root)
+    agents.poke(workspace=str(store.root), job=job.id)
+    return job
+
+
+def confirm(store: Store, reference: str) -> Job:
+    """Signs a job that was edited by hand, so that it runs. Raises Refused where it is another user's."""
+    job = wish.find(store, reference)
+    user, host = names.who()
+    if (job.user, job.host) != (user, host):
+        raise Refused(f"job {job.id} is {job.user}'s on {job.host}; only {job.user} can confirm it there")
+    agents.ensure()
+    job.mac = secret.sign(job.payload())
+    records.write(store, f"{job.directory_in_store}/job.json", job, kind="job", ref=job.id)
+    _queue(store, job)
+    agents.register(store.root)
+    agents.poke(workspace=str(store.root), job=job.id)
+    return job
+
+
+def _write(store: Store, job: Job) -> None:
+    """The queue's wish first: a job that is there is also in the queue, whatever happens in between."""
+    staged = files.staging(store)
+    try:
+        if job.kind == "command" and not job.live:
+            job.code = snapshot(store.root, staged, job.command, Path(job.directory))
+        job.mac = secret.sign(job.payload())
+        (staged / "job.json").write_bytes(msgspec.json.format(msgspec.json.encode(job), indent=1) + b"\n")
+        _queue(store, job)
+        files.publish_dir(store, staged, job.directory_in_store)
+    except BaseException:
+        shutil.rmtree(staged, ignore_errors=True)
+        raise
+    feed.announce(store, "job", job.id, job.revision)
+
+
+def _queue(store: Store, job: Job) -> None:
+    files.write_bytes(store, f".cupola/queue/{job.id}", job.directory_in_store.encode())
+
+
+def _asked(reason: str) -> Asked:
+    user, host = names.who()
+    return Asked(user=user, host=host, time=names.now(), reason=reason)
+
+
+def _program(word: str, directory: Path, variables: dict[str, str]) -> str | None:
+    """The file that the first word of a command means, or None (the job will say so when it starts)."""
+    if "/" in word:
+        path = directory / word
+        return os.path.normpath(path) if os.access(path, os.X_OK) and path.is_file() else None
+    return shutil.which(word, path=variables.get("PATH", os.defpath))
+
+
+def _check_limits(cpus: int, gpus: int, memory: int | None, max_runtime: float | None, retries: int) -> None:
+    have = os.cpu_count() or 1
+    if not 0 <= cpus <= have:
+        raise BadOption(f"--cpus is between 0 and {have} on this host, not {cpus}")
+    total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    if memory is not None and not 0 < memory <= total:
+        raise BadOption(f"--memory is more than 0 and at most the {total // 2**20} MB of this host, not {memory} bytes")
+    if gpus < 0:
+        raise BadOption(f"--gpus is not {gpus}")
+    if max_runtime is not None and max_runtime <= 0:
+        raise BadOption(f"--max-runtime is more than 0, not {max_runtime}")
+    if retries < 0:
+        raise BadOption(f"--retries is 0 or more, not {retries}")

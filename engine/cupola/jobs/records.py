@@ -1,0 +1,158 @@
+"""What is on disk of a job, and what it amounts to: `jobs/YYYY-MM/ID/`.
+
+job.json            the wish, written and signed by its filer
+code/               the script and src/ as they were when it was filed
+attempts/N/         filed.json (a retry that somebody asked for), started.json (made by the keeper: whoever makes it
+                    has the attempt), stop.json, progress.json, log.txt, metrics.jsonl, output.json, error.json,
+                    result.json (the end; made once, by the keeper, or by the agent when the keeper is gone)
+"""
+
+import time
+from collections.abc import Callable
+from contextvars import ContextVar
+from typing import Any
+
+import msgspec
+
+from cupola.errors import ErrorInfo
+from cupola.jobs import agents
+from cupola.jobs.attempts import AttemptEnd, Progress, Started, numbers, optional, tried_again
+from cupola.jobs.filing import confirm, file, retry, stop
+from cupola.jobs.wish import Asked, Job, directories, find, readable, verified
+from cupola.store import Store, names, runtime
+
+__all__ = [
+    "AttemptEnd", "Job", "JobState", "Progress", "Started", "confirm", "file", "find", "log_path", "ls", "on_progress",
+    "retry", "state", "state_of", "stop", "wait",
+]  # fmt: skip
+
+OVER = ("Completed", "Failed", "Stopped")
+BETWEEN_POKES = 5.0
+
+
+class JobState(msgspec.Struct, kw_only=True):
+    """What a job amounts to at this moment."""
+
+    id: str
+    kind: str
+    name: str
+    status: str
+    secondary_status: str
+    user: str
+    host: str
+    submitted: str
+    started: str | None = None
+    ended: str | None = None
+    exit_code: int | None = None
+    reason: str = ""
+    attempt: int = 0
+    run: str | None = None
+    progress: float | None = None
+    message: str = ""
+    command: list[str] = []
+    cpus: int = 1
+    gpus: int = 0
+    memory: int | None = None
+    usage: dict[str, Any] = {}
+    output: dict[str, Any] = {}
+    error: ErrorInfo | None = None
+
+    @property
+    def over(self) -> bool:
+        return self.status in OVER
+
+
+def state(store: Store, reference: str) -> JobState:
+    """What the job of that id, prefix or name amounts to now."""
+    return state_of(store, find(store, reference))
+
+
+def state_of(store: Store, job: Job) -> JobState:
+    """What a job amounts to: the state of its highest attempt."""
+    made = numbers(store, job)
+    now = JobState(status="Queued", secondary_status="Waiting", attempt=max(made, default=0), **_wish(job))
+    if not made:
+        return _trusted(job, now)
+    directory = job.attempt(made[-1])
+    if end := optional(store, f"{directory}/result.json", AttemptEnd):
+        return _ended(store, job, now, end)
+    started = optional(store, f"{directory}/started.json", Started)
+    stopping = optional(store, f"{directory}/stop.json", Asked)
+    if started:
+        now.started = started.started
+        progress = optional(store, f"{directory}/progress.json", Progress) or Progress()
+        now.progress, now.message = progress.progress, progress.message
+        now.status, now.secondary_status = "InProgress", "Running"
+        if (started.user, started.host) == names.who() and not runtime.alive(started.keeper):
+            now.secondary_status = "Interrupted"
+            now.message = "its keeper is gone; the agent has not yet said what comes next"
+    if stopping:
+        now.status, now.secondary_status = "Stopping", "Stopping"
+    return now if started else _trusted(job, now)
+
+
+def ls(store: Store) -> list[JobState]:
+    """Every job here, newest first."""
+    jobs = [job for directory in directories(store).values() if (job := readable(store, directory))]
+    return [state_of(store, job) for job in sorted(jobs, key=lambda job: job.submitted, reverse=True)]
+
+
+on_progress: ContextVar[Callable[[JobState], None] | None] = ContextVar("on_progress", default=None)
+
+
+def wait(
+    store: Store,
+    reference: str,
+    *,
+    progress: Callable[[JobState], None] | None = None,
+    timeout: float | None = None,
+) -> JobState:
+    """Waits until the job is over, and returns how it ended (as it stands when `timeout` seconds have passed).
+
+    Whenever its state has changed, `progress` (else what `on_progress` holds) is called with it.
+    """
+    tell = progress or on_progress.get()
+    job = find(store, reference)
+    begun = ensured = time.monotonic()
+    told = None
+    while True:
+        now = state_of(store, job)
+        if tell and now != told:
+            tell(now)
+            told = now
+        moment = time.monotonic()
+        if now.over or (timeout is not None and moment - begun >= timeout):
+            return now
+        if moment - ensured > BETWEEN_POKES and (job.user, job.host) == names.who():
+            agents.ensure()
+            ensured = moment
+        time.sleep(min(0.2, 0.01 + (moment - begun) / 20))
+
+
+def log_path(store: Store, reference: str, attempt: int | None = None) -> str:
+    """Where the log of an attempt (default: the last one) lies, relative to the workspace."""
+    job = find(store, reference)
+    number = attempt or max(numbers(store, job), default=1)
+    return f"{job.attempt(number)}/log.txt"
+
+
+def _wish(job: Job) -> dict[str, Any]:
+    shown = "id", "kind", "name", "user", "host", "submitted", "run", "command", "cpus", "gpus", "memory"
+    return {name: getattr(job, name) for name in shown}
+
+
+def _trusted(job: Job, now: JobState) -> JobState:
+    """A queued job of this very user whose signature does not hold waits to be confirmed, and says so."""
+    if (job.user, job.host) == names.who() and not verified(job):
+        now.secondary_status = "Pending"
+        now.message = f"job.json is not what {job.user} filed; `cupola job confirm {job.id}` shows it and signs it"
+    return now
+
+
+def _ended(store: Store, job: Job, now: JobState, end: AttemptEnd) -> JobState:
+    now.started, now.ended, now.exit_code, now.reason = end.started, end.ended, end.exit_code, end.reason
+    now.usage, now.output, now.error = end.usage, end.output, end.error
+    now.status, now.secondary_status = end.status, end.secondary_status
+    if tried_again(store, job):
+        now.status, now.secondary_status = "Queued", "Retrying"
+    return now
