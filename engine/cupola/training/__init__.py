@@ -1,0 +1,1 @@
+"""Training: from a version of a dataset and the name of an estimator to a fitted, measured, saved pipeline."""
