@@ -74,6 +74,11 @@ class Action(msgspec.Struct, frozen=True, kw_only=True):
         return (inspect.getdoc(self.function) or "").partition("\n")[0]
 
     @property
+    def description(self) -> str:
+        """What the docstring says after its first line."""
+        return (inspect.getdoc(self.function) or "").partition("\n")[2].strip()
+
+    @property
     def parameters(self) -> list[Parameter]:
         """The function's parameters after the first, which is the workspace."""
         hints = typing.get_type_hints(self.function, include_extras=True)

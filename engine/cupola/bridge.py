@@ -9,34 +9,170 @@ answers what the first line would have said), and `error` says why:
     {"ready": {"workspace": {...} | null, "error": ErrorInfo | null}}
     workspace: {"name", "path", "description", "readonly", "user", "host", "mount", "advice"}
 
-A request is one line with an `id` of the caller's choice; each is answered once, in any order, since each runs in a thread:
+A request is one line with an `id` of the caller's choice. Each is answered once, in any order, since each runs in a
+thread of its own:
 
     {"id": 1, "call": "action", "name": "run ls", "arguments": {"limit": 10}}
     {"id": 1, "result": ...}            what the call answers, below
-    {"id": 1, "error": {"kind", "message", "where", "hint"}}     an ErrorInfo; kind "Bug" is a fault of ours (it is logged)
+    {"id": 1, "error": ErrorInfo}       kind "Bug" is a fault of ours, which is then in the log
     {"id": 1, "progress": {...}}        before the answer, any number of times: the JobState an action waits for
 
-Lines that answer nothing are told apart by having no `id`:
+Lines that answer nothing have no `id`:
 
-    {"changed": [{"kind", "ref", "revision"}, ...]}     what store.watch saw; kind "file" is an edit by hand, ref its path
+    {"changed": [{"kind", "ref", "revision"}, ...]}     what store.watch saw; kind "file": an edit by hand, ref its path
     {"trouble": ErrorInfo | null}                       watching failed (it goes on trying) / works again
 
-| call | arguments | result |
-|---|---|---|
-| action | name, arguments | what the action returns: a record, or a list of records |
-| records | kind: datasets, runs, jobs, models, endpoints, agent | the list that `KIND ls --json` prints (agent: its status in a list) |
-| record | kind (as above), ref | the record that `KIND show --json` prints |
-| profile | ref | the dataset version's profile |
-| metrics | run, after (0, or the `after` of the last answer) | {"entries": [{"seq", "time", "name", "value", "step"}], "after"} |
-| artifact | run, name | the run's artifact of that name, decoded from JSON |
-| log | kind: job or endpoint, ref, attempt (default: the newest), offset, limit (bytes) | {"text", "offset", "next", "size"} |
-| describe | name, arguments (what is filled in so far; may be left out) | the action as a form shows it: `cupola.forms.Form` |
-| check | name, arguments | {PARAMETER: one sentence} for each value that does not fit; {} when all do |
-| command | name, arguments | the command line that does the same, as a string |
-| actions | | a `Form` of each action there is, without its fields |
-| complete | kind, prefix, arguments (a column belongs to their `dataset`) | names of existing things of that kind |
-| host | | {"cpu": percent, "memory": {"used", "total"}, "gpus": [{"name", "busy", "memory_used", "memory_total"}]} |
-| init | name | makes ROOT a workspace |
+    call      arguments                     result
+    action    name, arguments               what the action returns: a record, or a list of records
+    records   kind                          the list that `KIND ls --json` prints; kind: datasets, runs, jobs, models,
+                                            endpoints, agent (its status, in a list)
+    record    kind, ref                     the record that `KIND show --json` prints
+    profile   ref                           the profile of a dataset's version
+    metrics   run, after                    {"entries": [{"seq", "time", "name", "value", "step"}], "after"}; after: 0,
+                                            then the `after` of the answer before
+    artifact  run, name                     the run's artifact of that name, decoded from JSON
+    log       kind, ref, attempt, offset,   {"text", "offset", "next", "size"}; kind: job, endpoint; attempt: the newest
+              limit                         unless given; limit in bytes; a negative offset counts from the end; no
+                                            UTF-8 is replaced
+    describe  name                          the action as a form shows it: `cupola.forms.Form`
+    check     name, arguments               {PARAMETER: one sentence} for each value that does not fit; {} when all do
+    command   name, arguments               the command line that does the same
+    actions                                 a `Form` of each action there is, without its fields
+    complete  kind, prefix, arguments       names of existing things of that kind (as `Arg.completes`); arguments: what
+                                            is filled in so far, since a column belongs to a dataset
+    host                                    {"cpu": percent, "memory": {"used", "total"},
+                                            "gpus": [{"name", "busy", "memory_used", "memory_total"}]}
+    init      name                          makes ROOT a workspace
 
-A negative `offset` of `log` counts from the end of the log. Undecodable bytes are replaced.
+`arguments` of an action may be given as typed in a form (texts) or as JSON values.
 """
+
+import os
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import msgspec
+
+from cupola import bugs, calls
+from cupola.errors import BadOption, CupolaError, ErrorInfo, NotFound
+from cupola.workspace import Workspace
+
+WATCH_AGAIN = 2.0
+
+
+def main(arguments: list[str]) -> None:
+    """Serves until its standard input ends. Whatever else prints here, prints to standard error."""
+    answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    Bridge(Path(arguments[0]), "--readonly" in arguments[1:], answers).serve(sys.stdin.buffer)
+    os._exit(0)  # a thread that hangs on a dead mount must not keep the process
+
+
+class Bridge:
+    """One workspace behind one pair of pipes."""
+
+    def __init__(self, root: Path, readonly: bool, answers: BinaryIO) -> None:
+        self.root = root
+        self.readonly = readonly
+        self._answers = answers
+        self._lock = threading.Lock()
+        self._workspace: Workspace | None = None
+
+    def serve(self, requests: BinaryIO) -> None:
+        self.say({"ready": self._open()})
+        for line in requests:
+            if line.strip():
+                threading.Thread(target=self._answer, args=(line,), daemon=True).start()
+
+    def say(self, message: Any) -> None:
+        """One line to the screen; where that is gone, there is nothing left to do."""
+        line = msgspec.json.encode(message, enc_hook=str)
+        with self._lock:
+            try:
+                self._answers.write(line + b"\n")
+                self._answers.flush()
+            except OSError:
+                os._exit(0)
+
+    def _open(self) -> dict[str, Any]:
+        try:
+            self._workspace = Workspace.open(self.root, readonly=self.readonly)
+            shown = calls.workspace(self._workspace)
+        except CupolaError as error:
+            return {"workspace": None, "error": error.info()}
+        threading.Thread(target=self._watch, args=(self._workspace,), daemon=True).start()
+        return {"workspace": shown, "error": None}
+
+    def _init(self, name: str | None = None) -> dict[str, Any]:
+        Workspace.init(self.root, name=name)
+        return self._open()
+
+    def _answer(self, line: bytes) -> None:
+        number = None
+        try:
+            request = msgspec.json.decode(line, type=dict[str, Any])
+            number = request.pop("id", None)
+            with self._progress(number):
+                answer = {"id": number, "result": self._call(request.pop("call", ""), request)}
+        except (CupolaError, msgspec.DecodeError) as error:
+            fact = error if isinstance(error, CupolaError) else BadOption(f"this is no request: {error}")
+            answer = {"id": number, "error": fact.info()}
+        except Exception as error:  # noqa: BLE001 - a bug in one call must not end the others
+            path = bugs.write_down(error)
+            message = f"a bug in Cupola: {type(error).__name__}: {error}"
+            answer = {"id": number, "error": ErrorInfo(kind="Bug", message=message, hint=f"the traceback is in {path}")}
+        self.say(answer)
+
+    def _call(self, call: str, arguments: dict[str, Any]) -> Any:
+        if call == "init":
+            return self._init(**arguments)
+        if call not in calls.CALLS:
+            raise BadOption(f"the bridge knows no call {call!r}")
+        if self._workspace is None:
+            raise NotFound("there is no workspace here yet", where=str(self.root))
+        return calls.CALLS[call](self._workspace, **arguments)
+
+    @contextmanager
+    def _progress(self, number: Any) -> Iterator[None]:
+        """What jobs.wait says while an action waits goes to the screen as progress of this request."""
+        from cupola.jobs.waiting import on_progress
+
+        token = on_progress.set(lambda state: self.say({"id": number, "progress": state}))
+        try:
+            yield
+        finally:
+            on_progress.reset(token)
+
+    def _watch(self, workspace: Workspace) -> None:
+        """Says what changes, for ever; a mount that breaks is said and tried again."""
+        from cupola.store.watch import watch
+
+        stop = threading.Event()
+        broken = False
+        while True:
+            try:
+                for changes in watch(workspace.store, stop, lambda: calls.edited_by_hand(workspace)):
+                    if broken:
+                        broken = self._trouble(None)
+                    if changes:
+                        self.say({"changed": sorted(changes, key=lambda one: (one.kind, one.ref))})
+            except (CupolaError, OSError) as error:
+                info = (
+                    error.info()
+                    if isinstance(error, CupolaError)
+                    else ErrorInfo(kind="DiskTrouble", message=str(error))
+                )
+                broken = self._trouble(info)
+            stop.wait(WATCH_AGAIN)
+
+    def _trouble(self, info: ErrorInfo | None) -> bool:
+        self.say({"trouble": info})
+        return info is not None
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

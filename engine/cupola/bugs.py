@@ -15,7 +15,7 @@ def log_path() -> Path:
 
 
 def write_down(error: BaseException) -> Path:
-    """Adds the traceback of `error` to the log and says where that is; a log that cannot be written is no second bug."""
+    """Adds the traceback of `error` to the log, and says where it is. A log that cannot be written is no second bug."""
     path = log_path()
     text = "".join(traceback.format_exception(error))
     try:
