@@ -1,0 +1,78 @@
+"""Names of things, of people and of moments."""
+
+import os
+import re
+import time
+
+from cupola.errors import BadName
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+DEVICES = {"con", "prn", "aux", "nul"} | {f"{port}{n}" for port in ("com", "lpt") for n in range(10)}
+LEFTOVERS = (".tmp", ".lock", ".part")
+ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"
+
+_ADJECTIVES = """able agile amber ample apt arid ashen avid azure bold brave brief bright brisk calm candid chief civil
+clean clear clever cosmic crisp curly dapper daring deep deft dual eager early earnest easy exact fair fancy fast fine
+firm fleet fond frank free fresh gentle glad golden good grand great green happy hardy hazel honest humble ideal jolly
+keen kind lean light lively local loyal lucid lucky lunar mellow merry mild misty modest neat nimble noble novel odd
+olive open pale patient plain polite prime proud pure quick quiet rapid rare ready regal robust rosy royal sage sandy
+sharp silent silver simple sleek smart smooth snowy solar solid sonic steady still sturdy subtle sunny super swift
+tame tidy topaz true trusty upbeat urban valid vast velvet violet vital vivid warm wary wise witty young zesty"""
+_ANIMALS = """adder alpaca ant ape auk badger bat bear beaver bee bison boar bobcat bream buck camel caribou carp cat
+civet clam cobra cod colt condor coot coral crab crane crow cub deer dingo dodo doe dove drake duck eagle eel egret
+elk emu falcon fawn ferret finch fish fox frog gannet gecko gibbon gnu goat goose grouse gull hare hawk heron hog horse
+hound ibex ibis iguana impala jackal jay kite kiwi koala koi lamb lark lemur lion llama loon lynx macaw magpie mako
+marlin marten mink mole moose moth mouse mule newt ocelot okapi orca oriole osprey otter owl ox panda parrot pelican
+perch pigeon pike plover pony puffin puma quail rabbit ram raven ray robin rook salmon seal shark shrew skink sloth
+snail snipe sole sparrow squid stag starling stoat stork swan swift tapir teal tern thrush tiger toad trout tuna turtle
+viper vole walrus wasp weasel whale wolf wombat wren yak zebra"""
+ADJECTIVES, ANIMALS = _ADJECTIVES.split(), _ANIMALS.split()
+
+
+def check_name(name: str, what: str = "name") -> str:
+    """The name itself, when people may give it to a dataset, a model, an endpoint, ...; raises BadName otherwise."""
+    shown = ascii(name if len(name) <= 60 else name[:57] + "...")
+    if not NAME.fullmatch(name):
+        raise BadName(
+            f"{shown} is not a {what}",
+            hint="1 to 100 of the letters a-z, A-Z, digits, '.', '_' and '-', the first a letter or a digit",
+        )
+    if name.endswith(".") or name.lower().endswith(LEFTOVERS):
+        raise BadName(f"{shown} is not a {what}", hint=f"it may not end in '.', {', '.join(LEFTOVERS)}")
+    if name.partition(".")[0].lower() in DEVICES:
+        raise BadName(f"{shown} is not a {what}", hint="Windows keeps that name for a device")
+    return name
+
+
+def new_id(length: int = 10) -> str:
+    """A random name: ten characters that nobody else will draw."""
+    return "".join(ALPHABET[byte & 31] for byte in os.urandom(length))
+
+
+def word_name() -> str:
+    """A random name that people can say: "brave-otter"; two records may get the same one."""
+    first, second = int.from_bytes(os.urandom(4)), int.from_bytes(os.urandom(4))
+    return f"{ADJECTIVES[first % len(ADJECTIVES)]}-{ANIMALS[second % len(ANIMALS)]}"
+
+
+def now() -> str:
+    """This moment in UTC: "2026-11-24T20:45:27.123456Z"."""
+    nanoseconds = time.time_ns()
+    seconds, rest = divmod(nanoseconds, 10**9)
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds)) + f".{rest // 1000:06d}Z"
+
+
+def who() -> tuple[str, str]:
+    """The user and the host that this process runs as; $CUPOLA_HOST stands in for the host's name."""
+    import pwd
+
+    try:
+        user = pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        user = f"uid{os.getuid()}"
+    return plain(user), plain(os.environ.get("CUPOLA_HOST") or os.uname().nodename)
+
+
+def plain(text: str) -> str:
+    """The text with all but letters, digits, '.', '_' and '-' replaced, so that it can be part of a file's name."""
+    return re.sub(r"[^A-Za-z0-9._-]", "_", text).lstrip(".") or "unknown"
