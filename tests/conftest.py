@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from cupola.workspace import Workspace
+
 HOMES = {
     "CUPOLA_RUNTIME_DIR": "runtime",
     "CUPOLA_SLOTS_DIR": "slots",
@@ -32,3 +34,9 @@ def home(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
             command = [sys.executable, "-m", "cupola_tui.commands", "agent", "stop", "--jobs"]
             subprocess.run(command, env=os.environ, timeout=60, capture_output=True, check=False)
         shutil.rmtree(directory, ignore_errors=True)
+
+
+@pytest.fixture
+def workspace(home: Path, tmp_path: Path) -> Workspace:
+    """A new workspace, in a directory of its own."""
+    return Workspace.init(tmp_path / "workspace")
