@@ -3,7 +3,6 @@
 import contextlib
 import errno
 import os
-import shutil
 import stat
 from pathlib import Path
 
@@ -75,7 +74,7 @@ def _sweep(store: Store) -> None:
         found = runtime.of(int(fields[0]))
         same = found is not None and found.start == int(fields[1]) and _boot(found) == boot
         if not same and _mine(boot):
-            shutil.rmtree(store.root / STAGING / name, ignore_errors=True)
+            discard(store.root / STAGING / name)
 
 
 def _mine(boot: str) -> bool:
@@ -86,6 +85,8 @@ def _mine(boot: str) -> bool:
 
 def discard(staged: Path) -> None:
     """Removes a staging directory that is not wanted."""
+    import shutil
+
     shutil.rmtree(staged, ignore_errors=True)
 
 
@@ -170,7 +171,7 @@ def untrash(store: Store, token: str) -> str:
         os.rename(at.name, to.name, src_dir_fd=at.directory, dst_dir_fd=to.directory)
         sync_directory(to.directory)
         sync_directory(at.directory)
-    shutil.rmtree(absolute(store, f"{TRASH}/{token}"), ignore_errors=True)
+    discard(absolute(store, f"{TRASH}/{token}"))
     announce(store, "file", what.path, 0)
     return what.path
 
