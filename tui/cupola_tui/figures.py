@@ -1,0 +1,123 @@
+"""Numbers, times and sizes as people read them: aligned, rounded to what is known, with their unit."""
+
+import math
+import time
+from datetime import UTC, datetime
+from typing import Any
+
+from cupola_tui.plain import clean
+
+ABSENT = "—"
+BLOCKS = "▁▂▃▄▅▆▇█"
+
+
+def now() -> float:
+    """The wall clock; tests pin it."""
+    return time.time()
+
+
+def moment(stamp: Any) -> float | None:
+    """Seconds since 1970 of an ISO 8601 time in UTC; None for anything else."""
+    if not isinstance(stamp, str):
+        return None
+    try:
+        return datetime.fromisoformat(stamp.replace("Z", "+00:00")).replace(tzinfo=UTC).timestamp()
+    except ValueError:
+        return None
+
+
+def age(stamp: Any) -> str:
+    """How long ago: "12s", "3m", "1h", "4d". Seconds go in steps of 10 and only for the first minute."""
+    then = moment(stamp)
+    if then is None:
+        return ABSENT
+    seconds = max(0, now() - then)
+    if seconds < 60:
+        return f"{int(seconds) // 10 * 10 or '<10'}s"
+    for length, unit in ((3600, "m"), (86400, "h"), (86400 * 365, "d")):
+        if seconds < length:
+            return f"{int(seconds // {'m': 60, 'h': 3600, 'd': 86400}[unit])}{unit}"
+    return f"{int(seconds // (86400 * 365))}y"
+
+
+def span(start: Any, end: Any) -> str:
+    """How long from one time to another (or till now): "8.1s", "2m 03s", "1h 20m"."""
+    first, last = moment(start), moment(end) if end else now()
+    return ABSENT if first is None or last is None else duration(last - first)
+
+
+def duration(seconds: Any) -> str:
+    """Seconds in words: "0.4s", "12s", "2m 03s", "1h 20m", "2d 4h"."""
+    if not isinstance(seconds, int | float) or math.isnan(seconds):
+        return ABSENT
+    seconds = max(0.0, seconds)
+    if seconds < 60:
+        return f"{seconds:.1f}s" if seconds < 10 else f"{seconds:.0f}s"
+    if seconds < 3600:
+        return f"{int(seconds // 60)}m {int(seconds % 60):02}s"
+    if seconds < 86400:
+        return f"{int(seconds // 3600)}h {int(seconds % 3600 // 60):02}m"
+    return f"{int(seconds // 86400)}d {int(seconds % 86400 // 3600)}h"
+
+
+def size(count: Any) -> str:
+    """Bytes in the unit that leaves three digits: "512 B", "1.4 MB"."""
+    if not isinstance(count, int | float):
+        return ABSENT
+    amount, unit = float(count), "B"
+    for larger in ("kB", "MB", "GB", "TB"):
+        if abs(amount) < 1000:
+            break
+        amount, unit = amount / 1000, larger
+    return f"{amount:.0f} {unit}" if unit == "B" or amount >= 100 else f"{amount:.1f} {unit}"
+
+
+def count(value: Any) -> str:
+    """A whole number with its thousands apart."""
+    return f"{value:,}" if isinstance(value, int) else ABSENT
+
+
+def number(value: Any, digits: int = 4) -> str:
+    """A measured number, to `digits` digits after the point where it is near one, else to as many figures."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return ABSENT if value is None else clean(value)
+    if isinstance(value, int):
+        return f"{value:,}" if abs(value) < 10**15 else f"{value:.{digits}g}"
+    if math.isnan(value) or math.isinf(value):
+        return str(value)
+    if value == 0 or 1e-3 <= abs(value) < 1e3:
+        return f"{value:.{digits}f}"
+    return f"{value:,.{max(0, digits - 2)}f}" if 1e3 <= abs(value) < 1e7 else f"{value:.{digits}g}"
+
+
+def measured(value: Any, error: Any) -> str:
+    """A value with its standard error, both to the error's second figure: "0.8471 ± 0.0032"."""
+    if not isinstance(error, int | float) or not isinstance(value, int | float) or not error > 0:
+        return number(value)
+    places = min(10, max(0, 1 - math.floor(math.log10(error))))
+    return f"{value:,.{places}f} ± {error:.{places}f}"
+
+
+def short(value: Any) -> str:
+    """Any value of a record as a cell shows it."""
+    match value:
+        case None | "" | [] | {}:
+            return ABSENT
+        case bool():
+            return "yes" if value else "no"
+        case int() | float():
+            return number(value)
+        case list():
+            return ", ".join(short(one) for one in value)
+        case dict():
+            return ", ".join(f"{clean(key)}={short(one)}" for key, one in value.items())
+    return clean(value)
+
+
+def sparkline(values: list[float], top: float | None = None) -> str:
+    """The values as blocks between nothing and the largest (or `top`)."""
+    highest = top or max(values, default=0)
+    if not highest or not math.isfinite(highest):
+        return BLOCKS[0] * len(values)
+    steps = len(BLOCKS) - 1
+    return "".join(BLOCKS[max(0, min(steps, round(one / highest * steps)))] if one == one else " " for one in values)

@@ -1,0 +1,1 @@
+"""One file a pane: its columns, its details, what belongs there."""

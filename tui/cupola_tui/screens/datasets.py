@@ -1,0 +1,174 @@
+"""The pane of datasets: columns with their profile, histograms in cells, the first rows."""
+
+from typing import Any
+
+from cupola_tui import figures
+from cupola_tui.keymap import DATASETS
+from cupola_tui.paint import Line, fit, fold
+from cupola_tui.plain import clean
+from cupola_tui.screens.pane import Ask, Pane, Scene, Tab, age, facts, heading, pending, text
+from cupola_tui.widgets.rows import Column, Record
+
+BARS = 12
+
+
+def ref(record: Record) -> str:
+    return f"{record.get('dataset') or record.get('name')}@{record.get('version')}"
+
+
+def columns(records: list[Record]) -> list[Column]:
+    return [
+        text("name", "name", width=10, grow=30, priority=9),
+        Column("version", "ver", lambda one: (f"@{one.get('version', '')}", ""), lambda one: one.get("version"), width=4, grow=6, priority=8),
+        Column("rows", "rows", lambda one: (figures.count(one.get("rows")), ""), lambda one: one.get("rows"), width=9, grow=13, right=True, priority=7),
+        Column("columns", "cols", lambda one: (str(_width(one)), ""), _width, width=4, grow=5, right=True, priority=5),
+        text("target", "target", width=8, grow=18, priority=6),
+        Column("bytes", "size", lambda one: (figures.size(one.get("bytes")), ""), lambda one: one.get("bytes"), width=7, grow=8, right=True, priority=3),
+        text("user", "who", width=5, grow=10, priority=2),
+        age("imported", priority=4),
+    ]  # fmt: skip
+
+
+def _width(record: Record) -> int:
+    found = record.get("columns")
+    return len(found) if isinstance(found, list) else int(found or 0)
+
+
+def overview(scene: Scene) -> list[Line]:
+    one = scene.record
+    pairs = [
+        ("rows", figures.count(one.get("rows"))), ("columns", _width(one)), ("target", one.get("target")),
+        ("description", one.get("description")), ("tags", one.get("tags")), ("source", one.get("source")),
+        ("format", one.get("source_format")), ("size", figures.size(one.get("bytes"))), ("options", one.get("options")),
+        ("imported", one.get("imported")), ("by", f"{one.get('user')} on {one.get('host')}"), ("sha256", one.get("sha256")),
+    ]  # fmt: skip
+    lines = facts(pairs, scene.width)
+    for note in one.get("notes") or []:
+        lines += [[(" ⚠ " if first else "   ", "warn"), (part, "")] for first, part in _folded(note, scene.width)]
+    return [*lines, [], *profile(scene)]
+
+
+def _folded(note: Any, width: int) -> list[tuple[bool, str]]:
+    return [(place == 0, part) for place, part in enumerate(fold(clean(note), width - 4))]
+
+
+def profile(scene: Scene) -> list[Line]:
+    """A line for each column: type, role, missing, distinct, a histogram and what it ranges over."""
+    known = scene.record.get("columns")
+    shapes = {one.get("name"): one for one in (scene.answer("profile") or {}).get("columns", [])}
+    if not isinstance(known, list):
+        return pending(scene, "profile", "reading the columns")
+    name_width = min(24, max((len(clean(one.get("name"))) for one in known), default=4) + 1)
+    head = f" {'column':<{name_width}} {'type':<9}{'role':<9}{'missing':>8} {'distinct':>9}  {'values':<{BARS}}"
+    lines: list[Line] = [[(fit(head, scene.width).rstrip(), "dim")]]
+    rows = scene.record.get("rows") or 0
+    for one in known:
+        shape = shapes.get(one.get("name"), {})
+        missing = one.get("missing") or 0
+        share = f"{missing / rows:.1%}" if rows and missing else "0"
+        role = one.get("role") or ""
+        lines.append([
+            (f" {fit(clean(one.get('name')), name_width)} ", "bold" if role == "target" else ""),
+            (f"{clean(one.get('type')):<9}", "accent"), (f"{clean(role) if role != 'feature' else '':<9}", "warn"),
+            (f"{share:>8} ", "warn" if missing else "dim"), (f"{figures.count(one.get('distinct')):>9}  ", ""),
+            (f"{bars(shape):<{BARS}} ", "good"), (spread(shape), "dim"),
+        ])  # fmt: skip
+    if not shapes:
+        lines += [[], *pending(scene, "profile", "reading the profile")]
+    return lines
+
+
+def bars(shape: Record) -> str:
+    """The histogram of a column, or its top values, in a few cells."""
+    histogram = shape.get("histogram") or {}
+    counts = histogram.get("counts") or [one.get("count", 0) for one in shape.get("top") or []]
+    if len(counts) > BARS:
+        step = len(counts) / BARS
+        counts = [sum(counts[int(place * step) : int((place + 1) * step)]) for place in range(BARS)]
+    return figures.sparkline([float(one) for one in counts]) if counts else ""
+
+
+def spread(shape: Record) -> str:
+    """From where to where, or the most frequent values."""
+    if shape.get("type") in ("integer", "number", "date", "datetime") and shape.get("min") is not None:
+        middle = f" (mean {figures.number(shape['mean'], 2)})" if shape.get("mean") is not None else ""
+        return f"{figures.short(shape['min'])} to {figures.short(shape.get('max'))}{middle}"
+    return ", ".join(figures.short(one.get("value")) for one in (shape.get("top") or [])[:4])
+
+
+def preview(scene: Scene) -> list[Line]:
+    """The first rows, as many columns as there is room for."""
+    answer = scene.answer("preview")
+    if answer is None:
+        return pending(scene, "preview", "reading the first rows")
+    names, rows = _table(answer)
+    cells = [[figures.short(value) for value in row] for row in rows]
+    widths = [min(20, max(len(clean(name)), *(len(row[place]) for row in cells), 1)) for place, name in enumerate(names)]
+    lines: list[Line] = [[(" " + " ".join(fit(clean(name), width) for name, width in zip(names, widths, strict=True)), "dim bold")]]
+    for row in cells:
+        lines.append([(" " + " ".join(fit(cell, width) for cell, width in zip(row, widths, strict=True)), "")])
+    return lines
+
+
+def _table(answer: Any) -> tuple[list[str], list[list[Any]]]:
+    if isinstance(answer, dict):
+        return list(answer.get("columns") or []), list(answer.get("rows") or [])
+    names = list(answer[0]) if answer else []
+    return names, [[row.get(name) for name in names] for row in answer]
+
+
+def shapes(scene: Scene) -> list[Line]:
+    """Each column as a small drawing: its histogram by name and number."""
+    answer = scene.answer("profile")
+    if answer is None:
+        return pending(scene, "profile", "reading the profile")
+    lines: list[Line] = []
+    for shape in answer.get("columns", []):
+        lines += [heading(clean(shape.get("name"))), *_drawn(shape, scene.width), []]
+    return lines
+
+
+def _drawn(shape: Record, width: int) -> list[Line]:
+    histogram = shape.get("histogram") or {}
+    counts, edges = histogram.get("counts") or [], histogram.get("edges") or []
+    if counts:
+        bins = [(f"{figures.short(low)} to {figures.short(high)}", count) for low, high, count in zip(edges, edges[1:], counts, strict=False)]
+    else:
+        bins = [(figures.short(one.get("value")), one.get("count", 0)) for one in shape.get("top") or []]
+    if not bins:
+        return [[(" no values", "dim")]]
+    names = min(26, max(len(name) for name, _ in bins))
+    most = max(1, *(count for _, count in bins))
+    room = max(4, width - names - 14)
+    return [
+        [(f" {fit(name, names)} ", "dim"), ("█" * round(count / most * room) or "▏", "good"), (f" {count:,}", "")] for name, count in bins
+    ]  # fmt: skip
+
+
+def _profile(record: Record) -> dict[str, Ask]:
+    return {"profile": ("profile", {"ref": ref(record)})}
+
+
+def _preview(record: Record) -> dict[str, Ask]:
+    return {"preview": ("action", {"name": "dataset preview", "arguments": {"dataset": ref(record)}})}
+
+
+PANE = Pane(
+    name=DATASETS,
+    title="Datasets",
+    kind="datasets",
+    about="dataset",
+    noun="dataset",
+    feeds=frozenset({"dataset"}),
+    ident=lambda one: f"{one.get('dataset')}@{one.get('version')}-{one.get('id')}",
+    ref=ref,
+    columns=columns,
+    tabs=(
+        Tab("Overview", overview, _profile),
+        Tab("Shapes", shapes, _profile),
+        Tab("Preview", preview, _preview),
+    ),
+    empty=("Datasets: immutable versions of tables, with their schema and profile.", "i imports a CSV, Parquet or JSON Lines file."),
+    label=ref,
+    files=lambda one: f"datasets/{one.get('dataset')}/{one.get('version')}-{one.get('id')}",
+)

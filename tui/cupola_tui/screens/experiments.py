@@ -1,0 +1,245 @@
+"""The pane of experiments: runs with their curves, metrics and their errors, parameters, artifacts, lineage and log."""
+
+from collections import Counter
+from functools import partial
+from typing import Any
+
+from cupola_tui import figures
+from cupola_tui.keymap import EXPERIMENTS
+from cupola_tui.paint import Line, fit, fold
+from cupola_tui.plain import clean
+from cupola_tui.screens.pane import Ask, Pane, Scene, Tab, age, badge, facts, heading, pending, text
+from cupola_tui.widgets.rows import Column, Record
+
+SHOWN_METRICS = 3
+
+
+def path(record: Record) -> str:
+    return f"{record.get('experiment')}/{record.get('id')}"
+
+
+def columns(records: list[Record]) -> list[Column]:
+    return [
+        Column("name", "name", lambda one: (_name(one), badge(one.get("status"))[1]), lambda one: one.get("name"), width=14, grow=26, priority=9),
+        Column("status", "status", lambda one: badge(one.get("status")), lambda one: one.get("status"), width=12, grow=14, priority=7),
+        *[_metric(name, 6 - place) for place, name in enumerate(common_metrics(records))],
+        text("estimator", "estimator", width=10, grow=30, priority=3),
+        Column("fit", "time", lambda one: (figures.span(one.get("started"), one.get("ended")), ""), _took, width=6, grow=8, right=True, priority=3),
+        text("experiment", "experiment", width=8, grow=18, priority=2),
+        text("user", "who", width=5, grow=10, priority=2),
+        age("submitted", priority=4),
+    ]  # fmt: skip
+
+
+def _name(record: Record) -> str:
+    return f"{badge(record.get('status'))[0].partition(' ')[0]} {clean(record.get('name') or record.get('id'))}"
+
+
+def _took(record: Record) -> float | None:
+    first, last = figures.moment(record.get("started")), figures.moment(record.get("ended"))
+    return None if first is None else (last or figures.now()) - first
+
+
+def common_metrics(records: list[Record]) -> list[str]:
+    """The metrics worth a column: those of the validation (else the test) that most runs have, the rest of names last."""
+    seen = Counter(name for record in records[:500] for name in record.get("metrics") or {})
+    for split in ("validation_", "test_", ""):
+        found = [name for name, _ in seen.most_common() if name.startswith(split)]
+        if found:
+            return sorted(found, key=lambda name: (-seen[name], _rank(name)))[:SHOWN_METRICS]
+    return []
+
+
+def _rank(name: str) -> int:
+    known = ("roc_auc", "rmse", "log_loss", "mae", "accuracy", "r2", "f1", "f1_macro")
+    short = name.split("_", 1)[-1]
+    return known.index(short) if short in known else len(known)
+
+
+def _metric(name: str, priority: int) -> Column:
+    title = name.split("_", 1)[-1] if name.startswith(("validation_", "test_")) else name
+
+    def value(record: Record) -> Any:
+        return (record.get("metrics") or {}).get(name)
+
+    return Column(name, clean(title), lambda one: (figures.number(value(one)), ""), value, width=8, grow=14, right=True, priority=priority)
+
+
+def overview(scene: Scene) -> list[Line]:
+    from cupola_tui.widgets.plot import curve
+
+    one = scene.record
+    lines: list[Line] = [[(" ", ""), badge(one.get("status")), (f"  {clean(one.get('secondary_status') or '')}", "dim")]]
+    if one.get("reason"):
+        lines += [[(" ", ""), (part, "bad")] for part in fold(clean(one["reason"]), scene.width - 2)]
+    entries = (scene.answer("metrics") or {}).get("entries") or []
+    chosen = _curve_of(entries)
+    if chosen:
+        pairs = {name: [(float(e["step"]), float(e["value"])) for e in entries if e.get("name") == name and e.get("step") is not None] for name in chosen}
+        lines += [[], *curve(pairs, scene.width - 2, max(6, min(14, scene.height // 3)))]
+    metrics = {name: value for name, value in (one.get("metrics") or {}).items() if name.startswith(("validation_", "test_"))}
+    errors = one.get("metric_errors") or {}
+    if metrics:
+        lines += [[], heading("Metrics")]
+        lines += facts([(clean(name), figures.measured(metrics[name], errors.get(name))) for name in list(metrics)[:6]], scene.width)
+    lines += [[], heading("Parameters"), *_params(one, scene.width), []]
+    pairs2 = [
+        ("estimator", one.get("estimator")), ("dataset", one.get("dataset")), ("target", one.get("target")), ("task", one.get("task")),
+        ("seed", one.get("seed")), ("submitted", one.get("submitted")), ("took", figures.span(one.get("started"), one.get("ended"))),
+        ("by", f"{one.get('user')} on {one.get('host')}"), ("tags", one.get("tags")), ("job", one.get("job")), ("id", one.get("id")),
+    ]  # fmt: skip
+    lines += facts(pairs2, scene.width)
+    for note in one.get("notes") or []:
+        lines += [[(" ⚠ " if place == 0 else "   ", "warn"), (part, "")] for place, part in enumerate(fold(clean(note), scene.width - 4))]
+    return lines
+
+
+def _curve_of(entries: list[Record]) -> list[str]:
+    """Which metrics to draw: the validation's with most steps, and the same of the training beside it."""
+    steps = Counter(clean(one.get("name")) for one in entries if one.get("step") is not None)
+    named = [name for name, count in steps.most_common() if count > 1]
+    best = next((name for name in named if name.startswith(("validation_", "test_"))), named[0] if named else None)
+    if best is None:
+        return []
+    twin = "train_" + best.split("_", 1)[-1]
+    return [best, twin] if twin in named and twin != best else [best]
+
+
+def _params(record: Record, width: int) -> list[Line]:
+    params = record.get("params") or {}
+    return facts([(clean(name), value) for name, value in sorted(params.items())], width) or [[(" the estimator's own defaults", "dim")]]
+
+
+def metrics(scene: Scene) -> list[Line]:
+    """Every metric with its standard error, a column a split."""
+    values, errors = scene.record.get("metrics") or {}, scene.record.get("metric_errors") or {}
+    if not values:
+        return [[(" no metrics yet", "dim")]]
+    splits = [one for one in ("train", "validation", "test") if any(name.startswith(one + "_") for name in values)]
+    names = list(dict.fromkeys(_stem(name, splits) for name in values))
+    first = max(len(clean(name)) for name in names) + 2
+    cell = max(10, min(24, (scene.width - first - 2) // max(1, len(splits))))
+    lines: list[Line] = [[(f" {'':<{first}}" + "".join(f"{split:>{cell}}" for split in splits), "dim")]]
+    for name in names:
+        if splits and any(f"{split}_{name}" in values for split in splits):
+            cells = [_cell(values, errors, f"{split}_{name}") for split in splits]
+        else:
+            cells = [_cell(values, errors, name)]
+        lines.append([(f" {clean(name):<{first}}", ""), ("".join(f"{one:>{cell}}" for one in cells), "")])
+    lines += [[], *[[(" " + part, "dim")] for part in fold("± is one standard error: of the folds, or of a bootstrap of the rows.", scene.width - 2)]]
+    return lines
+
+
+def _stem(name: str, splits: list[str]) -> str:
+    head, _, tail = name.partition("_")
+    return tail if head in splits and tail else name
+
+
+def _cell(values: dict[str, Any], errors: dict[str, Any], name: str) -> str:
+    return figures.measured(values[name], errors.get(name)) if name in values else figures.ABSENT
+
+
+def params(scene: Scene) -> list[Line]:
+    one = scene.record
+    environment = one.get("environment") or {}
+    code = one.get("code") or {}
+    lines = [heading("Parameters"), *_params(one, scene.width), [], heading("Features")]
+    lines += [[(" " + part, "")] for part in fold(", ".join(clean(name) for name in one.get("features") or []) or figures.ABSENT, scene.width - 2)]
+    lines += [[], heading("Code"), *facts([("commit", code.get("commit")), ("dirty", code.get("dirty"))], scene.width)]
+    packages = environment.get("packages") or {}
+    shown = [("python", environment.get("python")), *sorted(packages.items())] if isinstance(packages, dict) else list(environment.items())
+    return [*lines, [], heading("Environment"), *facts([(clean(name), value) for name, value in shown], scene.width)]
+
+
+def artifacts(scene: Scene) -> list[Line]:
+    """The confusion matrix of a classifier, the residuals of a regressor."""
+    answer = scene.answer("artifact")
+    if answer is None:
+        done = scene.record.get("status") == "Completed"
+        return pending(scene, "artifact", "reading" if done else "nothing yet: it comes at the end of the run")
+    if "matrix" in answer or "counts" in answer:
+        return confusion(answer, scene.width)
+    return residuals(answer, scene)
+
+
+def confusion(answer: Record, width: int) -> list[Line]:
+    matrix = answer.get("matrix") or answer.get("counts") or []
+    classes = [figures.short(one) for one in answer.get("classes") or answer.get("labels") or range(len(matrix))]
+    cell = max(7, *(min(12, len(name) + 1) for name in classes), *(len(f"{value:,}") + 1 for row in matrix for value in row))
+    lines: list[Line] = [heading(f"Confusion matrix ({clean(answer.get('split') or 'test')})"), [], [(" " * (cell + 3) + "predicted", "dim")]]
+    lines.append([(f" {'true':<{cell}} ", "dim"), *[(fit(name, cell, True), "dim") for name in classes]])
+    for name, row in zip(classes, matrix, strict=False):
+        total = sum(row) or 1
+        line: Line = [(f" {fit(name, cell)} ", "")]
+        for place, value in enumerate(row):
+            right = classes[place] == name
+            line.append((f"{value:,}".rjust(cell), ("good bold" if right else "bad") if value / total > 0.2 else "dim" if not right else "good"))
+        line.append((f"   {row[classes.index(name)] / total:6.1%} right", "dim"))
+        lines.append(line)
+    return lines
+
+
+def residuals(answer: Record, scene: Scene) -> list[Line]:
+    from cupola_tui.widgets.plot import scatter
+
+    predicted, wrong = answer.get("predicted") or [], answer.get("residual") or answer.get("residuals") or []
+    points = [(float(x), float(y)) for x, y in zip(predicted, wrong, strict=False)]
+    if not points:
+        return facts([(clean(name), value) for name, value in answer.items()], scene.width)
+    return [heading("Residuals (true minus predicted) over predicted"), *scatter(points, scene.width - 2, max(8, scene.height - 4))]
+
+
+def lineage(scene: Scene, kind: str = "run") -> list[Line]:
+    """What it came from, and what came of it."""
+    one = scene.record
+    models = [m for m in scene.lists.get("models", []) if one.get("id") and str(one.get("id")) in str(m.get("run"))]
+    names = {f"{m.get('name')}@{m.get('version')}" for m in models}
+    exact = {f"{m.get('name')}@{m.get('version')}-{m.get('id')}" for m in models}
+    served = [
+        e for e in scene.lists.get("endpoints", []) if any(v.get("model") in names | exact for v in e.get("variants") or [])
+    ]  # fmt: skip
+    lines: list[Line] = [heading("Came from"), *_tree([("dataset", one.get("dataset")), ("code", (one.get("code") or {}).get("commit")), ("job", one.get("job"))])]
+    lines += [[], heading("Became"), *_tree([("model", ", ".join(sorted(names))), *[("endpoint", e.get("name")) for e in served]])]
+    return lines
+
+
+def _tree(pairs: list[tuple[str, Any]]) -> list[Line]:
+    shown = [(name, value) for name, value in pairs if value]
+    return [[("  → ", "dim"), (f"{name:<9} ", "dim"), (clean(value), "accent")] for name, value in shown] or [[("  nothing yet", "dim")]]
+
+
+def _metrics(record: Record) -> dict[str, Ask]:
+    return {"metrics": ("metrics", {"run": record.get("id"), "after": 0})}
+
+
+def _artifact(record: Record) -> dict[str, Ask]:
+    name = "residuals" if record.get("task") == "regression" else "confusion"
+    return {"artifact": ("artifact", {"run": record.get("id"), "name": name})} if record.get("status") == "Completed" else {}
+
+
+def _log(record: Record) -> Ask | None:
+    return ("log", {"kind": "job", "ref": record["job"]}) if record.get("job") else None
+
+
+PANE = Pane(
+    name=EXPERIMENTS,
+    title="Experiments",
+    kind="runs",
+    about="run",
+    noun="run",
+    feeds=frozenset({"run", "job"}),
+    ident=lambda one: str(one.get("id")),
+    ref=lambda one: str(one.get("id")),
+    columns=columns,
+    tabs=(
+        Tab("Overview", overview, _metrics),
+        Tab("Metrics", metrics),
+        Tab("Params", params),
+        Tab("Artifacts", artifacts, _artifact),
+        Tab("Lineage", partial(lineage, kind="run")),
+        Tab("Log", lambda scene: [[(" it has no job, and so no log", "dim")]], log=_log),
+    ),
+    empty=("Experiments: training runs with their parameters, metrics and models.", "t trains a model on a dataset."),
+    label=lambda one: str(one.get("name") or one.get("id")),
+    files=lambda one: f"experiments/{path(one)}",
+)

@@ -1,0 +1,253 @@
+"""The main screen: header, panes, one table and one detail pane, the keys. It decides; the widgets below only say."""
+
+import asyncio
+from typing import Any, ClassVar
+
+from textual import events, work
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Horizontal
+from textual.content import Content
+from textual.screen import Screen
+
+from cupola.errors import CupolaError
+from cupola_tui import figures, keymap
+from cupola_tui.lists import Lists
+from cupola_tui.plain import clean
+from cupola_tui.screens import panes
+from cupola_tui.screens.pane import Pane
+from cupola_tui.state import PaneState, State
+from cupola_tui.widgets.bars import Facts, Footer, Header, PaneTabs
+from cupola_tui.widgets.detail import Detail
+from cupola_tui.widgets.rows import Record, Rows
+from cupola_tui.widgets.table import RecordTable, View
+
+NARROW, WIDE = 100, 180
+TITLES = ("Datasets", "Experiments", "Jobs", "Registry", "Endpoints")
+
+
+class Main(Screen[None]):
+    """Shows one pane at a time; the views of the others are kept."""
+
+    BINDINGS: ClassVar[list[BindingType]] = keymap.bindings("main")
+    AUTO_FOCUS = "#table"
+
+    def __init__(self, lists: Lists, kept: State, root: str, readonly: bool) -> None:
+        super().__init__()
+        self.lists = lists
+        self.kept = kept
+        self.pane = panes.pane(kept.pane if kept.pane in panes.named() else keymap.EXPERIMENTS)
+        self.views: dict[str, View] = {}
+        self.header = Header()
+        self.header.set_reactive(Header.facts, Facts(path=root, readonly=readonly))
+        self.tabs = PaneTabs()
+        self.tabs.set_reactive(PaneTabs.names, TITLES)
+        self.tabs.set_reactive(PaneTabs.chosen, panes.named().index(self.pane.name))
+        self.table = RecordTable(self.view(self.pane), list(self.pane.empty), id="table")
+        self.detail = Detail(self.pane, id="detail")
+        self.footer = Footer()
+        self.footer.set_reactive(Footer.keys, tuple(keymap.footer(("table", "main"), self.pane.name)))
+
+    def compose(self) -> ComposeResult:
+        yield self.header
+        yield self.tabs
+        with Horizontal(id="body"):
+            yield self.table
+            yield self.detail
+        yield self.footer
+
+    # What is shown.
+
+    def view(self, pane: Pane) -> View:
+        """The view of a pane, as it was left the last time."""
+        if pane.name not in self.views:
+            view = View(Rows(pane.ident))
+            kept = self.kept.panes.setdefault(pane.name, PaneState())
+            view.cursor, view.rows.sort, view.rows.backwards = kept.cursor, kept.sort, kept.backwards
+            self.views[pane.name] = view
+        return self.views[pane.name]
+
+    def on_mount(self) -> None:
+        self.watch(self.app, "theme", self.refresh_css_soon, init=False)
+
+    def refresh_css_soon(self) -> None:
+        self.call_after_refresh(self.table.renew)
+
+    def begin(self) -> None:
+        """After the first frame: asks for everything, the list in front first."""
+        self._show_pane()
+        self.ready()
+        for kind in dict.fromkeys((self.pane.kind, "jobs", "endpoints", "models", "datasets", "runs", "agent")):
+            self.lists.refresh(kind)
+        self.set_timer(0.2, self._still_reading)
+        slow = self.app.slow  # type: ignore[attr-defined]
+        self.set_interval(2.0 if slow else 1.0, self._tick)
+
+    @work(exclusive=True, group="ready")
+    async def ready(self) -> None:
+        """What the reader says of the directory: its name, its mount, or that it is no workspace."""
+        said = await asyncio.wrap_future(self.lists.bridge.ready)
+        workspace, error = said.get("workspace"), said.get("error")
+        if workspace is None:
+            self.no_workspace(error)
+            return
+        self._say(
+            name=workspace.get("name") or "", path=workspace.get("path") or self.header.facts.path,
+            mount=_mount(workspace.get("mount")), readonly=bool(workspace.get("readonly")),
+        )  # fmt: skip
+        if workspace.get("advice"):
+            self.notify(clean(workspace["advice"]), severity="warning", markup=False, timeout=10)
+
+    def no_workspace(self, error: Record | None) -> None:
+        """An empty directory offers to become a workspace."""
+        self._say(trouble=clean((error or {}).get("message") or "this directory is no workspace"))
+
+    def took(self, kind: str) -> None:
+        """A list was read, or could not be."""
+        if not self.is_mounted:
+            return
+        if kind == "agent":
+            agent = (self.lists.get("agent") or [{}])[0]
+            self._say(agent=bool(agent.get("running", agent.get("pid"))))
+        if kind == self.pane.kind:
+            self._fill()
+        elif kind in ("models", "endpoints"):
+            self.detail.again()
+        self._say(jobs=len(self.lists.open_jobs()), endpoints=len(self.lists.serving()))
+
+    def trouble(self, error: Record | None) -> None:
+        """Watching the workspace failed, or works again."""
+        self._say(trouble=clean(error.get("message")) if error else "")
+
+    def reader_ended(self) -> None:
+        """The process that reads the workspace is gone: another one takes its place."""
+        self._say(trouble="the reader of the workspace ended; starting it again")
+        self.set_timer(1.0, self.replace_reader)
+
+    def replace_reader(self) -> None:
+        """Gives the reader up and starts another, which reads everything anew."""
+        self.lists.bridge.start()
+        self._say(trouble="", silent=0)
+        self.ready()
+        for kind in ("agent", "datasets", "runs", "jobs", "models", "endpoints"):
+            self.lists.refresh(kind)
+
+    def _say(self, **facts: Any) -> None:
+        self.header.facts = Facts(**{**{name: getattr(self.header.facts, name) for name in Facts.__dataclass_fields__}, **facts})
+
+    def _still_reading(self) -> None:
+        if not self.view(self.pane).rows.loaded:
+            self.table.busy = "reading ..."
+
+    def _tick(self) -> None:
+        """Once a second: what is open is read again, what is silent is said, ages grow."""
+        silent = self.lists.bridge.silence()
+        self._say(silent=int(silent) if silent > 3 else 0)
+        if silent < 1:
+            if self.lists.serving() and self.pane.name == keymap.ENDPOINTS:
+                self.lists.refresh("endpoints")
+            if self.lists.open_jobs():
+                self.lists.refresh("jobs")
+
+    def _fill(self) -> None:
+        """Puts the newest list into the table in front."""
+        pane, view = self.pane, self.view(self.pane)
+        error = self.lists.errors.get(pane.kind)
+        if error is not None and not view.rows.loaded:
+            self.table.busy = f"✗ {clean(error)}"
+            return
+        if pane.kind not in self.lists.records:
+            return
+        self.table.busy = ""
+        records = self.lists.get(pane.kind)
+        view.columns = pane.columns(records)
+        view.rows.put(records, view.columns, hold=self.table.has_focus and view.row > 0)
+        self.table.renew()
+        self._title()
+        self._show_record()
+
+    def _title(self) -> None:
+        rows, pane = self.view(self.pane).rows, self.pane
+        total, shown = len(rows.records), len(rows.order)
+        marks = f"  {len(rows.marks)} marked" if rows.marks else ""
+        new = f"  +{len(rows.waiting)} new, g shows them" if rows.waiting else ""
+        self.table.border_title = Content(pane.title)
+        query = self.kept.panes[pane.name].filter
+        told = f"/{clean(query)}  {shown:,} of {total:,}" if query else f"{total:,}"
+        self.table.border_subtitle = Content(told + marks + new)
+
+    def _show_record(self) -> None:
+        self.detail.lists = self.lists.records
+        self.detail.show(self.pane, self.table.cursor_record())
+
+    def _show_pane(self) -> None:
+        self.tabs.chosen = panes.named().index(self.pane.name)
+        self.table.busy = ""
+        self.detail.set_reactive(Detail.tab, self.kept.panes.setdefault(self.pane.name, PaneState()).tab)
+        self.table.show(self.view(self.pane), list(self.pane.empty))
+        self._fill()
+        self._title()
+        self._foot()
+
+    def _foot(self) -> None:
+        self.footer.keys = tuple(keymap.footer(("table", "main"), self.pane.name))
+
+    def remember(self) -> None:
+        """Writes down what is on the screen."""
+        kept = self.kept.panes.setdefault(self.pane.name, PaneState())
+        view = self.view(self.pane)
+        kept.cursor, kept.sort, kept.backwards = view.cursor, view.rows.sort, view.rows.backwards
+        kept.tab = self.detail.tab
+        self.kept.pane = self.pane.name
+        self.app.remember()  # type: ignore[attr-defined]
+
+    # What the widgets say.
+
+    def on_record_table_moved(self, message: RecordTable.Moved) -> None:
+        self._show_record()
+        self.remember()
+
+    def on_record_table_marked(self) -> None:
+        self._title()
+        self.remember()
+
+    def on_tabs_chosen(self, message: PaneTabs.Chosen) -> None:
+        self.action_pane(panes.named()[message.place])
+
+    def on_detail_tab_changed(self, message: Detail.TabChanged) -> None:
+        self.remember()
+
+    @work(exclusive=False, group="details")
+    async def on_detail_wanted(self, message: Detail.Wanted) -> None:
+        await asyncio.gather(*(self._answer(message, name, call, more) for name, (call, more) in message.asks.items()))
+
+    async def _answer(self, message: Detail.Wanted, name: str, call: str, more: dict[str, Any]) -> None:
+        try:
+            value = await asyncio.wrap_future(self.lists.bridge.ask(call, **more))
+        except CupolaError as error:
+            value = error
+        message.detail.answer(message.about, name, value)
+
+    def on_resize(self, event: events.Resize) -> None:
+        width = event.size.width
+        self.set_class(width < NARROW, "-narrow")
+        self.set_class(width >= WIDE, "-wide")
+
+    # Keys.
+
+    def action_pane(self, name: str) -> None:
+        self.pane = panes.pane(name)
+        self._show_pane()
+        self.table.focus()
+        self.remember()
+
+    def action_tab(self, by: int) -> None:
+        self.detail.tab = (self.detail.tab + by) % len(self.pane.tabs)
+
+    def action_leave(self) -> None:
+        self.app.leave()  # type: ignore[attr-defined]
+
+
+def _mount(mount: Any) -> str:
+    kind = mount.get("kind") if isinstance(mount, dict) else mount
+    return figures.clean(kind or "")

@@ -1,0 +1,174 @@
+"""The app: what all screens share. It owns the bridge, the lists, the memory, the themes and the clipboard."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from concurrent.futures import Future
+from pathlib import PurePath
+from typing import Any, ClassVar
+
+from textual.app import App
+from textual.binding import BindingType
+from textual.filter import LineFilter
+from textual.message import Message
+
+from cupola.bugs import write_down
+from cupola.errors import CupolaError
+from cupola_tui import glyphs, keymap, theme
+from cupola_tui.lists import Lists
+from cupola_tui.live import Bridge, Event
+from cupola_tui.plain import clean
+from cupola_tui.screens.main import Main
+from cupola_tui.state import Memory
+
+
+class Studio(App[None], inherit_bindings=False):
+    """Cupola on a screen."""
+
+    TITLE = "cupola"
+    CSS_PATH: ClassVar[list[str | PurePath]] = ["paint.tcss", "screens/main.tcss"]
+    BINDINGS: ClassVar[list[BindingType]] = keymap.bindings("app")
+    ENABLE_COMMAND_PALETTE = False
+    ALLOW_SELECT = False
+    ESCAPE_TO_MINIMIZE = False
+
+    class Said(Message):
+        """The bridge said something unasked."""
+
+        def __init__(self, event: Event) -> None:
+            super().__init__()
+            self.event = event
+
+    def __init__(self, bridge: Bridge, root: str, readonly: bool = False) -> None:
+        super().__init__()
+        self.bridge = bridge
+        self.root = root
+        self.readonly = readonly
+        self.parting = ""
+        self.lists = Lists(bridge, self._told)
+        self.memory = Memory(root)
+        self.kept = self.memory.read()
+        self.slow = bool(os.environ.get("SSH_CONNECTION"))
+        self.mouse_free = False
+        self._plain = [glyphs.Plain()] if glyphs.ascii_only() else []
+        self._config_faults: list[str] = []
+        for one in theme.THEMES:
+            self.register_theme(one)
+        self._configure()
+
+    def _configure(self) -> None:
+        try:
+            config = keymap.read_config()
+        except ValueError as error:
+            config, self._config_faults = {}, [f"{keymap.config_path()}: {error}"]
+        keys, wrong = keymap.remapped(config)
+        self._config_faults += wrong
+        self.set_keymap(keys)
+        wanted = self.kept.theme or config.get("theme") or theme.first()
+        self.theme = wanted if wanted in self.available_themes else theme.first()
+
+    def get_default_screen(self) -> Main:
+        return Main(self.lists, self.kept, self.root, self.readonly)
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        return [*super().get_line_filters(), *self._plain]
+
+    @property
+    def main(self) -> Main:
+        """The screen beneath all others."""
+        found = self.screen_stack[0]
+        assert isinstance(found, Main)
+        return found
+
+    def on_mount(self) -> None:
+        if sys.platform != "win32" and not self.is_headless:
+            asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, self.exit, None, 143)
+        self.bridge.listen = lambda event: self.post_message(self.Said(event)) and None
+        self.call_after_refresh(self._begin)
+
+    def _begin(self) -> None:
+        """After the first frame: nothing was read before it."""
+        self.main.begin()
+        for fault in self._config_faults:
+            self.notify(clean(fault), severity="warning", markup=False)
+
+    def _told(self, kind: str) -> None:
+        if self.is_running and self.screen_stack:
+            self.main.took(kind)
+
+    def on_studio_said(self, message: Said) -> None:
+        event = message.event
+        if "changed" in event:
+            self.lists.changed(event["changed"])
+        elif "trouble" in event:
+            self.main.trouble(event["trouble"])
+        elif "ended" in event:
+            self.main.reader_ended()
+
+    async def ask(self, call: str, **arguments: Any) -> Any:
+        """Asks the bridge; raises the CupolaError that it answers."""
+        return await asyncio.wrap_future(self.bridge.ask(call, **arguments))
+
+    def ask_later(self, call: str, **arguments: Any) -> "Future[Any]":
+        """Asks the bridge without waiting here."""
+        return self.bridge.ask(call, **arguments)
+
+    def remember(self) -> None:
+        """Writes down what the screen looks like now."""
+        self.memory.write(self.kept)
+
+    def say(self, words: str, severity: str = "information") -> None:
+        """A notice at the corner, its words as they are."""
+        self.notify(clean(words), severity=severity, markup=False, timeout=4)  # type: ignore[arg-type]
+
+    def complain(self, error: BaseException) -> None:
+        """Shows an error in a panel that can be copied; a bug goes to the log and says where that is."""
+        from cupola_tui.screens.panel import Panel
+
+        if isinstance(error, CupolaError):
+            self.push_screen(Panel.of(error))
+        else:
+            self.push_screen(Panel("This is a fault of ours", f"{type(error).__name__}: {error}", hint=f"the details are in {write_down(error)}; :log shows it"))
+
+    def _handle_exception(self, error: Exception) -> None:
+        """A bug must not take the screen away: it is written down and said. Tests see it raised."""
+        if self.is_headless or not self._running:
+            super()._handle_exception(error)
+            return
+        try:
+            self.complain(error)
+        except Exception as worse:  # noqa: BLE001 - nothing can be shown any more
+            write_down(worse)
+            super()._handle_exception(error)
+
+    # Keys that work everywhere.
+
+    def action_theme(self) -> None:
+        names = theme.CHOICES
+        self.theme = names[(names.index(self.theme) + 1) % len(names)] if self.theme in names else names[0]
+        self.kept.theme = self.theme
+        self.remember()
+        self.say(f"theme: {self.theme}")
+
+    def action_mouse(self) -> None:
+        driver: Any = self._driver
+        if driver is None or self.is_headless:
+            return
+        self.mouse_free = not self.mouse_free
+        if self.mouse_free:
+            driver._disable_mouse_support()
+        else:
+            driver._enable_mouse_support()
+        self.say("the mouse is your terminal's: select text; M takes it back" if self.mouse_free else "the mouse is Cupola's again")
+
+    def action_interrupt(self) -> None:
+        self.say("q leaves; jobs and endpoints go on")
+
+    def leave(self) -> None:
+        """Ends the screen and says what goes on without it."""
+        jobs, serving = len(self.lists.open_jobs()), len(self.lists.serving())
+        parts = [f"{jobs} job{'s' * (jobs != 1)}"] * bool(jobs) + [f"{serving} endpoint{'s' * (serving != 1)}"] * bool(serving)
+        self.parting = f"{' and '.join(parts)} go on without this screen; `cupola` shows them again" if parts else ""
+        self.exit()

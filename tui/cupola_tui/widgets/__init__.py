@@ -1,0 +1,1 @@
+"""What screens are made of: each draws, and says what happened; none knows a workspace."""

@@ -1,0 +1,102 @@
+"""Which records a table shows and in which order: a model apart from any widget, keyed by record, never by row."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from cupola_tui.plain import clean
+
+Record = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column: `draw` gives a record's cell (text, style), `value` what it is sorted and filtered by.
+
+    priority: the lowest falls away first when there is no room; 9 never does. width: cells at least; grow: at most.
+    """
+
+    key: str
+    title: str
+    draw: Callable[[Record], tuple[str, str]]
+    value: Callable[[Record], Any]
+    width: int = 6
+    grow: int = 24
+    priority: int = 5
+    right: bool = False
+
+
+@dataclass
+class Rows:
+    """The records of one pane, their order, marks and filter."""
+
+    ident: Callable[[Record], str]
+    records: dict[str, Record] = field(default_factory=dict)
+    order: list[str] = field(default_factory=list)
+    marks: set[str] = field(default_factory=set)
+    waiting: set[str] = field(default_factory=set)
+    sort: str = ""
+    backwards: bool = False
+    wanted: Callable[[Record], bool] | None = None
+    loaded: bool = False
+    _places: dict[str, int] = field(default_factory=dict)
+
+    def put(self, records: Iterable[Record], columns: list[Column], hold: bool = False) -> None:
+        """Takes the newest records; with `hold`, rows that are new to a sorted table wait until `release`."""
+        fresh = {self.ident(record): record for record in records}
+        if hold and self.loaded and self.sort:
+            self.waiting = {one for one in fresh if one not in self.records or one in self.waiting}
+        else:
+            self.waiting = set()
+        self.records = fresh
+        self.marks &= fresh.keys()
+        self.loaded = True
+        self.arrange(columns)
+
+    def release(self, columns: list[Column]) -> None:
+        """Lets the waiting rows in."""
+        self.waiting.clear()
+        self.arrange(columns)
+
+    def arrange(self, columns: list[Column]) -> None:
+        """Filters and sorts anew."""
+        wanted, waiting = self.wanted, self.waiting
+        kept = [one for one, record in self.records.items() if one not in waiting and (wanted is None or wanted(record))]
+        column = next((one for one in columns if one.key == self.sort), None)
+        if column is not None:
+            kept = self._sorted(kept, column)
+        self.order = kept
+        self._places = {one: place for place, one in enumerate(kept)}
+
+    def place(self, ident: str | None) -> int | None:
+        """The row of that record, None when it is not shown."""
+        return None if ident is None else self._places.get(ident)
+
+    def at(self, place: int) -> Record | None:
+        return self.records[self.order[place]] if 0 <= place < len(self.order) else None
+
+    def _sorted(self, idents: list[str], column: Column) -> list[str]:
+        """Sorted by the column; what has no value comes last either way."""
+        keyed = [(_rank(column.value(self.records[one])), one) for one in idents]
+        present = [pair for pair in keyed if pair[0] is not None]
+        present.sort(key=lambda pair: pair[0], reverse=self.backwards)  # type: ignore[arg-type, return-value]
+        return [one for _, one in present] + [one for key, one in keyed if key is None]
+
+
+def _rank(value: Any) -> tuple[int, Any] | None:
+    if value is None or value != value:
+        return None
+    if isinstance(value, bool | int | float):
+        return (0, value)
+    return (1, str(value).casefold()) if value != "" else None
+
+
+def holding(text: str, columns: list[Column]) -> Callable[[Record], bool]:
+    """The plain filter: every word of `text` stands in one of the record's cells."""
+    words = text.casefold().split()
+
+    def wanted(record: Record) -> bool:
+        cells = " ".join(clean(column.draw(record)[0]) for column in columns).casefold()
+        return all(word in cells for word in words)
+
+    return wanted

@@ -1,0 +1,65 @@
+"""A scrolling sheet of painted lines, drawn anew for each width."""
+
+from collections.abc import Callable
+
+from textual import events
+from textual.geometry import Size
+from textual.strip import Strip
+
+from cupola_tui import keymap
+from cupola_tui.paint import Line, PaintedScroll, width_of
+
+
+class Sheet(PaintedScroll, can_focus=True):
+    """Shows what `draw(width, height)` gives; scrolls both ways."""
+
+    BINDINGS = keymap.bindings("detail")
+
+    def __init__(self, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._draw: Callable[[int, int], list[Line]] = lambda width, height: []
+        self.lines: list[Line] = []
+
+    def fill(self, draw: Callable[[int, int], list[Line]], *, from_top: bool) -> None:
+        """Shows something else; from its top, or where it was scrolled to."""
+        self._draw = draw
+        self.renew()
+        if from_top:
+            self.scroll_to(0, 0, animate=False)
+
+    def renew(self) -> None:
+        """Draws the same anew; nothing is written when nothing is different."""
+        lines = self._draw(self.size.width, self.size.height) if self.size.width else []
+        if lines == self.lines:
+            return
+        self.lines = lines
+        self.virtual_size = Size(max((width_of(line) for line in lines), default=0), len(lines))
+        self.refresh()
+
+    @property
+    def plain(self) -> str:
+        """The whole sheet as text."""
+        return "\n".join("".join(text for text, _ in line).rstrip() for line in self.lines)
+
+    def render_line(self, y: int) -> Strip:
+        left, top, width = round(self.scroll_x), round(self.scroll_y), self.size.width
+        row = y + top
+        line = self.lines[row] if row < len(self.lines) else []
+        if not left:
+            return self.strip(line, width)
+        return self.strip(line, max(width_of(line), left + width)).crop(left, left + width)
+
+    def on_resize(self, event: events.Resize) -> None:
+        self.renew()
+
+    def action_line(self, by: int) -> None:
+        self.scroll_to(y=self.scroll_y + by, animate=False)
+
+    def action_page(self, pages: int) -> None:
+        self.scroll_to(y=self.scroll_y + pages * max(1, self.size.height // 2), animate=False)
+
+    def action_top(self) -> None:
+        self.scroll_to(y=0, animate=False)
+
+    def action_bottom(self) -> None:
+        self.scroll_to(y=self.max_scroll_y, animate=False)
