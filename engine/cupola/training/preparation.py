@@ -20,9 +20,11 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from cupola.errors import BadInput
 
 Floats = NDArray[np.float64]
+Moments = NDArray[np.datetime64]
 STYLES = ("scaled", "trees", "native", "positive", "binned")
 KEPT = 50  # categories that get a column of their own; the others share one
 CODES = 254  # categories that HistGradientBoosting can tell apart, less one for the others
+FEW = 20  # more categories than this, each in one row, are names of rows
 BINS = 10
 LARGEST = float(np.finfo(np.float32).max)  # trees compute in float32
 
@@ -72,7 +74,8 @@ class Categories:
         counts = np.bincount(codes[codes >= 0], minlength=len(keys))
         order = sorted(range(len(keys)), key=lambda one: (-counts[one], keys[one]))
         crowded = len(order) > limit
-        self.kept = [str(keys[one]) for one in order[:limit] if not crowded or counts[one] > 1]
+        alike = counts.max() > 1 or len(keys) <= FEW
+        self.kept = [str(keys[one]) for one in order[:limit] if alike and (not crowded or counts[one] > 1)]
         self.rare = len(self.kept) < len(order)
         self.missing = bool((codes < 0).any())
         self.coded = style in ("native", "binned")
@@ -110,30 +113,38 @@ class Categories:
 
 
 class Dates:
-    """A date as the parts that varied in training, each of them a number."""
+    """A date as the parts that varied in training, each of them a number; the weekday counts from Monday, 0."""
 
     PARTS = ("year", "month", "day", "weekday", "hour", "days")
 
-    def __init__(self, moments: "pd.Series[Any]", style: str) -> None:
-        self.start = str(moments.min())
-        parts = {part: self._part(part, moments) for part in self.PARTS}
-        self.parts = {part: Numbers(values, style) for part, values in parts.items() if _varies(values)}
+    def __init__(self, values: Moments, style: str) -> None:
+        self.start = str(values[~np.isnat(values)].min())
+        parts = self._parts(values, self.PARTS)
+        self.parts = {part: Numbers(parts[part], style) for part in self.PARTS if _varies(parts[part])}
         self.width = sum(one.width for one in self.parts.values())
 
-    def transform(self, moments: "pd.Series[Any]", out: Floats) -> None:
+    def transform(self, values: Moments, out: Floats) -> None:
+        parts = self._parts(values, tuple(self.parts))
         at = 0
         for part, one in self.parts.items():
-            one.transform(self._part(part, moments), out[:, at : at + one.width])
+            one.transform(parts[part], out[:, at : at + one.width])
             at += one.width
 
     def names(self, column: str) -> list[str]:
         return [name for part, one in self.parts.items() for name in one.names(f"{column}.{part}")]
 
-    def _part(self, part: str, moments: "pd.Series[Any]") -> Floats:
-        values = (
-            (moments - pd.Timestamp(self.start)) / pd.Timedelta(days=1) if part == "days" else getattr(moments.dt, part)
-        )
-        return np.asarray(values, dtype=np.float64)
+    def _parts(self, values: Moments, wanted: tuple[str, ...]) -> dict[str, Floats]:
+        days, months, years = (values.astype(f"datetime64[{unit}]") for unit in "DMY")
+        found = {
+            "year": years - np.datetime64("0000", "Y"),
+            "month": months - years.astype("datetime64[M]") + 1,
+            "day": days - months.astype("datetime64[D]") + 1,
+            "weekday": (days - np.datetime64("1970-01-05", "D")) % np.timedelta64(7, "D"),
+            "hour": (values - days) // np.timedelta64(1, "h"),
+            "days": (values - np.datetime64(self.start)) / np.timedelta64(1, "D"),
+        }
+        missing = np.isnat(values)
+        return {part: np.where(missing, np.nan, found[part].astype(np.float64)) for part in wanted}
 
 
 class Preparation(TransformerMixin, BaseEstimator):  # type: ignore[misc]
@@ -244,13 +255,16 @@ def numbers(name: str, column: "pd.Series[Any]") -> Floats:
         return np.asarray(values, dtype=np.float64)
 
 
-def moments(name: str, column: "pd.Series[Any]") -> "pd.Series[Any]":
-    """A column of dates or times as moments in UTC, without a zone. Raises BadInput."""
-    if column.dtype.kind == "M":
-        return column.dt.tz_convert("UTC").dt.tz_localize(None) if column.dt.tz is not None else column
-    values = pd.to_datetime(column, errors="coerce", utc=True, format="ISO8601" if _all_text(column) else None)
-    _none_lost(name, column, values, "a date")
-    return values.dt.tz_localize(None)
+def moments(name: str, column: "pd.Series[Any]") -> Moments:
+    """A column of dates or times as moments in UTC, by the microsecond. Raises BadInput."""
+    if column.dtype.kind != "M":
+        form = "ISO8601" if isinstance(column.dtype, pd.StringDtype) or _all_text(column) else None
+        values = pd.to_datetime(column, errors="coerce", utc=True, format=form)
+        _none_lost(name, column, values, "a date")
+        column = values
+    if isinstance(column.dtype, pd.DatetimeTZDtype):
+        column = column.dt.tz_convert(None)
+    return column.to_numpy("datetime64[us]")
 
 
 def categories(column: "pd.Series[Any]") -> tuple[NDArray[Any], NDArray[np.intp]]:
@@ -310,7 +324,7 @@ def _textual(column: "pd.Series[Any]") -> bool:
 
 
 def _all_text(column: "pd.Series[Any]") -> bool:
-    return isinstance(column.dtype, pd.StringDtype) or all(isinstance(one, str) for one in column.dropna())
+    return all(isinstance(one, str) for one in column.dropna())
 
 
 def _none_lost(name: str, given: "pd.Series[Any]", read: "pd.Series[Any]", what: str) -> None:
