@@ -1,9 +1,7 @@
 """A model loaded from its files: what was hashed is what is loaded, and nothing that it names runs unasked."""
 
-import hashlib
 import importlib
 import io
-import os
 import pickle
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,12 +10,10 @@ from typing import Any
 import msgspec
 
 from cupola.errors import Corrupt, Refused
+from cupola.registry import contents
 from cupola.registry import signature as signatures
+from cupola.registry.contents import PICKLE, SAMPLE, SKOPS
 from cupola.registry.signature import Signature
-
-SKOPS = "model.skops"
-PICKLE = "model.pkl"
-SAMPLE = "sample.json"
 
 # What a skops file may name beyond what skops itself trusts. Functions only of our own and of scikit-learn (a
 # FunctionTransformer would call them); of the others classes, which are made without running their constructors.
@@ -69,17 +65,17 @@ def load(directory: Path, expected: Mapping[str, str], *, pickle_trusted: bool =
     pickle_trusted: a key that this user trusts has signed these very files; only then is a pickle opened.
     Raises Corrupt for a file that is missing, added or changed by a byte, Refused for what may not be loaded.
     """
-    contents = read(directory, expected)
+    data = contents.read(directory, expected)
     try:
-        signature = signatures.decode(contents[signatures.FILE])
-        sample = msgspec.json.decode(contents[SAMPLE], type=list[dict[str, Any]]) if SAMPLE in contents else []
+        signature = signatures.decode(data[signatures.FILE])
+        sample = msgspec.json.decode(data[SAMPLE], type=list[dict[str, Any]]) if SAMPLE in data else []
     except (KeyError, msgspec.DecodeError) as error:
         raise Corrupt(
             f"the model's {signatures.FILE} or {SAMPLE} cannot be read: {error}", where=str(directory)
         ) from None
-    if SKOPS in contents:
-        return Model(_from_skops(contents[SKOPS], directory), signature, sample)
-    if PICKLE not in contents:
+    if SKOPS in data:
+        return Model(_from_skops(data[SKOPS], directory), signature, sample)
+    if PICKLE not in data:
         raise Corrupt(f"there is neither {SKOPS} nor {PICKLE}", where=str(directory))
     if not pickle_trusted:
         raise Refused(
@@ -87,27 +83,7 @@ def load(directory: Path, expected: Mapping[str, str], *, pickle_trusted: bool =
             where=str(directory),
             hint="`cupola model verify REF --trust` signs it with your key, if you know where it comes from",
         )
-    return Model(_from_pickle(contents[PICKLE], directory), signature, sample)
-
-
-def read(directory: Path, expected: Mapping[str, str]) -> dict[str, bytes]:
-    """The bytes of every expected file, read once and checked; what is used afterwards is these bytes.
-
-    Raises Corrupt naming the file that is missing or not what it was when it was registered.
-    """
-    return {name: _checked(directory / name, sha256) for name, sha256 in expected.items()}
-
-
-def _checked(path: Path, sha256: str) -> bytes:
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
-    except OSError as error:
-        raise Corrupt(f"a file of the model cannot be read: {error.strerror}", where=str(path)) from error
-    with open(descriptor, "rb") as file:  # noqa: PTH123
-        data = file.read()
-    if hashlib.sha256(data).hexdigest() != sha256:
-        raise Corrupt("this file is not what was registered: its checksum differs", where=str(path))
-    return data
+    return Model(_from_pickle(data[PICKLE], directory), signature, sample)
 
 
 def _from_skops(data: bytes, directory: Path) -> Any:

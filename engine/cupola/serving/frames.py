@@ -193,12 +193,13 @@ def _moment(value: Any, row: int, what: str) -> datetime.datetime:
 
 def _texts(dtype: str) -> Convert:
     kind = pd.Series([], dtype=dtype).dtype
+    plain = kind == np.dtype(object)
 
     def convert(values: list[Any]) -> Any:
         texts = [
             value if value is None or type(value) is str else _text(value, row) for row, value in enumerate(values)
         ]
-        return pd.array(texts, dtype=kind) if kind != object else np.array(texts, dtype=object)
+        return np.array(texts, dtype=object) if plain else pd.array(texts, dtype=kind)
 
     return convert
 

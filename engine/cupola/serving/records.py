@@ -1,17 +1,18 @@
-"""Endpoints as files: the wish (endpoint.toml and its signature), what its keeper saw (status.json), and both in one."""
+"""Endpoints as files: the wish (endpoint.toml, endpoint.sig), what its keeper saw (status.json), and both in one."""
 
+import hashlib
 import time
-from typing import Any
+from collections.abc import Callable
 
 import msgspec
 
-from cupola.errors import Corrupt, NotFound, NotReady
-from cupola.store import Store, files, records, secret
+from cupola.errors import NotFound, WorkFailed
+from cupola.store import Store, files, names, records, runtime, secret
 from cupola.store.records import Record
 
+DIRECTORY = "endpoints"
 MODES = ("realtime",)
-OPEN = ("Creating", "Updating")
-SIGNATURE_FORMAT = "cupola endpoint 1"
+SETTLED = ("InService", "Failed", "OutOfService")
 
 
 class Variant(msgspec.Struct, kw_only=True):
@@ -26,17 +27,34 @@ class Endpoint(Record, kw_only=True):
     """What is wished for: endpoints/NAME/endpoint.toml, written by actions and by hand.
 
     model of a variant: exact, as churn@3-7f3a. host, user: where and as whom it runs. memory: bytes for all its
-    server processes together, 0 for no limit. desired: "InService" or "OutOfService".
+    server processes together, 0 for no limit. desired: "InService" or "OutOfService". generation: counted up to have
+    the servers replaced though nothing else has changed.
     """
 
     name: str
     mode: str = "realtime"
+    desired: str = "InService"
     workers: int = 1
     memory: int = 0
     host: str
     user: str
-    desired: str = "InService"
+    generation: int = 0
     variants: list[Variant]
+
+    def payload(self) -> bytes:
+        """What its signature is made over."""
+        bare = msgspec.structs.replace(self, revision=0, format=0)
+        return b"endpoint\0" + msgspec.json.encode(bare, order="deterministic")
+
+    def digest(self) -> str:
+        """Tells two wishes apart, whatever their comments and revisions."""
+        return hashlib.sha256(self.payload()).hexdigest()
+
+
+class Signatures(msgspec.Struct):
+    """endpoint.sig: the MACs of the wish and of the one that it replaces (so that a kill between leaves one valid)."""
+
+    macs: list[str] = msgspec.field(default_factory=list)
 
 
 class Traffic(msgspec.Struct, kw_only=True):
@@ -50,14 +68,14 @@ class Traffic(msgspec.Struct, kw_only=True):
     rps: float = 0.0
     p50_ms: float | None = None
     p99_ms: float | None = None
-    series: list[list[float | None]] = []
+    series: list[list[float | None]] = msgspec.field(default_factory=list)
 
 
 class EndpointStatus(Record, kw_only=True):
     """What the keeper of an endpoint saw: endpoints/NAME/status.json.
 
-    revision_served: the revision of endpoint.toml that is in service. workers: server processes that are ready.
-    socket: the Unix socket on `host`, for those who want no TCP.
+    wish: the digest of the wish that the status is about. variants: what is served now. workers: server processes that
+    are ready. socket: the Unix socket on `host`, for those who want no TCP. restarts: servers that died and came back.
     """
 
     name: str
@@ -68,30 +86,37 @@ class EndpointStatus(Record, kw_only=True):
     url: str | None = None
     port: int | None = None
     socket: str | None = None
-    pid: int | None = None
+    process: runtime.Process | None = None
+    pids: list[int] = msgspec.field(default_factory=list)
     workers: int = 0
     restarts: int = 0
-    variants: list[Variant] = []
-    revision_served: int = 0
+    variants: list[Variant] = msgspec.field(default_factory=list)
+    wish: str = ""
     traffic: Traffic = msgspec.field(default_factory=Traffic)
     started: str | None = None
     updated: str | None = None
 
 
 class EndpointState(msgspec.Struct, kw_only=True):
-    """An endpoint as `endpoint ls` and `endpoint show` print it: the wish and what became of it."""
+    """An endpoint as `endpoint ls` and `endpoint show` print it: the wish and what became of it.
+
+    variants: what is wished for. ready: server processes that are ready, of `workers`. gateway: the URL to which the
+    hosted service's clients post (None while no gateway has run).
+    """
 
     name: str
     endpoint: str
     status: str
+    reason: str | None
     mode: str
     variants: list[Variant]
     url: str | None
     gateway: str | None
     workers: int
-    workers_ready: int
+    ready: int
+    pids: list[int]
+    restarts: int
     memory: int
-    reason: str | None
     traffic: Traffic
     user: str
     host: str
@@ -100,13 +125,172 @@ class EndpointState(msgspec.Struct, kw_only=True):
     updated: str | None
 
 
+class Gateway(Record, kw_only=True):
+    """.cupola/gateways/HOST-USER.json: the stable port at which a user's gateway on a host serves this workspace."""
+
+    host: str
+    user: str
+    port: int
+    url: str
+    process: runtime.Process | None = None
+
+
 def directory(name: str) -> str:
-    return f"endpoints/{name}"
+    return f"{DIRECTORY}/{name}"
 
 
 def wish_path(name: str) -> str:
-    return f"endpoints/{name}/endpoint.toml"
+    return f"{DIRECTORY}/{name}/endpoint.toml"
+
+
+def status_path(name: str) -> str:
+    return f"{DIRECTORY}/{name}/status.json"
 
 
 def log_path(name: str) -> str:
-    return f"endpoints/{name}/log.txt"
+    return f"{DIRECTORY}/{name}/log.txt"
+
+
+def gateway_path(host: str, user: str) -> str:
+    return f".cupola/gateways/{host}-{user}.json"
+
+
+def local_path(store: Store, name: str, kind: str) -> str:
+    """Where the sockets and locks of an endpoint lie on this host: kind "sock" (HTTP), "poke" or "lock"."""
+    key = hashlib.sha256(f"{store.root}\0{name}".encode()).hexdigest()[:20]
+    return str(runtime.runtime_dir() / f"endpoint-{key}.{kind}")
+
+
+def wish(store: Store, name: str) -> Endpoint:
+    """The wish as it stands in the file, signed or not. Raises NotFound, Corrupt."""
+    names.check_name(name, "name of an endpoint")
+    try:
+        return records.read_toml(store, wish_path(name), Endpoint)
+    except NotFound:
+        raise NotFound(f"there is no endpoint {name!r} here", hint="`cupola endpoint ls` lists them") from None
+
+
+def wishes(store: Store) -> list[Endpoint]:
+    """The wish of every endpoint whose file can be read, by name."""
+    found = []
+    for name in files.listing(store, DIRECTORY):
+        if "endpoint.toml" in files.listing(store, directory(name)):
+            found.append(wish(store, name))
+    return found
+
+
+def signed(store: Store, endpoint: Endpoint) -> bool:
+    """Whether this user's own secret has signed the wish: only then does a keeper run it."""
+    return any(secret.verify(endpoint.payload(), mac) for mac in _macs(store, endpoint.name))
+
+
+def save(store: Store, endpoint: Endpoint, expected: Endpoint | None = None) -> None:
+    """Signs a wish and writes it: the old or the new one is there and signed, whenever this is killed.
+
+    Raises Conflict when the file is not `expected` any more.
+    """
+    before = [mac for mac in _macs(store, endpoint.name) if expected and secret.verify(expected.payload(), mac)]
+    macs = Signatures([secret.sign(endpoint.payload()), *before])
+    files.write_bytes(store, f"{directory(endpoint.name)}/endpoint.sig", msgspec.json.encode(macs) + b"\n")
+    records.write_toml(store, wish_path(endpoint.name), endpoint, kind="endpoint", ref=endpoint.name, expected=expected)
+
+
+def status(store: Store, name: str) -> EndpointStatus | None:
+    """What the keeper wrote last, None before it wrote anything."""
+    try:
+        return records.read(store, status_path(name), EndpointStatus)
+    except NotFound:
+        return None
+
+
+def find(store: Store, name: str) -> EndpointState:
+    """The endpoint of that name. Raises NotFound."""
+    return state_of(store, wish(store, name))
+
+
+def ls(store: Store) -> list[EndpointState]:
+    """Every endpoint here, by name."""
+    return [state_of(store, one) for one in wishes(store)]
+
+
+def state_of(store: Store, endpoint: Endpoint) -> EndpointState:
+    """A wish and what became of it."""
+    seen = status(store, endpoint.name)
+    word, reason = _status(store, endpoint, seen)
+    alive = seen if seen and seen.host == endpoint.host else None
+    return EndpointState(
+        name=endpoint.name,
+        endpoint=endpoint.name,
+        status=word,
+        reason=reason,
+        mode=endpoint.mode,
+        variants=endpoint.variants,
+        url=alive.url if alive else None,
+        gateway=_gateway(store, endpoint),
+        workers=endpoint.workers,
+        ready=alive.workers if alive else 0,
+        pids=alive.pids if alive else [],
+        restarts=alive.restarts if alive else 0,
+        memory=endpoint.memory,
+        traffic=alive.traffic if alive else Traffic(),
+        user=endpoint.user,
+        host=endpoint.host,
+        desired=endpoint.desired,
+        started=alive.started if alive else None,
+        updated=alive.updated if alive else None,
+    )
+
+
+def wait(
+    store: Store,
+    name: str,
+    *,
+    timeout: float | None = None,
+    progress: Callable[[EndpointState], None] | None = None,
+) -> EndpointState:
+    """Waits until the endpoint is as wished. Raises WorkFailed when it has failed (with the reason) or on timeout."""
+    deadline = None if timeout is None else time.monotonic() + timeout
+    while True:
+        found = find(store, name)
+        if progress:
+            progress(found)
+        if found.status == "Failed":
+            raise WorkFailed(f"the endpoint {name} has failed: {found.reason}", where=wish_path(name))
+        if found.status == found.desired:
+            return found
+        if deadline and time.monotonic() > deadline:
+            raise WorkFailed(f"the endpoint {name} is still {found.status}", where=wish_path(name))
+        time.sleep(0.05)
+
+
+def _status(store: Store, endpoint: Endpoint, seen: EndpointStatus | None) -> tuple[str, str | None]:
+    if (endpoint.user, endpoint.host) == names.who() and not signed(store, endpoint):
+        why = f"endpoint.toml was edited; `cupola endpoint confirm {endpoint.name}` signs it, and it takes effect"
+        return (seen.status if seen and seen.status != "Failed" else "Creating"), why
+    if seen is None:
+        return ("Creating" if endpoint.desired == "InService" else "OutOfService"), None
+    if seen.wish != endpoint.digest():
+        return ("Updating" if seen.status in ("InService", "Updating") else "Creating"), None
+    if seen.status in ("InService", "Creating", "Updating") and _keeper_is_gone(seen):
+        return "OutOfService", "its keeper is not running; `cupola agent start` brings it back"
+    return seen.status, seen.reason
+
+
+def _keeper_is_gone(seen: EndpointStatus) -> bool:
+    here = (seen.user, seen.host) == names.who()
+    return here and (seen.process is None or not runtime.alive(seen.process))
+
+
+def _gateway(store: Store, endpoint: Endpoint) -> str | None:
+    try:
+        found = records.read(store, gateway_path(endpoint.host, endpoint.user), Gateway)
+    except NotFound:
+        return None
+    return found.url
+
+
+def _macs(store: Store, name: str) -> list[str]:
+    try:
+        return msgspec.json.decode(files.read_bytes(store, f"{directory(name)}/endpoint.sig"), type=Signatures).macs
+    except (NotFound, msgspec.MsgspecError):
+        return []

@@ -32,7 +32,7 @@ class Variant:
         return answers.encode(prediction, self._classes, media)
 
     def rehearse(self) -> None:
-        """Predicts the sample that was stored with the model, so that what cannot work fails before it is in service."""
+        """Predicts the sample that was stored with the model: what cannot work fails before it is in service."""
         if self._model.sample:
             import msgspec
 

@@ -1,0 +1,85 @@
+"""From a finished run to an immutable version: its files copied, hashed and published in one step."""
+
+from pathlib import Path
+
+import msgspec
+
+from cupola.errors import BadInput, NotReady
+from cupola.experiments.records import Run
+from cupola.registry import contents, records, signature
+from cupola.registry.contents import DESCRIPTION, PICKLE, SKOPS
+from cupola.registry.records import ModelVersion
+from cupola.store import Store, claims, feed, files, names, secret
+
+
+def register(store: Store, run: Run, name: str, description: str = "") -> ModelVersion:
+    """Makes the run's model the next version of `name`.
+
+    Raises NotReady when the run has not completed or has left no model. Killed at any point it leaves no version or a
+    whole one; a number that it had claimed is then not given again.
+    """
+    names.check_name(name, "name of a model")
+    if run.status != "Completed":
+        hint = f"`cupola run show {run.id}` says more"
+        raise NotReady(f"the run {run.name} has not completed, it is {run.status}", where=run.id, hint=hint)
+    if not run.model:
+        raise NotReady(f"the run {run.name} has left no model", where=run.id)
+    staged = files.staging(store)
+    try:
+        version = _staged(store, run, name, description, staged)
+        (staged / "version.json").write_bytes(msgspec.json.format(msgspec.json.encode(version)) + b"\n")
+        files.publish_dir(store, staged, version.directory)
+    except BaseException:
+        files.discard(staged)
+        raise
+    feed.announce(store, "model", version.ref, version.revision)
+    return version
+
+
+def _staged(store: Store, run: Run, name: str, description: str, staged: Path) -> ModelVersion:
+    source = run.model or ""
+    origin = files.absolute(store, source)
+    copied = {one: contents.copy(origin / one, staged / one) for one in files.listing(store, source)}
+    hashes = {one: sha256 for one, (sha256, _) in copied.items()}
+    if SKOPS not in hashes and PICKLE not in hashes:
+        raise NotReady(f"the run {run.name} has left neither {SKOPS} nor {PICKLE}", where=source)
+    try:
+        signed = signature.decode((staged / signature.FILE).read_bytes())
+    except (msgspec.DecodeError, FileNotFoundError) as error:
+        raise BadInput(f"the model's {signature.FILE} cannot be read: {error}", where=source) from None
+    user, host = names.who()
+    sha256 = contents.whole(hashes)
+    return ModelVersion(
+        id=names.new_id(),
+        name=name,
+        version=claims.take_number(store, f"{records.DIRECTORY}/{name}"),
+        run=run.id,
+        experiment=run.experiment,
+        dataset=run.dataset,
+        target=run.target,
+        task=run.task,
+        estimator=run.estimator,
+        metrics=run.metrics,
+        metric_errors=run.metric_errors,
+        sha256=sha256,
+        files=hashes,
+        bytes=sum(size for _, size in copied.values()),
+        signature=signed,
+        format="skops" if SKOPS in hashes else "pickle",
+        user=user,
+        host=host,
+        registered=names.now(),
+        description=description,
+        mac=secret.sign(records.payload(sha256)) if _is_own_making(staged, hashes) else None,
+    )
+
+
+def _is_own_making(staged: Path, hashes: dict[str, str]) -> bool:
+    """Whether this user may vouch for the files: skops needs no trust; a pickle carries the MAC of who trained it."""
+    if SKOPS in hashes:
+        return True
+    try:
+        made = msgspec.json.decode((staged / DESCRIPTION).read_bytes())
+        return secret.verify(records.pickle_payload(hashes[PICKLE]), made["mac"])
+    except (FileNotFoundError, msgspec.DecodeError, KeyError, TypeError, AttributeError):
+        return False

@@ -1,0 +1,130 @@
+"""Registration, approval, aliases, verification, removal: through the actions, as every door does."""
+
+from pathlib import Path
+
+import pytest
+
+from cupola.errors import BadName, BadOption, Conflict, Corrupt, NotFound, NotReady
+from cupola.registry import records
+from cupola.store import Store, files, secret
+from cupola.workspace import Workspace
+
+from .conftest import Finish
+
+
+def test_a_version_has_all_that_its_run_said(ws: Workspace, finish: Finish) -> None:
+    run = finish()
+    made = ws.action("model register", run=run.id, name="late", description="the first")
+    assert (made.name, made.version, made.status, made.aliases) == ("late", 1, "PendingManualApproval", [])
+    assert (made.run, made.dataset, made.metrics, made.target) == (run.id, run.dataset, run.metrics, "late")
+    assert (made.description, made.format) == ("the first", "skops")
+    assert [column.name for column in made.signature.columns] == ["hour"]
+    assert sorted(made.files) == ["model.json", "model.skops", "sample.json", "signature.json"]
+    again = ws.action("model register", run=run.name, name="late")
+    assert again.version == 2
+    assert [one.version for one in ws.action("model ls", name="late")] == [2, 1]
+    assert ws.action("model show", model="late").version == 2
+    assert ws.action("model show", model=made.ref).id == made.id
+
+
+def test_the_copy_does_not_change_with_the_run(ws: Workspace, finish: Finish) -> None:
+    run = finish()
+    made = ws.action("model register", run=run.id, name="late")
+    files.write_bytes(ws.store, f"{run.model}/model.skops", b"another")
+    assert ws.action("model verify", model="late").ok
+    assert made.sha256 == ws.action("model show", model="late").sha256
+
+
+@pytest.mark.parametrize("status", ["Queued", "InProgress", "Failed", "Stopped"])
+def test_only_a_completed_run_is_registered(ws: Workspace, finish: Finish, status: str) -> None:
+    with pytest.raises(NotReady, match="not completed"):
+        ws.action("model register", run=finish(status=status).id, name="late")
+    assert ws.action("model ls") == []
+
+
+def test_names_are_checked_and_nothing_is_left_behind(ws: Workspace, finish: Finish) -> None:
+    run = finish()
+    for name in ("../x", ".hidden", "a/b", ""):
+        with pytest.raises(BadName):
+            ws.action("model register", run=run.id, name=name)
+    with pytest.raises(NotReady, match="neither"):
+        ws.action("model register", run=finish(extra={"notes.txt": b""}).id, name="late")
+    assert files.listing(ws.store, "models") == []
+    assert files.listing(ws.store, ".cupola/staging") == []
+
+
+def test_approval_is_the_last_word_with_who_and_why(ws: Workspace, finish: Finish) -> None:
+    ws.action("model register", run=finish().id, name="late")
+    ws.action("model approve", model="late", note="good enough")
+    state = ws.action("model reject", model="late@1", note="leaks")
+    assert state.status == "Rejected"
+    assert [(one.status, one.note) for one in state.approvals] == [("Approved", "good enough"), ("Rejected", "leaks")]
+    assert all(one.user and one.host and one.time for one in state.approvals)
+
+
+def test_an_alias_moves_and_goes(ws: Workspace, finish: Finish) -> None:
+    for _ in range(2):
+        ws.action("model register", run=finish().id, name="late")
+    ws.action("model alias", model="late@1", alias="champion")
+    assert ws.action("model show", model="late@champion").version == 1
+    ws.action("model alias", model="late@2", alias="champion")
+    assert ws.action("model show", model="late@champion").version == 2
+    assert ws.action("model show", model="late@1").aliases == []
+    ws.action("model alias", model="late", alias="champion", remove=True)
+    with pytest.raises(NotFound, match="champion"):
+        ws.action("model show", model="late@champion")
+    with pytest.raises(BadOption):
+        ws.action("model alias", model="late", alias="3")
+
+
+def test_a_changed_byte_is_found(ws: Workspace, finish: Finish) -> None:
+    made = ws.action("model register", run=finish().id, name="late")
+    path = ws.root / made.directory / "model.skops"
+    data = bytearray(path.read_bytes())
+    data[3000] ^= 1
+    path.write_bytes(data)
+    (path.parent / "extra.txt").touch()
+    found = ws.action("model verify", model="late")
+    assert not found.ok
+    assert ["checksum" in found.problems[0], "extra.txt" in found.problems[1]] == [True, True]
+    with pytest.raises(Corrupt):
+        ws.action("model verify", model="late", trust=True)
+
+
+def test_a_pickle_is_trusted_only_by_whoever_signed_it(
+    ws: Workspace, finish: Finish, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    theirs = finish(extra={"model.pkl": b"code"})
+    ws.action("model register", run=theirs.id, name="late")
+    assert not ws.action("model verify", model="late").trusted
+    ws.action("model verify", model="late", trust=True)
+    assert ws.action("model verify", model="late").trusted
+    assert ws.action("model show", model="late").status == "PendingManualApproval"
+    mac = secret.sign(records.pickle_payload("5694d08a2e53ffcae0c3103e5ad6f6076abd960eb1f8a56577040bc1028f702b"))
+    mine = finish(extra={"model.pkl": b"code", "model.json": f'{{"mac": "{mac}"}}'.encode()})
+    ws.action("model register", run=mine.id, name="mine")
+    assert ws.action("model verify", model="mine").trusted
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "somebody else"))
+    assert not ws.action("model verify", model="mine").trusted
+    assert not ws.action("model verify", model="late").trusted
+
+
+def test_removal_goes_to_the_trash_and_comes_back(ws: Workspace, finish: Finish) -> None:
+    for _ in range(2):
+        ws.action("model register", run=finish().id, name="late")
+    with pytest.raises(BadOption, match="several versions"):
+        ws.action("model rm", model="late")
+    assert ws.action("model rm", model="late@1", dry_run=True).trash is None
+    gone = ws.action("model rm", model="late@1")
+    assert [one.version for one in ws.action("model ls")] == [2]
+    files.untrash(ws.store, gone.trash)
+    assert [one.version for one in ws.action("model ls")] == [2, 1]
+
+
+def test_a_served_version_stays(ws: Workspace, store: Store, finish: Finish) -> None:
+    from cupola.serving.records import Endpoint, Variant, save
+
+    made = ws.action("model register", run=finish().id, name="late")
+    save(store, Endpoint(name="e", host="h", user="u", variants=[Variant(name="AllTraffic", model=made.ref)]))
+    with pytest.raises(Conflict, match="deployed to e"):
+        ws.action("model rm", model="late@1")
