@@ -6,13 +6,12 @@ A version's directory `datasets/NAME/N-ID/` is published whole and never changed
 version was imported.
 """
 
-import re
 from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
 
-from cupola.errors import Ambiguous, NotFound
+from cupola.errors import NotFound
 from cupola.store import Store, files, records, references
 from cupola.store.records import Record
 
@@ -21,7 +20,25 @@ Role = Literal["feature", "target", "id", "time", "weight", "group", "sensitive"
 TYPES: tuple[str, ...] = ("integer", "number", "boolean", "category", "text", "date", "datetime")
 ROLES: tuple[str, ...] = ("feature", "target", "id", "time", "weight", "group", "sensitive", "ignore")
 DIRECTORY = "datasets"
-VERSION = re.compile(r"([1-9][0-9]*)-([a-z0-9]+)")
+
+
+class ImportOptions(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """How a file is to be read, as the user asked for it: with the file's bytes, the identity of a version.
+
+    What is left out is found in the file itself. missing: words that stand for a missing value (an empty field of a CSV
+    always does). header: whether the first line of a CSV holds names. decimal: the decimal sign of a CSV's numbers.
+    """
+
+    target: str | None = None
+    roles: dict[str, Role] = {}
+    types: dict[str, ColumnType] = {}
+    missing: list[str] = []
+    format: Literal["csv", "jsonl", "parquet"] | None = None
+    delimiter: str | None = None
+    quote: str | None = None
+    encoding: str | None = None
+    decimal: Literal[".", ","] | None = None
+    header: bool | None = None
 
 
 class Column(msgspec.Struct, kw_only=True):
@@ -69,34 +86,35 @@ class ColumnProfile(msgspec.Struct, kw_only=True):
     histogram: Histogram | None = None
 
 
-class Profile(Record):
+class Profile(Record, kw_only=True):
     """`profile.json` of a version."""
 
     rows: int
     columns: list[ColumnProfile]
 
 
-class Preview(Record):
+class Preview(Record, kw_only=True):
     """`preview.json` of a version: its first rows as they are shown (dates as ISO text)."""
 
     columns: list[str]
     rows: list[list[Any]]
 
 
-class Settings(Record):
+class Settings(Record, kw_only=True):
     """`dataset.toml`: what people say of a dataset."""
 
     description: str = ""
-    tags: list[str] = []
+    tags: list[str] = msgspec.field(default_factory=list)
     target: str | None = None
-    roles: dict[str, Role] = {}
+    roles: dict[str, Role] = msgspec.field(default_factory=dict)
 
 
-class DatasetVersion(Record):
+class DatasetVersion(Record, kw_only=True):
     """One immutable version.
 
     sha256: of the source's bytes, which with `options` decides whether an import is this version again;
-    data_sha256: of data.parquet. bytes: the size of the source. settings: dataset.toml as it was at the import.
+    data_sha256: of data.parquet. bytes: the size of the source. found: the dialect of a
+    text file. settings: dataset.toml as it was at the import.
     """
 
     id: str
@@ -110,11 +128,12 @@ class DatasetVersion(Record):
     source: str
     source_format: str
     bytes: int
-    options: dict[str, Any] = {}
+    options: dict[str, Any] = msgspec.field(default_factory=dict)
+    found: dict[str, str] = msgspec.field(default_factory=dict)
     user: str
     host: str
     imported: str
-    notes: list[str] = []
+    notes: list[str] = msgspec.field(default_factory=list)
     settings: Settings = msgspec.field(default_factory=Settings)
 
     @property
@@ -127,12 +146,12 @@ class DatasetVersion(Record):
         return f"{DIRECTORY}/{self.dataset}/{self.version}-{self.id}"
 
 
-class DatasetState(DatasetVersion):
+class DatasetState(DatasetVersion, kw_only=True):
     """What `dataset show` and `ls` print: a version with what is said of its dataset."""
 
     name: str
     description: str = ""
-    tags: list[str] = []
+    tags: list[str] = msgspec.field(default_factory=list)
 
 
 def names(store: Store) -> list[str]:
@@ -143,7 +162,7 @@ def names(store: Store) -> list[str]:
 def versions(store: Store, name: str) -> list[DatasetVersion]:
     """All versions of a dataset, the oldest first."""
     settings = settings_of(store, name)
-    found = [_read(store, name, entry, settings) for _, entry in _entries(store, name)]
+    found = [_read(store, name, number, id, settings) for number, id in references.versions(store, DIRECTORY, name)]
     return [one for one in found if one is not None]
 
 
@@ -151,8 +170,8 @@ def latest(store: Store) -> list[DatasetVersion]:
     """The newest version of every dataset."""
     found = []
     for name in names(store):
-        entries = _entries(store, name)
-        newest = _read(store, name, entries[-1][1], settings_of(store, name)) if entries else None
+        there = references.versions(store, DIRECTORY, name)
+        newest = _read(store, name, *there[-1], settings_of(store, name)) if there else None
         if newest is not None:
             found.append(newest)
     return found
@@ -163,22 +182,11 @@ def find(store: Store, ref: str) -> DatasetVersion:
 
     Raises NotFound, and Ambiguous where merged copies hold two of one number.
     """
-    wanted = references.parse(ref)
-    entries = _entries(store, wanted.name)
-    if not entries:
-        known = ", ".join(name for name in names(store) if _entries(store, name))
-        raise NotFound(f"there is no dataset {wanted.name!r}", hint=f"there is: {known}" if known else _FIRST)
+    wanted = references.parse(ref, "dataset")
     if wanted.alias:
         raise NotFound(f"a dataset has no alias: {ref!r}", hint=f"write {wanted.name} or {wanted.name}@3")
-    number = wanted.version or entries[-1][0]
-    matching = [entry for one, entry in entries if one == number and entry.partition("-")[2].startswith(wanted.id or "")]
-    if not matching:
-        raise NotFound(f"dataset {wanted.name!r} has no version {ref.partition('@')[2]}", hint=_numbers(entries))
-    if len(matching) > 1:
-        exact = ", ".join(f"{wanted.name}@{entry}" for entry in matching)
-        raise Ambiguous(f"{wanted.name}@{number} names {len(matching)} versions", hint=f"write one of: {exact}")
-    return _with(records.read(store, f"{DIRECTORY}/{wanted.name}/{matching[0]}/version.json", DatasetVersion),
-                 settings_of(store, wanted.name))
+    directory = references.version_directory(store, DIRECTORY, wanted)
+    return _with(records.read(store, f"{directory}/version.json", DatasetVersion), settings_of(store, wanted.name))
 
 
 def state(store: Store, version: DatasetVersion) -> DatasetState:
@@ -214,19 +222,10 @@ def preview(store: Store, version: DatasetVersion) -> Preview:
     return records.read(store, f"{version.directory}/preview.json", Preview)
 
 
-_FIRST = "`cupola dataset import FILE --name NAME` makes one"
-
-
-def _entries(store: Store, name: str) -> list[tuple[int, str]]:
-    """(number, directory name) of each version, by number."""
-    matched = [VERSION.fullmatch(entry) for entry in files.listing(store, f"{DIRECTORY}/{name}")]
-    return sorted((int(one[1]), one[0]) for one in matched if one)
-
-
-def _read(store: Store, name: str, entry: str, settings: Settings) -> DatasetVersion | None:
+def _read(store: Store, name: str, number: int, id: str, settings: Settings) -> DatasetVersion | None:
     """The version in that directory; None when it went to the trash since it was listed."""
     try:
-        found = records.read(store, f"{DIRECTORY}/{name}/{entry}/version.json", DatasetVersion)
+        found = records.read(store, f"{DIRECTORY}/{name}/{number}-{id}/version.json", DatasetVersion)
     except NotFound:
         return None
     return _with(found, settings)
@@ -247,8 +246,3 @@ def _with(version: DatasetVersion, settings: Settings) -> DatasetVersion:
         elif column.role == "target":
             column.role = "feature"
     return version
-
-
-def _numbers(entries: list[tuple[int, str]]) -> str:
-    numbers = sorted({number for number, _ in entries})
-    return "its versions: " + ", ".join(map(str, numbers[-10:]))

@@ -1,0 +1,225 @@
+"""What each column of a Parquet file looks like, in bounded memory: DuckDB aggregates over a few columns at a time."""
+
+import math
+from collections.abc import Callable, Iterator
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from cupola.datasets.records import Bar, ColumnProfile, ColumnType, Histogram, Profile
+
+EXACT_ROWS = 2_000_000  # up to here everything is counted exactly
+EXACT_DISTINCT = 200_000  # so many different values are counted exactly, however many rows there are
+CELLS = 16_000_000  # of columns that are looked at together
+AT_ONCE = 50
+BINS = 20
+TOP = 20
+QUANTILES = [0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99]
+DAY, MOMENT = date(1970, 1, 1), datetime(1970, 1, 1)
+LONGEST = 200  # characters of a value that are kept
+MEMORY = "768MB"
+
+
+def profile(
+    data: Path, known: dict[str, ColumnType], progress: Callable[[float], None], spill: Path | None = None
+) -> Profile:
+    """The profile of `data`. known: the type of a column of texts, where the user has named it.
+
+    Texts that are not named are a category where `is_category` says so. spill: where DuckDB may put what does not fit.
+    """
+    config: dict[str, str | bool | int | float | list[str]] = {
+        "threads": 1,
+        "memory_limit": MEMORY,
+        "temp_directory": str(spill or data.parent / "spill"),
+    }
+    connection = duckdb.connect(":memory:", config=config)
+    try:
+        with pq.ParquetFile(data) as file:
+            found: list[ColumnProfile] = []
+            for fields in _tables(connection, file, data):
+                found += _profiles(connection, fields, file.metadata.num_rows, known)
+                progress(len(found) / len(file.schema_arrow))
+            return Profile(rows=file.metadata.num_rows, columns=found)
+    finally:
+        connection.close()
+
+
+def is_category(distinct: int, values: int) -> bool:
+    """Whether texts are names of classes: at most 50 different ones, or at most 1,000 that make up 5 % of the values.
+
+    More than 20 texts that all differ are no classes, however few they are.
+    """
+    if distinct == values > 20:
+        return False
+    return distinct <= 50 or (distinct <= 1000 and distinct <= values * 0.05)
+
+
+def edges(low: Any, high: Any, type: ColumnType) -> list[Any]:
+    """The edges of at most 20 bins of one width from `low` to `high`; for whole numbers they fall between values."""
+    if low == high:
+        return [low, high + 1 if type != "number" else low]
+    if type == "number":
+        width = high / BINS - low / BINS
+        inner = [low + width * step for step in range(1, BINS)]
+        return [low, *inner, high]
+    width = max(1, math.ceil((high - low + 1) / BINS))
+    return [*range(low, high + 1, width), low + width * math.ceil((high - low + 1) / width)]
+
+
+def _tables(connection: duckdb.DuckDBPyConnection, file: pq.ParquetFile, data: Path) -> Iterator[list[pa.Field]]:
+    """Puts a few columns at a time before DuckDB as the table `t`: in memory where they are small, else as the file."""
+    schema, rows = file.schema_arrow, file.metadata.num_rows
+    step = max(1, min(AT_ONCE, CELLS // rows))
+    for start in range(0, len(schema), step):
+        fields = [schema.field(index) for index in range(start, min(start + step, len(schema)))]
+        if rows <= EXACT_ROWS:
+            few = file.read(columns=[field.name for field in fields], use_threads=False)
+            connection.register("t", few)
+        else:
+            connection.execute(f"CREATE OR REPLACE VIEW t AS SELECT * FROM read_parquet({_text(str(data))})")
+        yield fields
+        if rows <= EXACT_ROWS:
+            connection.unregister("t")
+
+
+def _profiles(
+    connection: duckdb.DuckDBPyConnection, fields: list[pa.Field], rows: int, known: dict[str, ColumnType]
+) -> list[ColumnProfile]:
+    exact = rows <= EXACT_ROWS
+    asked: list[str] = []
+    for field in fields:
+        asked += _aggregates(field, exact)
+    answers = iter(connection.execute(f"SELECT {', '.join(asked)} FROM t").fetchone() or ())
+    found = []
+    for field in fields:
+        one = _basic(field, answers, exact, rows)
+        values = rows - one.missing
+        if one.type == "text":
+            one.type = known.get(one.name) or "text"
+        if values:
+            _bars(connection, one, field, exact)
+        if one.type == "text" and one.name not in known and is_category(one.distinct, values):
+            one.type = "category"
+        found.append(_shown(one))
+    return found
+
+
+def _expression(field: pa.Field) -> str:
+    """The column for DuckDB: dates as days and datetimes as microseconds since 1970."""
+    name = _name(field.name)
+    if pa.types.is_date(field.type):
+        return f"({name} - DATE '1970-01-01')"
+    return f"epoch_us({name})" if pa.types.is_timestamp(field.type) else name
+
+
+def _aggregates(field: pa.Field, exact: bool) -> list[str]:
+    c = _expression(field)
+    asked = [f"count({c})", f"count(DISTINCT {c})" if exact else f"approx_count_distinct({c})"]
+    if _is_numeric(field):
+        finite = f" FILTER (WHERE isfinite({c}))" if pa.types.is_floating(field.type) else ""
+        quantile = "quantile_cont" if exact else "approx_quantile"
+        asked += [f"min({c}){finite}", f"max({c}){finite}", f"avg({c}){finite}"]
+        asked += [f"stddev_samp({c}::DOUBLE / 1e150){finite}", f"{quantile}({c}::DOUBLE, {QUANTILES}){finite}"]
+    return asked
+
+
+def _basic(field: pa.Field, answers: Iterator[Any], exact: bool, rows: int) -> ColumnProfile:
+    values, distinct = next(answers), next(answers)
+    one = ColumnProfile(
+        name=field.name, type=type_of(field.type), missing=rows - values, distinct=distinct, exact=exact
+    )
+    if _is_numeric(field):
+        one.min, one.max, mean, std = (next(answers) for _ in range(4))
+        one.mean = None if mean is None else float(mean)
+        one.std = None if std is None else float(std) * 1e150
+        quantiles = next(answers)
+        if quantiles:
+            one.quantiles = {str(q): value for q, value in zip(QUANTILES, quantiles, strict=True)}
+    return one
+
+
+def _bars(connection: duckdb.DuckDBPyConnection, one: ColumnProfile, field: pa.Field, exact: bool) -> None:
+    """Adds the most frequent values with their counts, and the histogram."""
+    c = _expression(field)
+    if exact or one.distinct <= EXACT_DISTINCT:
+        groups = f"SELECT {c} AS v, count(*) AS n FROM t WHERE {c} IS NOT NULL GROUP BY 1"
+        query = f"WITH g AS ({groups}) SELECT (SELECT count(*) FROM g), v, n FROM g ORDER BY n DESC, v LIMIT {TOP}"
+        found = connection.execute(query).fetchall()
+        one.distinct = found[0][0]
+        one.top = [Bar(value=value, count=count) for _, value, count in found]
+    elif not _is_numeric(field):
+        likely = connection.execute(f"SELECT approx_top_k({c}, {TOP}) FROM t").fetchone()
+        listed = ", ".join(_text(value) for value in (likely or [[]])[0])
+        found = connection.execute(f"SELECT {c}, count(*) FROM t WHERE {c} IN ({listed}) GROUP BY 1").fetchall()
+        one.top = [Bar(value=value, count=count) for value, count in sorted(found, key=lambda bar: (-bar[1], bar[0]))]
+    if one.min is not None:
+        one.histogram = _histogram(connection, c, one)
+
+
+def _histogram(connection: duckdb.DuckDBPyConnection, c: str, one: ColumnProfile) -> Histogram:
+    bounds = edges(one.min, one.max, one.type)
+    inner = ", ".join(repr(edge) for edge in bounds[1:-1])
+    finite = f"isfinite({c})" if one.type == "number" else f"{c} IS NOT NULL"
+    place = f"len(list_filter([{inner}]::{'DOUBLE' if one.type == 'number' else 'BIGINT'}[], lambda e: e <= {c}))"
+    place = place if inner else "0"
+    found = connection.execute(f"SELECT {place}, count(*) FROM t WHERE {finite} GROUP BY 1").fetchall()
+    counts = [0] * (len(bounds) - 1)
+    for number, count in found:
+        counts[number] = count
+    return Histogram(edges=bounds, counts=counts)
+
+
+def type_of(type: pa.DataType) -> ColumnType:
+    """Cupola's name for the type of a column of data.parquet; a text may be a category all the same."""
+    if pa.types.is_integer(type):
+        return "integer"
+    if pa.types.is_floating(type):
+        return "number"
+    if pa.types.is_boolean(type):
+        return "boolean"
+    if pa.types.is_date(type):
+        return "date"
+    return "datetime" if pa.types.is_timestamp(type) else "text"
+
+
+def _is_numeric(field: pa.Field) -> bool:
+    return type_of(field.type) in ("integer", "number", "date", "datetime")
+
+
+def _shown(one: ColumnProfile) -> ColumnProfile:
+    """Brings days and microseconds back to ISO texts, and cuts long texts."""
+    if one.type in ("date", "datetime"):
+        one.min, one.max = _time(one.min, one.type), _time(one.max, one.type)
+        one.quantiles = {key: _time(value, one.type) for key, value in one.quantiles.items()}
+        one.mean = one.std = None
+        if one.histogram:
+            one.histogram.edges = [_time(edge, one.type) for edge in one.histogram.edges]
+    for bar in one.top:
+        if one.type in ("date", "datetime"):
+            bar.value = _time(bar.value, one.type)
+        elif isinstance(bar.value, str) and len(bar.value) > LONGEST:
+            bar.value = bar.value[:LONGEST] + "…"
+    return one
+
+
+def _time(value: float | None, type: ColumnType) -> str | None:
+    if value is None:
+        return None
+    try:
+        if type == "date":
+            return (DAY + timedelta(days=math.floor(value))).isoformat()
+        return (MOMENT + timedelta(microseconds=round(value))).isoformat()
+    except OverflowError:
+        return None
+
+
+def _name(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _text(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
