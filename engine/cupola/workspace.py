@@ -46,7 +46,7 @@ class Slots(msgspec.Struct, kw_only=True):
 class Settings(Record, kw_only=True):
     """workspace.toml: what holds for all who work here."""
 
-    name: str
+    name: str = ""
     description: str = ""
     deployments_need_approval: bool = False
     slots: Slots = msgspec.field(default_factory=Slots)
@@ -108,7 +108,7 @@ class Workspace:
         """
         store = Store.open(path, readonly)
         notices = []
-        if read_toml(store, MARK, Settings).format > Settings(name="").format:
+        if read_toml(store, MARK, Settings).format > Settings().format:
             store = Store.open(path, True)
             notices.append("a newer Cupola wrote this workspace: it is open for reading only until you update Cupola")
         if store.mount.advice:

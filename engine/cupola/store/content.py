@@ -119,6 +119,9 @@ def write_bytes(store: Store, path: str, data: bytes, *, durable: bool = True) -
         draft = _draft(at, data, durable)
         try:
             os.rename(draft, at.name, src_dir_fd=at.directory, dst_dir_fd=at.directory)
+        except FileNotFoundError:  # NFS asks twice when an answer is late, and the second finds the work done
+            if not store.mount.network or read_bytes(store, path) != data:
+                raise
         except BaseException:
             _remove(at.directory, draft)
             raise
@@ -153,15 +156,19 @@ def _link(at: Place, draft: str) -> OSError | None:
 
 
 def _read_back(store: Store, path: str, said: OSError | None) -> bytes:
-    try:
-        return read_bytes(store, path)
-    except NotFound:
+    deadline = time.monotonic() + (PATIENCE if store.mount.network else 0)
+    while True:
+        with contextlib.suppress(NotFound):
+            return read_bytes(store, path)
+        if time.monotonic() < deadline:
+            time.sleep(0.02)
+            continue
         if said is None:
-            raise DiskTrouble("a file that was just made is not there", where=path) from None
+            raise DiskTrouble("a file that was just made is not there", where=path)
         if said.errno in (errno.EPERM, errno.ENOTSUP, errno.EMLINK, errno.ENOSYS):
             hint = "claims need hard links; on SSHFS the server must offer hardlink@openssh.com"
             raise DiskTrouble("this file system makes no hard links", where=path, hint=hint) from said
-        raise said from None
+        raise said
 
 
 def _draft(at: Place, data: bytes, durable: bool) -> str:

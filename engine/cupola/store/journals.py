@@ -43,7 +43,7 @@ def append(store: Store, path: str, entries: Iterable[Entry]) -> None:
     """Appends entries to this writer's journal at `path` and makes them durable; gives each `seq`, `clock` and `time`.
 
     `path` ends in `{store.writer}.jsonl`: processes of one writer take turns under a lock of this host. The clock is
-    one more than any in the journals beside it. Raises ReadOnly, DiskTrouble, and then nothing of it was kept.
+    one more than any in the journals beside it. Raises ReadOnly, DiskTrouble.
     """
     store.check_writable()
     held = lock(runtime_dir() / f"journals-{store.copy}.lock")
@@ -152,9 +152,9 @@ class Appender:
         try:
             self._write(durable)
         except OSError as error:
-            self._drop()
             if error.errno not in AGAIN:
                 raise trouble(error, self._path) from error
+            self._drop()
             with disk(self._path):
                 self._write(durable)
 
@@ -168,11 +168,14 @@ class Appender:
     def _write(self, durable: bool) -> None:
         if self._descriptor < 0:
             self._descriptor = _open(self._store, self._path)
-            self._written = 0
         _whole(self._descriptor, b"".join(self._waiting[self._written :]))
         self._written = len(self._waiting)
         if durable:
-            os.fsync(self._descriptor)
+            try:
+                os.fsync(self._descriptor)
+            except OSError:
+                self._drop()
+                raise
             self._waiting.clear()
             self._written = 0
             self._synced = time.monotonic()
@@ -181,7 +184,8 @@ class Appender:
         if self._descriptor >= 0:
             with contextlib.suppress(OSError):
                 os.close(self._descriptor)
-            self._descriptor = -1
+        self._descriptor = -1
+        self._written = 0
 
     def __enter__(self) -> "Appender":
         return self

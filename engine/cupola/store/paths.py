@@ -9,7 +9,7 @@ import errno
 import os
 import stat
 
-from cupola.errors import BadName
+from cupola.errors import BadName, Corrupt
 from cupola.store.root import Store
 
 DIRECTORY = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -42,7 +42,10 @@ def split(path: str) -> list[str]:
 
 
 def place(store: Store, path: str, *, make: bool = False) -> Place:
-    """Where `path` is, symlinks resolved; with `make`, directories on the way are made. Raises OSError, BadName."""
+    """Where `path` is, symlinks resolved; with `make`, directories on the way are made.
+
+    Raises BadName, Corrupt for a symlink that leads out of the workspace, OSError.
+    """
     names = split(path)
     for _ in range(MAX_LINKS):
         here, index = _descend(store, names, make)
@@ -54,12 +57,12 @@ def place(store: Store, path: str, *, make: bool = False) -> Place:
             raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), path)
         names = [*_follow(store, names[:index], target, path), *names[index + 1 :]]
         if not names:
-            raise BadName("it leads to the workspace itself", where=path)
+            raise Corrupt("a symlink leads to the workspace itself", where=path)
     raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), path)
 
 
 def open_file(store: Store, path: str, flags: int = os.O_RDONLY) -> int:
-    """A descriptor of the plain file at `path`. Raises OSError, BadName."""
+    """A descriptor of the plain file at `path`; raises as `place` does."""
     flags |= os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
     names = split(path)
     here, index = _descend(store, names, False)
@@ -76,7 +79,7 @@ def open_file(store: Store, path: str, flags: int = os.O_RDONLY) -> int:
 
 
 def open_directory(store: Store, path: str) -> int:
-    """A descriptor of the directory at `path` ("" is the root), for listing and syncing. Raises OSError, BadName."""
+    """A descriptor of the directory at `path` ("" is the root), for listing and syncing; raises as `place` does."""
     if not path:
         return os.open(store.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     with place(store, path) as at:
@@ -158,13 +161,13 @@ def _follow(store: Store, before: list[str], target: str, path: str) -> list[str
     if target.startswith("/"):
         root = str(store.root)
         if target != root and not target.startswith(root + "/"):
-            raise BadName(f"a symlink leads out of the workspace, to {target!a}", where=path)
+            raise Corrupt(f"a symlink leads out of the workspace, to {target!a}", where=path)
         before, target = [], target[len(root) :]
     names = list(before)
     for name in target.split("/"):
         if name == "..":
             if not names:
-                raise BadName(f"a symlink leads out of the workspace, to {target!a}", where=path)
+                raise Corrupt(f"a symlink leads out of the workspace, to {target!a}", where=path)
             names.pop()
         elif name not in ("", "."):
             names.append(name)

@@ -190,10 +190,17 @@ def _prepare(raw: dict[str, Any], record: Record, path: str, expected: Record | 
     kind = type(record)
     if _is_newer(raw, kind):
         raise newer(path)
-    if expected is not None and (not raw or msgspec.convert(raw, kind) != expected):
+    if expected is not None and not _is(raw, expected):
         raise Conflict("somebody has changed it since", where=path, hint="look at it again, then repeat your change")
     before = raw.get("revision", 1) if raw else 0
     record.revision = max(record.revision, before + 1 if isinstance(before, int) else 1)
+
+
+def _is(raw: dict[str, Any], expected: Record) -> bool:
+    try:
+        return bool(raw) and msgspec.convert(raw, type(expected)) == expected
+    except msgspec.MsgspecError:
+        return False
 
 
 def _merge(raw: Any, value: Any) -> Any:

@@ -7,6 +7,7 @@ import os
 import select
 import signal
 import stat
+from functools import lru_cache
 from pathlib import Path
 
 import msgspec
@@ -35,13 +36,13 @@ def slots_dir() -> Path:
     """Where all users of this host lock its slots: $CUPOLA_SLOTS_DIR, else /tmp/cupola-slots (sticky, for all)."""
     path = os.environ.get("CUPOLA_SLOTS_DIR") or "/tmp/cupola-slots"
     with disk(path):
-        try:
+        with contextlib.suppress(FileExistsError):
             os.makedirs(path)  # noqa: PTH103
-            os.chmod(path, 0o1777)  # noqa: PTH101
-        except FileExistsError:
-            pass
-        if not stat.S_ISDIR(os.lstat(path).st_mode):
+        found = os.lstat(path)
+        if not stat.S_ISDIR(found.st_mode):
             raise NotADirectoryError(errno.ENOTDIR, "not a directory")
+        if found.st_uid == os.getuid() and stat.S_IMODE(found.st_mode) != 0o1777:
+            os.chmod(path, 0o1777)  # noqa: PTH101
     return Path(path)
 
 
@@ -113,6 +114,7 @@ class Process(msgspec.Struct, frozen=True):
     start: int
 
 
+@lru_cache(maxsize=1)
 def boot() -> str:
     """This boot of this host, and the pid namespace (container) that this process sees."""
     with open("/proc/sys/kernel/random/boot_id") as file:  # noqa: PTH123

@@ -41,50 +41,50 @@ def watch(store: Store, stop: threading.Event, extra: Callable[[], list[str]] = 
 
 def _watch(store: Store, stop: threading.Event, feed: "_Feed", edits: "_Edits") -> Iterator[set[Change]]:
     waits = _polls(stop) if store.mount.network else _wakes(store, stop, edits)
-    swept = time.monotonic()
     for touched in waits:
-        changes = feed.read() | edits.look_at(touched)
-        if time.monotonic() - swept > SWEEP:
-            changes |= edits.sweep()
-            swept = time.monotonic()
+        changes = feed.read() | (edits.sweep() if touched is None else edits.look_at(touched))
         if changes:
             yield changes
 
 
-def _polls(stop: threading.Event) -> Iterator[set[str]]:
+def _polls(stop: threading.Event) -> Iterator[set[str] | None]:
+    """Wakes up every 250 ms; every few seconds with None: whatever is watched may have changed."""
+    swept = time.monotonic()
     while not stop.wait(EVERY):
-        yield set()
+        late = time.monotonic() - swept > SWEEP
+        swept = time.monotonic() if late else swept
+        yield None if late else set()
 
 
-def _wakes(store: Store, stop: threading.Event, edits: "_Edits") -> Iterator[set[str]]:
-    """Wakes up when the kernel says that something was touched, and once a second."""
-    import watchfiles
+def _wakes(store: Store, stop: threading.Event, edits: "_Edits") -> Iterator[set[str] | None]:
+    """Wakes up when the kernel says what was touched, and once a second; with None when it may have missed some."""
+    from watchfiles._rust_notify import RustNotify
 
     with contextlib.suppress(CupolaError):
         make_dir(store, FEED)
     while not stop.is_set():
-        directories = edits.directories()
-        paths = [path for one in (FEED, *directories) if (path := store.root / one).is_dir()]
+        paths = _there(store, edits)
         try:
-            changes = watchfiles.watch(
-                *paths,
-                watch_filter=None,
-                debounce=200,
-                step=20,
-                stop_event=stop,
-                rust_timeout=1000,
-                yield_on_timeout=True,
-                recursive=False,
-                raise_interrupt=False,
-            )
-            yield set()
-            for touched in changes:
-                yield {os.path.relpath(path, store.root) for _, path in touched}
-                if edits.directories() != directories:
-                    break
-        except (OSError, RuntimeError):
-            stop.wait(1.0)  # a directory went, or the kernel has no more watches to give: look once a second
-            yield set()
+            with RustNotify(paths, False, False, 0, False, True) as kernel:
+                yield None
+                while _there(store, edits) == paths:
+                    touched = kernel.watch(100, 20, 1000, stop)
+                    if touched == "stop":
+                        return
+                    if touched == "signal":
+                        raise KeyboardInterrupt
+                    yield _relative(store, touched)
+        except (OSError, RuntimeError):  # a directory went, or the kernel has no watches left: look once a second
+            stop.wait(1.0)
+            yield None
+
+
+def _there(store: Store, edits: "_Edits") -> list[str]:
+    return [str(path) for one in (FEED, *edits.directories()) if (path := store.root / one).is_dir()]
+
+
+def _relative(store: Store, touched: "set[tuple[int, str]] | str") -> set[str]:
+    return set() if isinstance(touched, str) else {os.path.relpath(path, store.root) for _, path in touched}
 
 
 class _Feed:
@@ -96,7 +96,7 @@ class _Feed:
         self._late: dict[Change, float] = {}
         self._odd: dict[str, float] = {}
         for name in listing(store, FEED):
-            self._ends[name] = len(self._rest(name, 0))
+            self._ends[name] = self._rest(name, 0).rfind(b"\n") + 1
 
     def read(self) -> set[Change]:
         """What the feed told since the last call, as far as this host can see the records themselves by now."""
