@@ -2,8 +2,8 @@
 
 The standard error of a figure is its standard deviation over resamples of the rows (a bootstrap: as many rows as there
 are, drawn with replacement; whole groups where rows come in groups). A resample is a count for each row, so every
-metric here is a function of counts, and the figure itself is the one where each row counts once. Past `MOST` rows (fewer
-with many classes) the resamples are of that many, and the error is scaled by the square root of the ratio.
+metric here is a function of counts, and the figure itself is the one where each row counts once. Past `MOST` rows
+(fewer with many classes) the resamples are of that many, and the error is scaled by the square root of the ratio.
 
 mape leaves out rows whose true value is 0 (none has a relative error there); wape is the sum of all errors over the sum
 of all true values, and needs no such thing. average_precision and roc_auc of several classes are the mean of each class
@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 Measure = Callable[[Floats], dict[str, float]]
 RESAMPLES = 200
-MOST = 50_000
+MOST = 20_000
 RATES = {
     "accuracy", "balanced_accuracy", "f1", "f1_macro", "precision", "precision_macro", "recall", "recall_macro",
     "roc_auc", "average_precision",
@@ -70,7 +70,7 @@ def classification(
     losses = _losses(truth, classes, scores) if scores is not None and probabilities else {}
 
     def measure(counts: Floats) -> dict[str, float]:
-        confusion = np.bincount(cells, weights=counts, minlength=classes * classes).reshape(classes, classes)
+        confusion = np.bincount(cells, counts, classes * classes).astype(np.float64).reshape(classes, classes)
         found = _of_confusion(confusion)
         if ranks:
             areas = [rank.areas(counts) for rank in ranks]
@@ -165,7 +165,7 @@ class Ranking:
 
 
 def _of_confusion(confusion: Floats) -> dict[str, float]:
-    """What a matrix of (true class, predicted class) says; a class that neither occurs nor is predicted does not count."""
+    """What a matrix of (true class, predicted class) says; a class that never occurs nor is predicted counts not."""
     right, true, said = np.diag(confusion), confusion.sum(axis=1), confusion.sum(axis=0)
     total = confusion.sum()
     recall = np.divide(right, true, out=np.zeros_like(right), where=true > 0)

@@ -79,7 +79,7 @@ def _stratified(classes: NDArray[Any], how: Split, seed: int) -> tuple[Rows, Row
     carried = [0.0, 0.0]  # what rounding took from the classes before, so that the whole comes out right
     for one in np.unique(classes):
         rows = random.permutation(np.flatnonzero(classes == one))
-        taken = []
+        taken: list[int] = []
         for place, share in enumerate((how.validation, how.test)):
             carried[place] += len(rows) * share
             number = min(round(carried[place]), len(rows) - 1 - sum(taken))
@@ -130,15 +130,15 @@ def _folds(
 ) -> list[tuple[Rows, Rows]]:
     from sklearn.model_selection import GroupKFold, KFold, StratifiedKFold, TimeSeriesSplit
 
+    chosen: Any = KFold(how.folds, shuffle=True, random_state=seed)
+    given: tuple[Any, ...] = (rest,)
     if how.kind == "time" and times is not None:
         rest = rest[np.argsort(times[rest], kind="stable")]
-        chosen, given = TimeSeriesSplit(how.folds), (rest,)
+        chosen = TimeSeriesSplit(how.folds)
     elif how.kind == "group" and groups is not None:
         chosen, given = GroupKFold(how.folds), (rest, None, groups[rest])
     elif how.kind == "stratified" and np.bincount(target[rest]).max() >= how.folds:
         chosen, given = StratifiedKFold(how.folds, shuffle=True, random_state=seed), (rest, target[rest])
-    else:
-        chosen, given = KFold(how.folds, shuffle=True, random_state=seed), (rest,)
     try:
         return [(rest[train], rest[validation]) for train, validation in chosen.split(*given)]
     except ValueError as error:
