@@ -36,6 +36,10 @@ def socket_path() -> Path:
     return runtime.runtime_dir() / "agent.sock"
 
 
+def agent_file() -> Path:
+    return runtime.runtime_dir() / "agent.json"
+
+
 def log_file() -> Path:
     return runtime.runtime_dir() / "agent.log"
 

@@ -29,7 +29,7 @@ class Attempt:
         self.job = job
         self.number = number
         self.directory = job.attempt(number)
-        self.run_directory = f"experiments/{job.run}/attempts/{number}" if job.run else None
+        self.run_directory = run_directory(job.run, number) if job.run else None
         self._reported = 0.0
 
     @property
@@ -49,6 +49,11 @@ class Attempt:
     def leave(self, name: str, value: Any) -> None:
         """Leaves output.json or error.json behind, from where the keeper takes it into the result."""
         files.write_bytes(self.store, f"{self.directory}/{name}.json", msgspec.json.encode(value), durable=False)
+
+
+def run_directory(run: str, number: int) -> str:
+    """Where an attempt of a run ("EXPERIMENT/RUN") writes."""
+    return f"experiments/{run}/attempts/{number}"
 
 
 def current() -> Attempt:

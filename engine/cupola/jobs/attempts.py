@@ -15,6 +15,7 @@ class Started(Record, kw_only=True):
 
     attempt: int
     keeper: runtime.Process
+    process: runtime.Process | None = None
     user: str
     host: str
     started: str

@@ -112,6 +112,7 @@ def _write(store: Store, job: Job) -> None:
     """The queue's wish first: a job that is there is also in the queue, whatever happens in between."""
     staged = files.staging(store)
     try:
+        (staged / "attempts" / "1").mkdir(parents=True)
         if job.kind == "command" and not job.live:
             job.code = snapshot(store.root, staged, job.command, Path(job.directory))
         job.mac = secret.sign(job.payload())
@@ -119,7 +120,7 @@ def _write(store: Store, job: Job) -> None:
         _queue(store, job)
         files.publish_dir(store, staged, job.directory_in_store)
     except BaseException:
-        shutil.rmtree(staged, ignore_errors=True)
+        files.discard(staged)
         raise
     feed.announce(store, "job", job.id, job.revision)
 

@@ -114,3 +114,8 @@ def verified(job: Job) -> bool:
 
 def retry_payload(job: Job, number: int) -> bytes:
     return f"retry\0{job.id}\0{number}\0{job.mac}".encode()
+
+
+def signed_retry(job: Job, number: int, asked: Asked) -> bool:
+    """Whether this user has asked for that attempt of the job as it stands."""
+    return bool(asked.mac) and secret.verify(retry_payload(job, number), asked.mac)

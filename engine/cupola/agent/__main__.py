@@ -1,0 +1,26 @@
+"""The agent's own process: `python -m cupola.agent [--foreground]`. It detaches itself, and says when it is ready."""
+
+import os
+import sys
+
+
+def main() -> None:
+    if "--foreground" in sys.argv[1:]:
+        from cupola.agent.loop import run
+
+        sys.exit(run(lambda: None))
+    ready, say = os.pipe()
+    if os.fork():
+        os.close(say)
+        os._exit(0 if os.read(ready, 1) else 1)
+    os.setsid()
+    if os.fork():
+        os._exit(0)
+    os.close(ready)
+    from cupola.agent.loop import run
+
+    sys.exit(run(lambda: os.write(say, b"1")))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,207 @@
+"""The queue of one workspace: each look compares what is wished for with what runs, and takes the next step.
+
+Nothing that matters is remembered between looks but what can be seen again: attempts are whoever made their
+started.json, a keeper is known by (boot, pid, start), and a keeper that is gone without a result is concluded here.
+"""
+
+import contextlib
+import signal
+import sys
+import time
+from collections.abc import Callable
+
+import msgspec
+
+from cupola.agent.host import Host
+from cupola.agent.launching import Launch
+from cupola.errors import CupolaError, NotFound
+from cupola.jobs import attempts, keeper, strays, verdict, wish
+from cupola.jobs.attempts import AttemptEnd, Started
+from cupola.jobs.wish import Asked, Job
+from cupola.store import Store, files, names, runtime
+
+QUEUE = ".cupola/queue"
+TRIES = 3  # keepers that may die before they have an attempt, until the job is given up
+ORPHANED = 3600.0  # seconds after which a queue entry whose job never came is removed
+
+
+class Queue:
+    """`watch` is called with each keeper that is to wake the thread when it ends; `wake` wakes it."""
+
+    def __init__(self, store: Store, host: Host, watch: Callable[[runtime.Process], None], wake: Callable[[], None]):
+        self.store = store
+        self.host = host
+        self.watch = watch
+        self.wake = wake
+        self.jobs: dict[str, Job] = {}
+        self.launches: dict[tuple[str, int], Launch] = {}
+        self.tries: dict[tuple[str, int], int] = {}
+        self.told_to_stop: set[tuple[str, int]] = set()
+        self.seen_missing: dict[str, float] = {}
+        self.running = 0
+
+    def reconcile(self) -> None:
+        """One look at every open job; those that may start do so in the order in which they were filed."""
+        entries = files.listing(self.store, QUEUE)
+        ready: list[tuple[Job, int]] = []
+        self.running = 0
+        for name in entries:
+            try:
+                number = self._step(name)
+            except CupolaError as error:
+                print(f"{self.store.root}: job {name}: {error}", file=sys.stderr, flush=True)
+                continue
+            if number:
+                ready.append((self.jobs[name], number))
+        self._start(sorted(ready, key=lambda one: one[0].submitted))
+        for gone in self.jobs.keys() - set(entries):
+            del self.jobs[gone]
+        if not entries:
+            self.store.shown.clear()
+
+    def _step(self, name: str) -> int:
+        """Brings one job a step further; the number of its attempt that may start now, or 0."""
+        job = self._job(name)
+        if job is None or (job.user, job.host) != names.who():
+            return 0
+        made = attempts.numbers(self.store, job)
+        number = made[-1] if made else 1
+        directory = job.attempt(number)
+        if attempts.optional(self.store, f"{directory}/result.json", AttemptEnd):
+            return self._after(job, number)
+        if started := attempts.optional(self.store, f"{directory}/started.json", Started):
+            self.launches.pop((job.id, number), None)
+            return self._running(job, number, started)
+        if (job.id, number) in self.launches and not self._launch_failed(job, number):
+            self.running += 1
+            return 0
+        if asked := attempts.optional(self.store, f"{directory}/stop.json", Asked):
+            return self._conclude(job, number, "stopped", keeper.stopped(asked))
+        return number if self._wanted(job, number) else 0
+
+    def _job(self, name: str) -> Job | None:
+        """The job of a queue entry, once its signature holds remembered as it was read."""
+        if found := self.jobs.get(name):
+            return found
+        try:
+            job = wish.read(
+                self.store, files.read_bytes(self.store, f"{QUEUE}/{name}").decode(errors="replace").strip()
+            )
+        except NotFound:
+            first = self.seen_missing.setdefault(name, time.monotonic())
+            if time.monotonic() - first > ORPHANED:
+                files.remove(self.store, f"{QUEUE}/{name}")
+            return None
+        if job.id != name or not wish.verified(job):
+            return None
+        self.jobs[name] = job
+        return job
+
+    def _wanted(self, job: Job, number: int) -> bool:
+        """Whether this attempt was asked for: the first, one that follows by itself, one that its user has signed."""
+        if number == 1:
+            return True
+        asked = attempts.optional(self.store, f"{job.attempt(number)}/filed.json", Asked)
+        if asked:
+            return wish.signed_retry(job, number, asked)
+        before = attempts.ends(self.store, job, list(range(1, number)))
+        return attempts.retries_left(job, before)
+
+    def _after(self, job: Job, number: int) -> int:
+        """An attempt has ended: the next one, or the end of the job's stay in the queue."""
+        for key in [key for key in self.told_to_stop if key[0] == job.id]:
+            self.told_to_stop.discard(key)
+        if attempts.tried_again(self.store, job):
+            return number + 1 if not self._launching(job, number + 1) else 0
+        files.remove(self.store, f"{QUEUE}/{job.id}")
+        return 0
+
+    def _launching(self, job: Job, number: int) -> bool:
+        return (job.id, number) in self.launches and not self._launch_failed(job, number)
+
+    def _running(self, job: Job, number: int, started: Started) -> int:
+        """An attempt that somebody has: told to stop when that is wished, concluded when its keeper is gone."""
+        if (started.user, started.host) != names.who():
+            return 0
+        if runtime.alive(started.keeper):
+            self.running += 1
+            self.watch(started.keeper)
+            if (job.id, number) not in self.told_to_stop and attempts.optional(
+                self.store, f"{job.attempt(number)}/stop.json", Asked
+            ):
+                self.told_to_stop.add((job.id, number))
+                runtime.send(started.keeper, signal.SIGUSR1)
+            return 0
+        if attempts.optional(self.store, f"{job.attempt(number)}/result.json", AttemptEnd):
+            return self._after(job, number)
+        killed = strays.end(started, str(self.store.root / job.attempt(number)))
+        return self._conclude(job, number, "interrupted", _why_gone(started, killed), started.started)
+
+    def _conclude(self, job: Job, number: int, cause: str, reason: str, started: str | None = None) -> int:
+        found = verdict.forced(cause, reason, None)
+        end = AttemptEnd(
+            attempt=number, started=started, ended=names.now(), host=names.who()[1], **found._asdict()
+        )  # fmt: skip
+        keeper.conclude(self.store, job, end)
+        return self._after(job, number)
+
+    def _launch_failed(self, job: Job, number: int) -> bool:
+        """Whether the keeper that was asked for is gone without having made started.json."""
+        found = self.launches[job.id, number]
+        if not found.failed and (found.process is None or runtime.alive(found.process)):
+            if found.process:
+                self.watch(found.process)
+            return False
+        directory = job.attempt(number)
+        if attempts.optional(self.store, f"{directory}/started.json", Started):
+            return False
+        del self.launches[job.id, number]
+        if found.process:
+            self.tries[job.id, number] = self.tries.get((job.id, number), 0) + 1
+        return True
+
+    def _start(self, ready: list[tuple[Job, int]]) -> None:
+        """First come, first served; who waits for GPUs or memory holds up only those that want some too."""
+        short: set[str] = set()
+        for job, number in ready:
+            wants = {"cpus": job.cpus, "gpus": job.gpus, "memory": job.memory}
+            if any(wants[kind] for kind in short):
+                continue
+            if self.tries.get((job.id, number), 0) >= TRIES:
+                self._conclude(job, number, "start", "its keeper could not be started; `cupola agent log` says why")
+                continue
+            held = self.host.take(job)
+            if isinstance(held, str):
+                short.add(held)
+                continue
+            grant = keeper.Grant(cpus=held.cpus, gpus=held.gpus, cgroup=self.host.cgroup)
+            self._launch(job, number, grant, held.descriptors)
+            held.close()
+
+    def _launch(self, job: Job, number: int, grant: keeper.Grant, descriptors: list[int]) -> None:
+        text = msgspec.json.encode(grant).decode().replace('"descriptors":[]', '"descriptors":{fds}')
+        argv = [str(self.store.root), job.directory_in_store, str(number), text]
+        launch = self.host.launcher.launch("cupola.jobs.keeper", argv, descriptors, self.wake)
+        self.running += 1
+        self.launches[job.id, number] = launch
+
+
+def _why_gone(started: Started, killed: int) -> str:
+    reason = "its keeper was killed"
+    if started.keeper.boot != runtime.boot():
+        reason = "the host went down while it ran"
+    return reason + (f"; {killed} processes of it that were left were ended" if killed else "")
+
+
+def stop_all(store: Store, reason: str) -> None:
+    """Asks that every job of this user and host that runs in a workspace be stopped."""
+    user, host = names.who()
+    asked = Asked(user=user, host=host, time=names.now(), reason=reason)
+    for name in files.listing(store, QUEUE):
+        with contextlib.suppress(CupolaError):
+            job = wish.read(store, files.read_bytes(store, f"{QUEUE}/{name}").decode())
+            number = max(attempts.numbers(store, job), default=1)
+            started = attempts.optional(store, f"{job.attempt(number)}/started.json", Started)
+            if started and (started.user, started.host) == (user, host) and runtime.alive(started.keeper):
+                files.create_bytes(store, f"{job.attempt(number)}/stop.json", msgspec.json.encode(asked))
+                runtime.send(started.keeper, signal.SIGUSR1)
