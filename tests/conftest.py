@@ -12,6 +12,8 @@ import pytest
 
 from cupola.workspace import Workspace
 
+sys.path.insert(0, str(Path(__file__).parents[1]))  # the rigs: `from tests.faults.sshfs import mounted`
+
 HOMES = {
     "CUPOLA_RUNTIME_DIR": "runtime",
     "CUPOLA_SLOTS_DIR": "slots",

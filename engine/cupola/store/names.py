@@ -31,7 +31,8 @@ ADJECTIVES, ANIMALS = _ADJECTIVES.split(), _ANIMALS.split()
 
 def check_name(name: str, what: str = "name") -> str:
     """The name itself, when people may give it to a dataset, a model, an endpoint, ...; raises BadName otherwise."""
-    shown = ascii(name if len(name) <= 60 else name[:57] + "...")
+    shown = ascii(name[:60])
+    shown = shown if len(shown) <= 62 else f"{shown[:58]}...'"
     if not NAME.fullmatch(name):
         raise BadName(
             f"{shown} is not a {what}",
