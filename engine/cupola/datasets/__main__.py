@@ -1,21 +1,33 @@
-"""`python -m cupola.datasets import`: the work of an import, as the job that was filed for it."""
+"""Work on data that is done in a process of its own.
 
+`python -m cupola.datasets import` is the job that `dataset import` files. `python -m cupola.datasets answer` reads one
+request (a line of JSON) from its standard input, answers it on its standard output, and ends when the input ends, so
+that it never outlives whoever asked.
+"""
+
+import os
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from cupola.datasets import records
 from cupola.datasets.records import ImportOptions
-from cupola.errors import Usage
+from cupola.errors import CupolaError, ErrorInfo, Usage
 from cupola.jobs import attempt
 from cupola.jobs.attempt import Attempt
+from cupola.store import Store
 
 
 def main(arguments: list[str]) -> None:
-    if arguments != ["import"]:
-        raise Usage("this is run by a job: `cupola dataset import` files it")
-    attempt.work(_import)
+    if arguments == ["import"]:
+        attempt.work(_import)
+    elif arguments == ["answer"]:
+        _answer()
+    else:
+        raise Usage("`cupola dataset` starts this; it takes `import` or `answer`")
 
 
 def _import(job: Attempt) -> dict[str, Any]:
@@ -24,6 +36,40 @@ def _import(job: Attempt) -> dict[str, Any]:
     options = msgspec.convert(job.spec["options"], ImportOptions)
     version = importing.run(job.store, job.spec["dataset"], Path(job.spec["source"]), options, job.report)
     return {"dataset": version.dataset, "version": version.version, "ref": version.ref}
+
+
+def _answer() -> None:
+    request = msgspec.json.decode(sys.stdin.buffer.readline())
+    threading.Thread(target=_end_with_the_asker, daemon=True).start()
+    try:
+        answer = {"result": _ask(**request)}
+    except CupolaError as error:
+        answer = {"error": error.info()}
+    except MemoryError:
+        answer = {"error": ErrorInfo(kind="WorkFailed", message="there is not enough memory for this")}
+    sys.stdout.buffer.write(msgspec.json.encode(answer))
+    sys.stdout.buffer.flush()
+    os._exit(0)
+
+
+def _end_with_the_asker() -> None:
+    sys.stdin.buffer.read()
+    os._exit(1)
+
+
+def _ask(root: str, what: str, **about: Any) -> Any:
+    store = Store.open(root, readonly=True)
+    if what == "export":
+        from cupola.datasets import exporting
+
+        version = records.find(store, about["dataset"])
+        return exporting.export(store, version, Path(about["path"]), about["format"])
+    from cupola.datasets import querying
+
+    if what == "sql":
+        return querying.sql(store, about["query"], about["limit"])
+    version = records.find(store, about["dataset"])
+    return querying.preview(store, version, about["limit"], about["sort"], about["filter"])
 
 
 if __name__ == "__main__":

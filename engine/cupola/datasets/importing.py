@@ -4,16 +4,14 @@ import contextlib
 import hashlib
 import shutil
 from collections.abc import Callable, Iterator
-from datetime import date, datetime
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from cupola.datasets import profiling, reading, records
-from cupola.datasets.records import Column, ColumnType, DatasetVersion, ImportOptions, Preview, Profile, Role
+from cupola.datasets import profiling, reading, records, tables
+from cupola.datasets.records import Column, ColumnType, DatasetVersion, ImportOptions, Profile, Role, Rows
 from cupola.errors import CupolaError, DiskTrouble
 from cupola.store import Store, claims, feed, files, names
 from cupola.store.trouble import disk
@@ -68,7 +66,7 @@ def _import(
     version = _version(store, name, table, how, options, profile, rows)
     version.data_sha256 = _digest(data)
     _put(staged / "profile.json", profile)
-    _put(staged / "preview.json", _preview(data))
+    _put(staged / "preview.json", _preview(data, rows))
     return _publish(store, version, options, staged)
 
 
@@ -149,20 +147,10 @@ def _version(
     )  # fmt: skip
 
 
-def _preview(data: Path) -> Preview:
+def _preview(data: Path, rows: int) -> Rows:
     with pq.ParquetFile(data) as file:
         batch = next(file.iter_batches(batch_size=PREVIEWED, use_threads=False))
-    columns = [[plain(value) for value in column.to_pylist()] for column in batch.columns]
-    return Preview(columns=batch.schema.names, rows=[list(row) for row in zip(*columns, strict=True)])
-
-
-def plain(value: Any) -> Any:
-    """A value as it is shown: times in ISO, long texts cut."""
-    if isinstance(value, datetime | date):
-        return value.isoformat()
-    if isinstance(value, str) and len(value) > profiling.LONGEST:
-        return value[: profiling.LONGEST] + "…"
-    return value
+    return tables.shown(batch, truncated=rows > PREVIEWED)
 
 
 def _digest(path: Path) -> str:

@@ -10,6 +10,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from cupola.datasets import tables
 from cupola.datasets.records import Bar, ColumnProfile, ColumnType, Histogram, Profile
 
 EXACT_ROWS = 2_000_000  # up to here everything is counted exactly
@@ -20,7 +21,6 @@ BINS = 20
 TOP = 20
 QUANTILES = [0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99]
 DAY, MOMENT = date(1970, 1, 1), datetime(1970, 1, 1)
-LONGEST = 200  # characters of a value that are kept
 MEMORY = "768MB"
 
 
@@ -80,7 +80,7 @@ def _tables(connection: duckdb.DuckDBPyConnection, file: pq.ParquetFile, data: P
             few = file.read(columns=[field.name for field in fields], use_threads=False)
             connection.register("t", few)
         else:
-            connection.execute(f"CREATE OR REPLACE VIEW t AS SELECT * FROM read_parquet({_text(str(data))})")
+            connection.execute(f"CREATE OR REPLACE VIEW t AS SELECT * FROM read_parquet({tables.literal(str(data))})")
         yield fields
         if rows <= EXACT_ROWS:
             connection.unregister("t")
@@ -110,7 +110,7 @@ def _profiles(
 
 def _expression(field: pa.Field) -> str:
     """The column for DuckDB: dates as days and datetimes as microseconds since 1970."""
-    name = _name(field.name)
+    name = tables.identifier(field.name)
     if pa.types.is_date(field.type):
         return f"({name} - DATE '1970-01-01')"
     return f"epoch_us({name})" if pa.types.is_timestamp(field.type) else name
@@ -130,7 +130,7 @@ def _aggregates(field: pa.Field, exact: bool) -> list[str]:
 def _basic(field: pa.Field, answers: Iterator[Any], exact: bool, rows: int) -> ColumnProfile:
     values, distinct = next(answers), next(answers)
     one = ColumnProfile(
-        name=field.name, type=type_of(field.type), missing=rows - values, distinct=distinct, exact=exact
+        name=field.name, type=tables.type_of(field.type), missing=rows - values, distinct=distinct, exact=exact
     )
     if _is_numeric(field):
         one.min, one.max, mean, std = (next(answers) for _ in range(4))
@@ -153,7 +153,7 @@ def _bars(connection: duckdb.DuckDBPyConnection, one: ColumnProfile, field: pa.F
         one.top = [Bar(value=value, count=count) for _, value, count in found]
     elif not _is_numeric(field):
         likely = connection.execute(f"SELECT approx_top_k({c}, {TOP}) FROM t").fetchone()
-        listed = ", ".join(_text(value) for value in (likely or [[]])[0])
+        listed = ", ".join(tables.literal(value) for value in (likely or [[]])[0])
         found = connection.execute(f"SELECT {c}, count(*) FROM t WHERE {c} IN ({listed}) GROUP BY 1").fetchall()
         one.top = [Bar(value=value, count=count) for value, count in sorted(found, key=lambda bar: (-bar[1], bar[0]))]
     if one.min is not None:
@@ -173,21 +173,8 @@ def _histogram(connection: duckdb.DuckDBPyConnection, c: str, one: ColumnProfile
     return Histogram(edges=bounds, counts=counts)
 
 
-def type_of(type: pa.DataType) -> ColumnType:
-    """Cupola's name for the type of a column of data.parquet; a text may be a category all the same."""
-    if pa.types.is_integer(type):
-        return "integer"
-    if pa.types.is_floating(type):
-        return "number"
-    if pa.types.is_boolean(type):
-        return "boolean"
-    if pa.types.is_date(type):
-        return "date"
-    return "datetime" if pa.types.is_timestamp(type) else "text"
-
-
 def _is_numeric(field: pa.Field) -> bool:
-    return type_of(field.type) in ("integer", "number", "date", "datetime")
+    return tables.type_of(field.type) in ("integer", "number", "date", "datetime")
 
 
 def _shown(one: ColumnProfile) -> ColumnProfile:
@@ -199,10 +186,7 @@ def _shown(one: ColumnProfile) -> ColumnProfile:
         if one.histogram:
             one.histogram.edges = [_time(edge, one.type) for edge in one.histogram.edges]
     for bar in one.top:
-        if one.type in ("date", "datetime"):
-            bar.value = _time(bar.value, one.type)
-        elif isinstance(bar.value, str) and len(bar.value) > LONGEST:
-            bar.value = bar.value[:LONGEST] + "…"
+        bar.value = _time(bar.value, one.type) if one.type in ("date", "datetime") else tables.plain(bar.value)
     return one
 
 
@@ -215,11 +199,3 @@ def _time(value: float | None, type: ColumnType) -> str | None:
         return (MOMENT + timedelta(microseconds=round(value))).isoformat()
     except OverflowError:
         return None
-
-
-def _name(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
-
-
-def _text(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"

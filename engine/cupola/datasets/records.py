@@ -93,11 +93,16 @@ class Profile(Record, kw_only=True):
     columns: list[ColumnProfile]
 
 
-class Preview(Record, kw_only=True):
-    """`preview.json` of a version: its first rows as they are shown (dates as ISO text)."""
+class Rows(Record, kw_only=True):
+    """Some rows as they are shown: dates as ISO text, long texts cut. `preview.json` of a version holds its first ones.
+
+    truncated: whether there are more rows than these.
+    """
 
     columns: list[str]
+    types: list[str]
     rows: list[list[Any]]
+    truncated: bool = False
 
 
 class Settings(Record, kw_only=True):
@@ -199,12 +204,19 @@ def state(store: Store, version: DatasetVersion) -> DatasetState:
 def settings_of(store: Store, name: str) -> Settings:
     """dataset.toml, or nothing said where there is none."""
     try:
-        return records.read_toml(store, settings_path(name), Settings)
+        return records.read_toml(store, _settings_path(name), Settings)
     except NotFound:
         return Settings()
 
 
-def settings_path(name: str) -> str:
+def change_settings(store: Store, name: str, before: Settings, after: Settings) -> None:
+    """Writes dataset.toml. Raises Conflict when it is not `before` any more."""
+    there = "dataset.toml" in files.listing(store, f"{DIRECTORY}/{name}")
+    expected = before if there or before != Settings() else None
+    records.write_toml(store, _settings_path(name), after, kind="dataset", ref=name, expected=expected)
+
+
+def _settings_path(name: str) -> str:
     return f"{DIRECTORY}/{name}/dataset.toml"
 
 
@@ -217,9 +229,9 @@ def profile(store: Store, version: DatasetVersion) -> Profile:
     return records.read(store, f"{version.directory}/profile.json", Profile)
 
 
-def preview(store: Store, version: DatasetVersion) -> Preview:
+def preview(store: Store, version: DatasetVersion) -> Rows:
     """The first rows, as they were put aside at the import."""
-    return records.read(store, f"{version.directory}/preview.json", Preview)
+    return records.read(store, f"{version.directory}/preview.json", Rows)
 
 
 def _read(store: Store, name: str, number: int, id: str, settings: Settings) -> DatasetVersion | None:
@@ -236,7 +248,7 @@ def _with(version: DatasetVersion, settings: Settings) -> DatasetVersion:
     then = version.settings
     present = {column.name for column in version.columns}
     if settings.target != then.target and (settings.target is None or settings.target in present):
-        version.target = settings.target
+        version.target = settings.target or version.options.get("target")
     for column in version.columns:
         said = settings.roles.get(column.name)
         if said != then.roles.get(column.name):

@@ -1,0 +1,320 @@
+"""What a user can do with datasets: import, look, ask, export, describe, remove."""
+
+import stat
+import sys
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+
+from cupola.actions import Arg, action
+from cupola.datasets import records
+from cupola.datasets.records import ROLES, TYPES, DatasetState, ImportOptions, Profile, Rows
+from cupola.errors import BadInput, BadOption, ErrorInfo, WorkFailed, from_info
+from cupola.store import feed, files, names, references
+from cupola.workspace import Workspace
+
+Dataset = Annotated[str, Arg(help="a dataset: flights (its newest version), flights@3", completes="dataset")]
+Limit = Annotated[int, Arg(help="at most so many rows")]
+FORMATS = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet"}
+
+
+class Exported(msgspec.Struct, kw_only=True):
+    """What `dataset export` wrote."""
+
+    dataset: str
+    version: int
+    path: str
+    format: str
+    rows: int
+    bytes: int
+
+
+class Removed(msgspec.Struct, kw_only=True):
+    """What was (or with --dry-run would be) moved to the trash; `trash` is the token that brings it back."""
+
+    removed: list[str]
+    trash: str | None = None
+    dry_run: bool = False
+
+
+class Restored(msgspec.Struct, kw_only=True):
+    """What came back from the trash."""
+
+    path: str
+
+
+@action("dataset import", about="dataset", key="i")
+def import_(
+    ws: Workspace,
+    source: Annotated[str, Arg(help="the file: CSV or TSV (gzip too), Parquet, JSON Lines", completes="file")],
+    *,
+    name: Annotated[str, Arg(help="the dataset to make a new version of", completes="dataset")],
+    target: Annotated[str | None, Arg(help="the column that models are to predict", completes="column")] = None,
+    role: Annotated[dict[str, str] | None, Arg(help=f"COL=ROLE: {', '.join(ROLES)}", pairs=True)] = None,
+    type: Annotated[dict[str, str] | None, Arg(help=f"COL=TYPE: {', '.join(TYPES)}", pairs=True)] = None,
+    missing: Annotated[list[str] | None, Arg(help="a word that stands for a missing value, such as NA")] = None,
+    format: Annotated[
+        Literal["csv", "jsonl", "parquet"] | None, Arg(help="what it is, if not what it looks like")
+    ] = None,
+    delimiter: Annotated[str | None, Arg(help="between the fields of a CSV: ; or tab")] = None,
+    quote: Annotated[str | None, Arg(help="around fields of a CSV")] = None,
+    encoding: Annotated[str | None, Arg(help="of a text file: latin-1, cp1252, utf-16")] = None,
+    decimal: Annotated[Literal[".", ","] | None, Arg(help="the decimal sign of a CSV's numbers")] = None,
+    header: Annotated[bool | None, Arg(help="whether the first line of a CSV holds the names")] = None,
+) -> DatasetState:
+    """Import a file as a new version of a dataset.
+
+    The file's content decides what it is. Types are judged by every value; words such as NA among numbers are reported,
+    and read as missing only where --missing says so. The same bytes with the same options are the version there is.
+    """
+    options = ImportOptions(
+        target=target,
+        roles=_chosen(role, ROLES, "--role"),
+        types=_chosen(type, TYPES, "--type"),
+        missing=missing or [],
+        format=format,
+        delimiter=delimiter,
+        quote=quote,
+        encoding=encoding,
+        decimal=decimal,
+        header=header,
+    )
+    names.check_name(name, "name for a dataset")
+    path = Path(source).expanduser().absolute()
+    _check_options(options)
+    _check_file(path)
+    spec = {"dataset": name, "source": str(path), "options": msgspec.to_builtins(options)}
+    output = _work(ws, spec)
+    return records.state(ws.store, records.find(ws.store, output["ref"]))
+
+
+@action("dataset ls", writes=False)
+def ls(ws: Workspace) -> list[DatasetState]:
+    """List the newest version of every dataset."""
+    return [records.state(ws.store, version) for version in records.latest(ws.store)]
+
+
+@action("dataset show", writes=False, about="dataset")
+def show(ws: Workspace, dataset: Dataset) -> DatasetState:
+    """Show a version: its columns with types and roles, where it came from, what was noticed at its import."""
+    return records.state(ws.store, records.find(ws.store, dataset))
+
+
+@action("dataset preview", writes=False, about="dataset")
+def preview(
+    ws: Workspace,
+    dataset: Dataset,
+    *,
+    limit: Limit = 20,
+    sort: Annotated[str | None, Arg(help="a column, or COLUMN:desc", completes="column")] = None,
+    filter: Annotated[str | None, Arg(help="an SQL expression: distance > 1000 and carrier = 'UA'")] = None,
+) -> Rows:
+    """Show the first rows."""
+    _check_limit(limit)
+    version = records.find(ws.store, dataset)
+    if sort is None and filter is None:
+        there = records.preview(ws.store, version)
+        if limit <= len(there.rows) or not there.truncated:
+            more = there.truncated or limit < len(there.rows)
+            return msgspec.structs.replace(there, rows=there.rows[:limit], truncated=more)
+    found = _ask(ws, "preview", dataset=version.ref, limit=limit, sort=sort, filter=filter)
+    return msgspec.convert(found, Rows)
+
+
+@action("dataset profile", writes=False, about="dataset")
+def profile(ws: Workspace, dataset: Dataset) -> Profile:
+    """Show what each column looks like: missing, distinct, quantiles, most frequent values, histogram."""
+    return records.profile(ws.store, records.find(ws.store, dataset))
+
+
+@action("dataset sql", writes=False)
+def sql(
+    ws: Workspace,
+    query: Annotated[str, Arg(help="one SELECT: select carrier, avg(late::int) from flights group by all")],
+    *,
+    limit: Limit = 1000,
+) -> Rows:
+    """Answer a SELECT over datasets, which are tables by their names ("flights@3" is a version).
+
+    DuckDB answers it in a process of its own that can read the datasets and reach nothing else.
+    """
+    _check_limit(limit)
+    return msgspec.convert(_ask(ws, "sql", query=query, limit=limit), Rows)
+
+
+@action("dataset export", writes=False, about="dataset")
+def export(
+    ws: Workspace,
+    dataset: Dataset,
+    path: Annotated[str, Arg(help="the file to write", completes="file")],
+    *,
+    format: Annotated[Literal["csv", "jsonl", "parquet"] | None, Arg(help="by default what the path ends in")] = None,
+    overwrite: Annotated[bool, Arg(help="replace a file that is there")] = False,
+) -> Exported:
+    """Write the rows of a version to a CSV, JSON Lines or Parquet file."""
+    to = Path(path).expanduser().absolute()
+    chosen = format or FORMATS.get(to.suffix.lower())
+    if chosen is None:
+        raise BadOption(
+            f"{to.name!r} does not say what to write", hint="end it in .csv, .jsonl or .parquet, or use --format"
+        )
+    if to.is_dir() or (to.exists() and not overwrite):
+        raise BadInput("a file or directory stands there", where=str(to), hint="--overwrite replaces a file")
+    version = records.find(ws.store, dataset)
+    size = _ask(ws, "export", dataset=version.ref, path=str(to), format=chosen)
+    return Exported(
+        dataset=version.dataset, version=version.version, path=str(to), format=chosen, rows=version.rows, bytes=size
+    )
+
+
+@action("dataset set", about="dataset", key="e")
+def set_(
+    ws: Workspace,
+    dataset: Annotated[str, Arg(help="a dataset", completes="dataset")],
+    *,
+    target: Annotated[
+        str | None, Arg(help="the column that models are to predict; '' for none", completes="column")
+    ] = None,
+    role: Annotated[dict[str, str] | None, Arg(help=f"COL=ROLE: {', '.join(ROLES)}", pairs=True)] = None,
+    description: Annotated[str | None, Arg(help="what it is")] = None,
+    tag: Annotated[list[str] | None, Arg(help="a word to find it by; all of them together")] = None,
+) -> DatasetState:
+    """Say what a dataset is, its target, and the roles of its columns (for all its versions, in dataset.toml)."""
+    version = records.find(ws.store, references.parse(dataset, "dataset").name)
+    before = records.settings_of(ws.store, version.dataset)
+    roles = _chosen(role, ROLES, "--role")
+    present = {column.name for column in version.columns}
+    for option, column in [("--target", target), *(("--role", column) for column in roles)]:
+        if column and column not in present:
+            raise BadOption(f"{option} names the column {column!r}, which is not there", where=version.ref)
+    after = msgspec.structs.replace(
+        before,
+        target=before.target if target is None else target or None,
+        roles=before.roles | roles,
+        description=before.description if description is None else description,
+        tags=before.tags if tag is None else tag,
+    )
+    records.change_settings(ws.store, version.dataset, before, after)
+    return show(ws, version.ref)
+
+
+@action("dataset rm", about="dataset", key="D", dry_run=True, confirm="y")
+def rm(
+    ws: Workspace,
+    dataset: Annotated[str, Arg(help="one version, flights@3", completes="dataset")],
+    *,
+    all: Annotated[bool, Arg(help="every version, and dataset.toml")] = False,
+    dry_run: Annotated[bool, Arg(help="only say what would be removed")] = False,
+) -> Removed:
+    """Move a version to the trash, or with --all the whole dataset; `dataset restore` brings it back."""
+    wanted = references.parse(dataset, "dataset")
+    version = records.find(ws.store, dataset)
+    there = records.versions(ws.store, version.dataset)
+    if wanted.version is None and len(there) > 1 and not all:
+        hint = f"say which, as in {version.dataset}@{version.version}, or --all"
+        raise BadOption(f"{dataset!r} has {len(there)} versions", hint=hint)
+    removed = [one.ref for one in there] if all else [version.ref]
+    if dry_run:
+        return Removed(removed=removed, dry_run=True)
+    token = files.trash(ws.store, f"{records.DIRECTORY}/{version.dataset}" if all else version.directory)
+    for ref in removed:
+        feed.announce(ws.store, "dataset", ref, 0)
+    return Removed(removed=removed, trash=token)
+
+
+@action("dataset restore")
+def restore(ws: Workspace, trash: Annotated[str, Arg(help="the token that `dataset rm` gave")]) -> Restored:
+    """Bring back what `dataset rm` removed."""
+    path = files.untrash(ws.store, trash)
+    feed.announce(ws.store, "dataset", path.removeprefix(f"{records.DIRECTORY}/"), 0)
+    return Restored(path=path)
+
+
+def _work(ws: Workspace, spec: dict[str, Any]) -> dict[str, Any]:
+    """Files the import as a job and waits for it; one that the user interrupts is stopped."""
+    from cupola.jobs import records as jobs
+
+    command = [sys.executable, "-m", "cupola.datasets", "import"]
+    job = jobs.file(ws.store, kind="import", command=command, spec=spec, name=f"import {spec['dataset']}")
+    try:
+        ended = jobs.wait(ws.store, job.id)
+    except KeyboardInterrupt:
+        jobs.stop(ws.store, job.id, "interrupted")
+        raise
+    if ended.error and ended.error.kind != "Bug":
+        raise from_info(ended.error)
+    if ended.status != "Completed":
+        message = ended.error.message if ended.error else ended.reason or f"it ended as {ended.status}"
+        raise WorkFailed(
+            f"the import failed: {message}", where=f"job {job.id}", hint=f"`cupola job log {job.id}` says more"
+        )
+    return ended.output
+
+
+def _ask(ws: Workspace, what: str, **about: Any) -> Any:
+    """Has a question answered by a process of its own, which ends when this one does, or is interrupted."""
+    import subprocess
+
+    command = [sys.executable, "-m", "cupola.datasets", "answer"]
+    request = msgspec.json.encode({"root": str(ws.root), "what": what, **about}) + b"\n"
+    child = subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True, cwd="/"
+    )
+    assert child.stdin and child.stdout and child.stderr
+    try:
+        child.stdin.write(request)
+        child.stdin.flush()
+        said = child.stdout.read()
+        complaint = child.stderr.read().decode(errors="replace")
+    finally:
+        child.kill()
+        child.wait()
+    if not said:
+        last = complaint.strip().rpartition("\n")[2] or "it was killed, perhaps for want of memory"
+        raise WorkFailed(f"the process that was to answer ended early: {last}")
+    answer = msgspec.json.decode(said)
+    if "error" in answer:
+        raise from_info(msgspec.convert(answer["error"], ErrorInfo))
+    return answer["result"]
+
+
+def _chosen(given: dict[str, str] | None, known: tuple[str, ...], option: str) -> dict[str, Any]:
+    for column, value in (given or {}).items():
+        if value not in known:
+            raise BadOption(
+                f"{option} {column}={value}: there is no {option[2:]} {value!r}", hint=f"one of {', '.join(known)}"
+            )
+    return dict(given or {})
+
+
+def _check_options(options: ImportOptions) -> None:
+    """What can be known to be wrong before the file is opened."""
+    for name, role in options.roles.items():
+        if role == "target" and options.target not in (None, name):
+            raise BadOption(f"both {options.target!r} and {name!r} are said to be the target")
+        if role == "target":
+            options.target = name
+        elif name == options.target:
+            raise BadOption(f"{name!r} is the target and cannot be {role}")
+    if options.target:
+        options.roles.pop(options.target, None)
+
+
+def _check_limit(limit: int) -> None:
+    if limit < 1:
+        raise BadOption(f"--limit takes a number from 1 on, not {limit}")
+
+
+def _check_file(path: Path) -> None:
+    """What can be known of the file at once; the rest is found where it is read."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        raise BadInput("there is no such file", where=str(path), hint="look at the path") from None
+    except (OSError, ValueError) as error:
+        raise BadInput(f"the file cannot be opened ({error})", where=str(path)) from None
+    if stat.S_ISDIR(found.st_mode):
+        raise BadInput("this is a directory", where=str(path), hint="name one file: CSV, Parquet or JSON Lines")
+    if found.st_size == 0:
+        raise BadInput("the file is empty", where=str(path), hint="import a file with at least one row")

@@ -1,0 +1,98 @@
+"""Questions to data, answered by DuckDB in a process of its own that can read these tables and touch nothing else."""
+
+import os
+import re
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+
+from cupola.datasets import records, tables
+from cupola.datasets.records import DatasetVersion, Rows
+from cupola.errors import BadOption, NotFound, WorkFailed
+from cupola.store import Store
+
+MEMORY = "2GB"
+CLOSED = ("enable_external_access", "autoinstall_known_extensions", "autoload_known_extensions")
+REFERENCE = re.compile(r'"([^"]+@[^"]+)"')
+
+
+def sql(store: Store, query: str, limit: int) -> Rows:
+    """Answers one SELECT over datasets by their names: flights (the newest version), "flights@3".
+
+    At most `limit` rows come back, and it says so. Raises BadOption for what is no SELECT or does not work.
+    """
+    return _answer(
+        {name: records.data_path(store, one) for name, one in _mentioned(store, query).items()}, query, limit
+    )
+
+
+def preview(store: Store, version: DatasetVersion, limit: int, sort: str | None, where: str | None) -> Rows:
+    """The first rows for which the SQL expression `where` holds, in the order of `sort` (COLUMN or COLUMN:desc)."""
+    query = "SELECT * FROM data"
+    if where:
+        query += f" WHERE ({where}\n)"
+    if sort:
+        column, _, way = sort.rpartition(":") if sort.endswith((":desc", ":asc")) else (sort, "", "asc")
+        if column not in {one.name for one in version.columns}:
+            known = ", ".join(one.name for one in version.columns[:12])
+            raise BadOption(f"--sort names the column {column!r}, which is not there", hint=f"its columns: {known}")
+        query += f" ORDER BY {tables.identifier(column)} {way} NULLS LAST"
+    return _answer({"data": records.data_path(store, version)}, query, limit)
+
+
+def _mentioned(store: Store, query: str) -> dict[str, DatasetVersion]:
+    """The versions that a query may mean: of those datasets whose name stands in it."""
+    found = {name: name for name in records.names(store) if name.lower() in query.lower()}
+    found |= {reference: reference for reference in REFERENCE.findall(query)}
+    there = {}
+    for name, reference in found.items():
+        try:
+            there[name] = records.find(store, reference)
+        except NotFound:
+            if "@" in name:
+                raise
+    return there
+
+
+def _answer(data: dict[str, Path], query: str, limit: int) -> Rows:
+    with duckdb.connect(
+        ":memory:", config={"memory_limit": MEMORY, "threads": min(4, os.cpu_count() or 1)}
+    ) as connection:
+        for name, path in data.items():
+            if not path.exists():
+                raise NotFound("the rows of this dataset are gone", where=str(path), hint="import it again")
+            source = f"read_parquet({tables.literal(str(path))})"
+            connection.execute(f"CREATE VIEW {tables.identifier(name)} AS SELECT * FROM {source}")
+        _close(connection, list(data.values()))
+        try:
+            return _select(connection, query, limit)
+        except duckdb.OutOfMemoryException as error:
+            hint = "aggregate or limit it, or export the data"
+            raise WorkFailed(f"the query needs more than {MEMORY} of memory", hint=hint) from error
+        except duckdb.Error as error:
+            known = f"tables: {', '.join(data)}" if data else "name a dataset of this workspace in it"
+            raise BadOption(" ".join(str(error).partition("\n\n")[0].split()), hint=known) from error
+
+
+def _close(connection: duckdb.DuckDBPyConnection, paths: list[Path]) -> None:
+    """Leaves the connection these files, no network, no extension, and no way to change that."""
+    connection.execute(f"SET allowed_paths = [{', '.join(tables.literal(str(path)) for path in paths)}]")
+    connection.execute("SET temp_directory = ''")
+    for setting in CLOSED:
+        connection.execute(f"SET {setting} = false")
+    connection.execute("SET lock_configuration = true")
+
+
+def _select(connection: duckdb.DuckDBPyConnection, query: str, limit: int) -> Rows:
+    """Runs one statement that only reads: a COPY could write even to the files that may be read."""
+    statements = connection.extract_statements(query)
+    if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
+        raise BadOption("one SELECT is wanted", hint="what changes data is a new import")
+    reader: pa.RecordBatchReader = connection.execute(statements[0]).to_arrow_reader(min(limit + 1, 10_000))
+    batches, count = [], 0
+    while count <= limit and (batch := next(reader, None)) is not None:
+        batches.append(batch)
+        count += batch.num_rows
+    found = pa.Table.from_batches(batches, reader.schema)
+    return tables.shown(found.slice(0, limit), truncated=count > limit)
