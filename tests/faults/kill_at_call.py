@@ -4,8 +4,8 @@
         for half in (False, True):
             every_call(killer, prepare, check, half=half)
 
-The function is imported once, by a process that has the shim (kill_at_call.c) in it, and called in a fork of that for each
-n; so that a heavy import is paid once. All processes that the function starts share the count.
+The function is imported once, by a process that has the shim (kill_at_call.c) in it, and called in a fork of that for
+each n, so that a heavy import is paid once. All processes that the function starts share the count.
 """
 
 import importlib
@@ -37,7 +37,7 @@ class Outcome:
 
 
 class Killer:
-    """Calls `MODULE:FUNCTION` in a child and kills that at a given call. Skips the test where there is no C compiler."""
+    """Calls `MODULE:FUNCTION` in a child and kills that at a given call. Skips where there is no C compiler."""
 
     def __init__(self, directory: Path, function: str) -> None:
         compiler = shutil.which("cc") or shutil.which("gcc")
@@ -63,7 +63,7 @@ class Killer:
         )
 
     def call(self, root: Path, *arguments: Any, at: int, half: bool = False) -> Outcome:
-        """Calls the function with (str(root), *arguments); the child is killed at call number `at` below `root` (0: never).
+        """Calls the function with (str(root), *arguments); the child dies at call number `at` below `root` (0: never).
 
         `half`: a write that it dies in has written half of its bytes.
         """
@@ -120,7 +120,7 @@ def _serve(name: str) -> None:
         if child == 0:
             try:
                 call(*json.loads(line))
-            except BaseException:
+            except BaseException:  # noqa: BLE001 - whatever it is, the test shall see it
                 os.write(writing, traceback.format_exc().encode())
             os._exit(0)
         os.close(writing)

@@ -119,11 +119,11 @@ def _exists(directory: int, name: str) -> bool:
 def _settle(directory: Path, mode: int) -> None:
     """Gives all below a directory the modes of the place it goes to, and makes it durable."""
     for below, names, files in os.walk(directory):
-        for name in files:
-            _sync(Path(below) / name, mode & 0o666)
-        for name in names:
+        for name in (*names, *files):
             if (Path(below) / name).is_symlink():
                 raise Conflict("a symlink does not belong into a record", where=str(Path(below) / name))
+        for name in files:
+            _sync(Path(below) / name, mode & 0o666)
     for below, _, _ in os.walk(directory, topdown=False):
         _sync(Path(below), mode)
 
