@@ -49,7 +49,11 @@ def finish(store: Store) -> Finish:
             **fields,
         )
         signature = {"columns": [{"name": "hour", "type": "integer"}], "source": ["hour", "late"], "others": ["late"]}
-        content = {"signature.json": json.dumps(signature).encode(), "sample.json": b'[{"hour": 1}]', "model.json": b"{}"}
+        content = {
+            "signature.json": json.dumps(signature).encode(),
+            "sample.json": b'[{"hour": 1}]',
+            "model.json": b"{}",
+        }
         for name, data in (content | (extra or {"model.skops": b"a model" * 1000})).items():
             files.write_bytes(store, f"{run.model}/{name}", data)
         records.create(store, path(run), run, kind="run", ref=run.id)

@@ -17,7 +17,7 @@ def test_a_version_has_all_that_its_run_said(ws: Workspace, finish: Finish) -> N
     made = ws.action("model register", run=run.id, name="late", description="the first")
     assert (made.name, made.version, made.status, made.aliases) == ("late", 1, "PendingManualApproval", [])
     assert (made.run, made.dataset, made.metrics, made.target) == (run.id, run.dataset, run.metrics, "late")
-    assert (made.description, made.format) == ("the first", "skops")
+    assert (made.description, made.storage) == ("the first", "skops")
     assert [column.name for column in made.signature.columns] == ["hour"]
     assert sorted(made.files) == ["model.json", "model.skops", "sample.json", "signature.json"]
     again = ws.action("model register", run=run.name, name="late")

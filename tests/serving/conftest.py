@@ -1,10 +1,18 @@
 """Small real models, made once: a classifier over columns of every type, saved as training saves one."""
 
+import contextlib
 import hashlib
 import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pandas as pd
 import pytest
@@ -16,9 +24,13 @@ from sklearn.linear_model import LinearRegression
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import OneHotEncoder
 
-from cupola.registry import models
+from cupola.registry import contents, models
+from cupola.registry import signature as signatures
 from cupola.registry.models import Model
+from cupola.registry.records import ModelVersion
 from cupola.registry.signature import Signature
+from cupola.store import Store, files, names
+from cupola.workspace import Workspace
 
 ROWS = 200
 
@@ -114,6 +126,103 @@ def regressor(regressor_directory: Path) -> Model:
 
 @pytest.fixture(scope="session")
 def classifier_signature() -> Signature:
-    import msgspec
-
     return msgspec.convert(signature(["no", "yes"]), Signature)
+
+
+STARTER = """
+import importlib, json, os, sys
+from cupola.agent.starter import MODULES
+from cupola.serving import gateway, keeper
+for name in MODULES:
+    importlib.import_module(name)
+print("ready", flush=True)
+for line in sys.stdin:
+    request = json.loads(line)
+    pid = os.fork()
+    if pid == 0:
+        os.setsid()
+        os.environ.update(request["env"])
+        os._exit({"keeper": keeper, "gateway": gateway}[request["module"]].main(request["argv"]))
+    print(pid, flush=True)
+"""
+
+
+class Starter:
+    """Forks keepers from a process that has only imported, as the agent's warm starter does."""
+
+    def __init__(self) -> None:
+        environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", STARTER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, text=True
+        )
+        assert self.process.stdout is not None
+        assert self.process.stdout.readline() == "ready\n"
+
+    def fork(self, module: str, *argv: str) -> int:
+        assert self.process.stdin is not None and self.process.stdout is not None
+        mine = {name: value for name, value in os.environ.items() if name.startswith(("CUPOLA_", "XDG_"))}
+        self.process.stdin.write(json.dumps({"module": module, "argv": argv, "env": mine}) + "\n")
+        self.process.stdin.flush()
+        return int(self.process.stdout.readline())
+
+
+@pytest.fixture(scope="session")
+def starter() -> Iterator[Starter]:
+    one = Starter()
+    yield one
+    one.process.kill()
+    one.process.wait()
+
+
+@pytest.fixture
+def ws(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
+    """A workspace whose actions start no agent: the tests start keepers themselves."""
+    monkeypatch.setattr("cupola.jobs.agents.ensure", lambda: None)
+    return Workspace.init(tmp_path / "ws")
+
+
+@pytest.fixture
+def keep(ws: Workspace, starter: Starter) -> Iterator[Callable[[str], int]]:
+    """Starts the keeper of an endpoint; all are ended with the test."""
+    pids = []
+
+    def start(name: str) -> int:
+        pids.append(starter.fork("keeper", str(ws.root), name))
+        return pids[-1]
+
+    yield start
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
+def publish(store: Store, directory: Path, name: str, version: int) -> str:
+    """A version as a registration would make it, from a model directory."""
+    user, host = names.who()
+    files_ = hashes(directory)
+    one = ModelVersion(
+        id=names.new_id(),
+        name=name,
+        version=version,
+        run="r",
+        sha256=contents.whole(files_),
+        files=files_,
+        signature=signatures.decode((directory / "signature.json").read_bytes()),
+        storage="skops" if (directory / "model.skops").exists() else "pickle",
+        user=user,
+        host=host,
+        registered=names.now(),
+    )
+    staged = files.staging(store)
+    for path in directory.iterdir():
+        shutil.copy(path, staged)
+    (staged / "version.json").write_bytes(msgspec.json.encode(one))
+    files.publish_dir(store, staged, one.directory)
+    return one.ref
+
+
+@pytest.fixture
+def registered(ws: Workspace, classifier_directory: Path, regressor_directory: Path) -> list[str]:
+    """Two versions of the model "late": a classifier and a regressor."""
+    both = classifier_directory, regressor_directory
+    return [publish(ws.store, one, "late", number) for number, one in enumerate(both, start=1)]

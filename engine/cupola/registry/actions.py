@@ -25,7 +25,7 @@ class Verification(msgspec.Struct, kw_only=True):
     ok: bool
     sha256: str
     files: dict[str, str]
-    format: str
+    storage: str
     trusted: bool
     problems: list[str]
 
@@ -136,8 +136,8 @@ def verify(
         ok=not problems,
         sha256=version.sha256,
         files=version.files,
-        format=version.format,
-        trusted=version.format == "skops" or records.trusted(ws.store, version),
+        storage=version.storage,
+        trusted=version.storage == "skops" or records.trusted(ws.store, version),
         problems=problems,
     )
 

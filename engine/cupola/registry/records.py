@@ -22,8 +22,8 @@ class ModelVersion(Record, kw_only=True):
     """One immutable version of a model.
 
     run: the id of the run that it came from, of `experiment`. files: the sha256 of each file; sha256: of the lines
-    "SHA256  PATH" of them all, sorted by path (what `sha256sum` prints). format: "skops", or "pickle" where skops
-    cannot save the estimator. mac: made over `sha256` with the registrar's secret when the model is known to be of
+    "SHA256  PATH" of them all, sorted by path (what `sha256sum` prints). storage: "skops", or "pickle" where
+    skops cannot save the estimator. mac: made over `sha256` with the registrar's secret when the model is known to be of
     their own making; a pickle loads for them alone until somebody else trusts it explicitly.
     """
 
@@ -42,7 +42,7 @@ class ModelVersion(Record, kw_only=True):
     files: dict[str, str]
     bytes: int = 0
     signature: Signature
-    format: str
+    storage: str
     user: str
     host: str
     registered: str

@@ -65,7 +65,7 @@ def _staged(store: Store, run: Run, name: str, description: str, staged: Path) -
         files=hashes,
         bytes=sum(size for _, size in copied.values()),
         signature=signed,
-        format="skops" if SKOPS in hashes else "pickle",
+        storage="skops" if SKOPS in hashes else "pickle",
         user=user,
         host=host,
         registered=names.now(),

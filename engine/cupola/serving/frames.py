@@ -167,6 +167,7 @@ def _dates(values: list[Any]) -> np.ndarray[Any, Any]:
 
 
 def _datetimes(dtype: str) -> Convert:
+    kind: Any = dtype
     _, aware, zone = dtype.removeprefix("datetime64[").removesuffix("]").partition(", ")
 
     def convert(values: list[Any]) -> Any:
@@ -174,8 +175,8 @@ def _datetimes(dtype: str) -> Convert:
             None if value is None or value == "" else _moment(value, row, "time") for row, value in enumerate(values)
         ]
         if aware:
-            whole = [one and (one if one.tzinfo else one.replace(tzinfo=datetime.UTC)) for one in moments]
-            return pd.Series(pd.to_datetime(whole, utc=True)).dt.tz_convert(zone).astype(dtype)
+            whole: Any = [one and (one if one.tzinfo else one.replace(tzinfo=datetime.UTC)) for one in moments]
+            return pd.Series(pd.to_datetime(whole, utc=True)).dt.tz_convert(zone).astype(kind)
         naive = [one and (one.astimezone(datetime.UTC).replace(tzinfo=None) if one.tzinfo else one) for one in moments]
         return np.array(naive, dtype="datetime64[us]").astype(dtype, copy=False)
 
@@ -192,11 +193,11 @@ def _moment(value: Any, row: int, what: str) -> datetime.datetime:
 
 
 def _texts(dtype: str) -> Convert:
-    kind = pd.Series([], dtype=dtype).dtype
+    kind: Any = pd.Series([], dtype=dtype).dtype
     plain = kind == np.dtype(object)
 
     def convert(values: list[Any]) -> Any:
-        texts = [
+        texts: Any = [
             value if value is None or type(value) is str else _text(value, row) for row, value in enumerate(values)
         ]
         return np.array(texts, dtype=object) if plain else pd.array(texts, dtype=kind)

@@ -1,5 +1,6 @@
 """Endpoints as files: the wish (endpoint.toml, endpoint.sig), what its keeper saw (status.json), and both in one."""
 
+import contextlib
 import hashlib
 import time
 from collections.abc import Callable
@@ -74,8 +75,9 @@ class Traffic(msgspec.Struct, kw_only=True):
 class EndpointStatus(Record, kw_only=True):
     """What the keeper of an endpoint saw: endpoints/NAME/status.json.
 
-    wish: the digest of the wish that the status is about. variants: what is served now. workers: server processes that
-    are ready. socket: the Unix socket on `host`, for those who want no TCP. restarts: servers that died and came back.
+    wish: the digest of the wish that the status is about. variants: what is served now. update_failed: that is not what
+    is wished for, as `reason` says. workers: server processes that
+    are ready. port: kept while nothing is served. socket: the Unix socket on `host`, for those who want no TCP. restarts: servers that died and came back.
     """
 
     name: str
@@ -92,6 +94,7 @@ class EndpointStatus(Record, kw_only=True):
     restarts: int = 0
     variants: list[Variant] = msgspec.field(default_factory=list)
     wish: str = ""
+    update_failed: bool = False
     traffic: Traffic = msgspec.field(default_factory=Traffic)
     started: str | None = None
     updated: str | None = None
@@ -100,8 +103,9 @@ class EndpointStatus(Record, kw_only=True):
 class EndpointState(msgspec.Struct, kw_only=True):
     """An endpoint as `endpoint ls` and `endpoint show` print it: the wish and what became of it.
 
-    variants: what is wished for. ready: server processes that are ready, of `workers`. gateway: the URL to which the
-    hosted service's clients post (None while no gateway has run).
+    variants: what is served, or what is to be served where nothing is. update_failed: the last wish could not be had,
+    and what was served before goes on. ready: server processes that are ready, of `workers`. gateway: the endpoint_url
+    for the hosted service's clients (None while no gateway has run).
     """
 
     name: str
@@ -121,6 +125,7 @@ class EndpointState(msgspec.Struct, kw_only=True):
     user: str
     host: str
     desired: str
+    update_failed: bool
     started: str | None
     updated: str | None
 
@@ -156,7 +161,7 @@ def gateway_path(host: str, user: str) -> str:
 
 
 def local_path(store: Store, name: str, kind: str) -> str:
-    """Where the sockets and locks of an endpoint lie on this host: kind "sock" (HTTP), "poke" or "lock"."""
+    """Where the sockets and locks of an endpoint lie on this host: kind "sock" (HTTP), "poke", "lock" or "json"."""
     key = hashlib.sha256(f"{store.root}\0{name}".encode()).hexdigest()[:20]
     return str(runtime.runtime_dir() / f"endpoint-{key}.{kind}")
 
@@ -177,6 +182,23 @@ def wishes(store: Store) -> list[Endpoint]:
         if "endpoint.toml" in files.listing(store, directory(name)):
             found.append(wish(store, name))
     return found
+
+
+def has_keeper(store: Store, name: str) -> bool:
+    """Whether a keeper of the endpoint runs on this host."""
+    held = runtime.lock(local_path(store, name, "lock"), wait=False)
+    if held:
+        held.release()
+    return held is None
+
+
+def poke(store: Store, name: str) -> None:
+    """Has the endpoint's keeper, if there is one, look at its wish now."""
+    import socket
+
+    line = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+    with line, contextlib.suppress(OSError):
+        line.sendto(b"look", local_path(store, name, "poke"))
 
 
 def signed(store: Store, endpoint: Endpoint) -> bool:
@@ -224,7 +246,7 @@ def state_of(store: Store, endpoint: Endpoint) -> EndpointState:
         status=word,
         reason=reason,
         mode=endpoint.mode,
-        variants=endpoint.variants,
+        variants=alive.variants if alive and alive.variants else endpoint.variants,
         url=alive.url if alive else None,
         gateway=_gateway(store, endpoint),
         workers=endpoint.workers,
@@ -236,6 +258,7 @@ def state_of(store: Store, endpoint: Endpoint) -> EndpointState:
         user=endpoint.user,
         host=endpoint.host,
         desired=endpoint.desired,
+        update_failed=bool(alive and alive.update_failed and alive.wish == endpoint.digest()),
         started=alive.started if alive else None,
         updated=alive.updated if alive else None,
     )
@@ -254,8 +277,8 @@ def wait(
         found = find(store, name)
         if progress:
             progress(found)
-        if found.status == "Failed":
-            raise WorkFailed(f"the endpoint {name} has failed: {found.reason}", where=wish_path(name))
+        if found.status == "Failed" or found.update_failed:
+            raise WorkFailed(f"the endpoint {name}: {found.reason}", where=wish_path(name))
         if found.status == found.desired:
             return found
         if deadline and time.monotonic() > deadline:

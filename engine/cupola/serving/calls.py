@@ -1,0 +1,130 @@
+"""Calling an endpoint from here: over its Unix socket where it runs here, else over HTTP with the token."""
+
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from cupola.errors import BadInput, NotReady, WorkFailed
+from cupola.serving.records import EndpointState, local_path
+from cupola.store import Store, journals, secret
+
+TIMEOUT = 60.0
+TAIL = 1 << 20
+
+
+class Invocation(msgspec.Struct, kw_only=True):
+    """What an endpoint answered: `answer` decoded where it is JSON, else as text."""
+
+    endpoint: str
+    variant: str
+    content_type: str
+    milliseconds: float
+    answer: Any
+
+
+def payload(data: str) -> bytes:
+    """What `--data` means: standard input for "-", the payload itself when it looks like one, else a file."""
+    if data == "-":
+        return sys.stdin.buffer.read()
+    if data.lstrip()[:1] in ("{", "[") or "\n" in data:
+        return data.encode()
+    path = Path(data.removeprefix("@"))
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        if "," in data:
+            return data.encode()
+        raise BadInput("there is no such file", where=str(path), hint="give a file, - or the payload itself") from None
+    except OSError as error:
+        raise BadInput(f"it cannot be read: {error.strerror}", where=str(path)) from error
+
+
+def invoke(store: Store, endpoint: EndpointState, body: bytes, content_type: str | None, accept: str) -> Invocation:
+    """Sends a payload. Raises NotReady when nothing answers, BadInput for what the endpoint refuses, WorkFailed."""
+    body, media = _typed(body) if content_type is None else (body, content_type)
+    import http.client
+
+    connection = _connection(store, endpoint)
+    headers = {"Content-Type": media, "Accept": accept, "Authorization": f"Bearer {secret.token()}"}
+    begun = time.perf_counter()
+    try:
+        connection.request("POST", "/invocations", body, headers)
+        response = connection.getresponse()
+        answer = response.read()
+    except (OSError, http.client.HTTPException) as error:
+        why = endpoint.reason or f"it is {endpoint.status}"
+        raise NotReady(f"the endpoint {endpoint.name} does not answer ({error}): {why}", where=endpoint.url) from error
+    finally:
+        connection.close()
+    milliseconds = (time.perf_counter() - begun) * 1e3
+    if response.status != 200:
+        raise _refusal(endpoint, response.status, answer)
+    given = response.headers.get("content-type", "")
+    return Invocation(
+        endpoint=endpoint.name,
+        variant=response.headers.get("x-amzn-invoked-production-variant", ""),
+        content_type=given,
+        milliseconds=round(milliseconds, 3),
+        answer=msgspec.json.decode(answer) if given == "application/json" else answer.decode(),
+    )
+
+
+def last_lines(store: Store, path: str, lines: int) -> str:
+    """The last lines of a log."""
+    try:
+        size = os.path.getsize(store.root / path)  # noqa: PTH202
+    except OSError:
+        return ""
+    data, _ = journals.tail(store, path, max(0, size - TAIL))
+    return "".join(data.decode(errors="replace").splitlines(keepends=True)[-lines:] if lines > 0 else [])
+
+
+def _typed(body: bytes) -> tuple[bytes, str]:
+    """A payload and its content type. One record, or a list of them, is put into the shape that endpoints take."""
+    text = body.lstrip()
+    if text[:1] not in (b"{", b"["):
+        return body, "text/csv"
+    try:
+        value = msgspec.json.decode(body)
+    except msgspec.DecodeError:
+        first = text.partition(b"\n")[0]
+        lines = text[:1] == b"{" and first.rstrip().endswith(b"}")
+        return body, "application/jsonlines" if lines else "application/json"
+    if isinstance(value, list):
+        return msgspec.json.encode({"instances": value}), "application/json"
+    shapes = {"dataframe_split", "dataframe_records", "instances", "inputs"}
+    if not shapes & set(value):
+        return msgspec.json.encode({"dataframe_records": [value]}), "application/json"
+    return body, "application/json"
+
+
+def _connection(store: Store, endpoint: EndpointState) -> Any:
+    import http.client
+    import socket
+
+    class Local(http.client.HTTPConnection):
+        def connect(self) -> None:
+            self.sock = socket.socket(socket.AF_UNIX)
+            self.sock.settimeout(TIMEOUT)
+            self.sock.connect(path)
+
+    path = local_path(store, endpoint.name, "sock")
+    if Path(path).exists():
+        return Local("localhost", timeout=TIMEOUT)
+    if not endpoint.url:
+        why = endpoint.reason or f"it is {endpoint.status}"
+        raise NotReady(f"the endpoint {endpoint.name} does not serve: {why}", where=endpoint.name)
+    return http.client.HTTPConnection(endpoint.url.removeprefix("http://"), timeout=TIMEOUT)
+
+
+def _refusal(endpoint: EndpointState, status: int, answer: bytes) -> Exception:
+    try:
+        message = str(msgspec.json.decode(answer)["message"])
+    except (msgspec.DecodeError, KeyError, TypeError):
+        message = f"HTTP status {status}"
+    kind = BadInput if 400 <= status < 500 else WorkFailed
+    return kind(message, where=f"endpoint {endpoint.name}")

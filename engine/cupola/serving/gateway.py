@@ -1,0 +1,5 @@
+"""placeholder, being written"""
+
+
+def main(argv: list[str]) -> int:
+    return 0

@@ -1,0 +1,248 @@
+"""An endpoint as real processes: deployed, killed, updated, broken, stopped."""
+
+import json
+import os
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import msgspec
+import pytest
+
+from cupola.errors import WorkFailed
+from cupola.serving import records
+from cupola.serving.records import EndpointState
+from cupola.store import runtime
+from cupola.workspace import Workspace
+
+from .conftest import publish
+
+ROW = {"dataframe_records": [{"distance": 812.25, "hour": 17, "carrier": "AA", "wet": True}]}
+Keep = Callable[[str], int]
+
+
+def until(condition: Callable[[], Any], seconds: float = 30.0) -> Any:
+    """Waits for a condition and gives what it gives."""
+    deadline = time.monotonic() + seconds
+    while not (found := condition()):
+        assert time.monotonic() < deadline, "it did not come about"
+        time.sleep(0.02)
+    return found
+
+
+def serve(ws: Workspace, keep: Keep, model: str, **options: Any) -> EndpointState:
+    ws.action("endpoint deploy", model=model, name="e", **options)
+    keep("e")
+    return records.wait(ws.store, "e", timeout=30)
+
+
+def ended(pid: int) -> Callable[[], bool]:
+    return lambda: runtime.of(pid) is None
+
+
+def test_it_comes_into_service_and_answers_on_both_sockets(ws: Workspace, keep: Keep, registered: list[str]) -> None:
+    state = serve(ws, keep, "late@1", workers=2)
+    assert (state.status, state.ready, state.reason) == ("InService", 2, None)
+    assert [one.model for one in state.variants] == [registered[0]]
+    over_http = httpx.post(f"{state.url}/invocations", json=ROW)
+    assert over_http.status_code == 200, over_http.text
+    found = ws.action("endpoint invoke", endpoint="e", data=json.dumps(ROW))
+    assert (found.answer, found.variant) == (over_http.json(), "AllTraffic")
+    assert httpx.get(f"{state.url}/ping").status_code == 200
+    until(lambda: records.find(ws.store, "e").traffic.requests == 2)
+    traffic = records.find(ws.store, "e").traffic
+    assert traffic.errors == 0 and traffic.p50_ms and len(traffic.series) >= 1
+
+
+def test_a_killed_server_is_back_on_the_same_port(ws: Workspace, keep: Keep, registered: list[str]) -> None:
+    state = serve(ws, keep, "late@1")
+    (before,) = state.pids
+    os.kill(before, signal.SIGKILL)
+    answer = httpx.post(f"{state.url}/invocations", json=ROW, timeout=30)
+    assert answer.status_code == 200
+    again = until(lambda: (found := records.find(ws.store, "e")).ready and found.pids != [before] and found)
+    assert (again.url, again.status, again.restarts) == (state.url, "InService", 1)
+
+
+def test_a_killed_keeper_takes_its_servers_along_and_the_next_has_the_port(
+    ws: Workspace, keep: Keep, registered: list[str]
+) -> None:
+    ws.action("endpoint deploy", model="late@1", name="e")
+    keeper = keep("e")
+    state = records.wait(ws.store, "e", timeout=30)
+    os.kill(keeper, signal.SIGKILL)
+    until(ended(state.pids[0]))
+    until(lambda: not records.has_keeper(ws.store, "e"))
+    gone = records.find(ws.store, "e")
+    assert gone.status == "OutOfService" and "agent start" in str(gone.reason)
+    keep("e")
+    again = until(lambda: (found := records.find(ws.store, "e")).status == "InService" and found)
+    assert again.url == state.url
+    assert httpx.post(f"{again.url}/invocations", json=ROW).status_code == 200
+
+
+def test_a_second_keeper_leaves_the_first_alone(ws: Workspace, keep: Keep, registered: list[str]) -> None:
+    state = serve(ws, keep, "late@1")
+    until(ended(keep("e")))
+    assert records.find(ws.store, "e").pids == state.pids
+
+
+def test_an_update_fails_no_request(ws: Workspace, keep: Keep, registered: list[str]) -> None:
+    state = serve(ws, keep, "late@1", workers=2)
+    stop = threading.Event()
+    answers: list[Any] = []
+    failures: list[Any] = []
+
+    def ask(keep_alive: bool) -> None:
+        client = httpx.Client(base_url=str(state.url), timeout=30)
+        while not stop.is_set():
+            try:
+                one = client if keep_alive else httpx
+                url = "/invocations" if keep_alive else f"{state.url}/invocations"
+                response = one.post(url, json=ROW, timeout=30)
+                answers.append(response.json())
+                if response.status_code != 200:
+                    failures.append(response.text)
+            except httpx.HTTPError as error:
+                failures.append(repr(error))
+
+    threads = [threading.Thread(target=ask, args=(kept,)) for kept in (True, True, False)]
+    for thread in threads:
+        thread.start()
+    try:
+        ws.action("endpoint update", endpoint="e", model="late@2", workers=1)
+        after = records.wait(ws.store, "e", timeout=30)
+        until(lambda: answers and "probabilities" not in answers[-1])
+        until(lambda: all(ended(pid)() for pid in state.pids))
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+    assert failures == []
+    assert [one.model for one in after.variants] == [registered[1]]
+    assert any("probabilities" in one for one in answers)
+
+
+def test_a_changed_byte_is_refused_and_not_tried_over_and_over(
+    ws: Workspace, keep: Keep, registered: list[str]
+) -> None:
+    path = next(ws.root.glob("models/late/1-*/model.skops"))
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+    ws.action("endpoint deploy", model="late@1", name="e")
+    keep("e")
+    with pytest.raises(WorkFailed, match="checksum"):
+        records.wait(ws.store, "e", timeout=30)
+    state = records.find(ws.store, "e")
+    assert (state.status, state.pids, state.restarts, state.url) == ("Failed", [], 0, None)
+    assert records.has_keeper(ws.store, "e")
+    ws.action("endpoint update", endpoint="e", model="late@2")
+    assert records.wait(ws.store, "e", timeout=30).status == "InService"
+
+
+def test_what_was_served_goes_on_when_an_update_cannot_be_had(ws: Workspace, keep: Keep, registered: list[str]) -> None:
+    state = serve(ws, keep, "late@1")
+    next(ws.root.glob("models/late/2-*/sample.json")).write_text("[]")
+    ws.action("endpoint update", endpoint="e", model="late@2")
+    with pytest.raises(WorkFailed, match="goes on"):
+        records.wait(ws.store, "e", timeout=30)
+    after = records.find(ws.store, "e")
+    assert (after.status, after.update_failed, after.pids) == ("InService", True, state.pids)
+    assert [one.model for one in after.variants] == [registered[0]]
+    assert "probabilities" in httpx.post(f"{state.url}/invocations", json=ROW).json()
+
+
+def test_servers_that_keep_dying_are_given_up(
+    ws: Workspace, keep: Keep, classifier_directory: Path, tmp_path: Path
+) -> None:
+    bad = tmp_path / "bad"
+    bad.mkdir()
+    for name in ("signature.json", "sample.json", "model.json"):
+        (bad / name).write_bytes((classifier_directory / name).read_bytes())
+    (bad / "model.pkl").write_bytes(b"cposix\n_exit\n(I3\ntR.")
+    publish(ws.store, bad, "late", 1)
+    ws.action("model verify", model="late@1", trust=True)
+    ws.action("endpoint deploy", model="late@1", name="e")
+    keep("e")
+    with pytest.raises(WorkFailed, match=r"died 5 times.*exit status 3"):
+        records.wait(ws.store, "e", timeout=30)
+
+
+def test_a_pickle_that_nobody_signed_is_not_deployed(ws: Workspace, classifier_directory: Path, tmp_path: Path) -> None:
+    from cupola.errors import Refused
+
+    bad = tmp_path / "bad"
+    bad.mkdir()
+    (bad / "signature.json").write_bytes((classifier_directory / "signature.json").read_bytes())
+    (bad / "model.pkl").write_bytes(b"cposix\n_exit\n(I3\ntR.")
+    publish(ws.store, bad, "late", 1)
+    with pytest.raises(Refused, match="pickle"):
+        ws.action("endpoint deploy", model="late@1", name="e")
+
+
+def test_over_its_memory_limit_it_fails_and_says_so(ws: Workspace, keep: Keep, registered: list[str]) -> None:
+    ws.action("endpoint deploy", model="late@1", name="e", memory="1M")
+    keep("e")
+    with pytest.raises(WorkFailed, match="memory limit of 1,048,576 bytes"):
+        records.wait(ws.store, "e", timeout=60)
+
+
+def test_stopped_and_started_again(ws: Workspace, keep: Keep, registered: list[str]) -> None:
+    state = serve(ws, keep, "late@1")
+    ws.action("endpoint stop", endpoint="e")
+    assert records.wait(ws.store, "e", timeout=30).status == "OutOfService"
+    until(lambda: not records.has_keeper(ws.store, "e"))
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(f"{state.url}/ping")
+    ws.action("endpoint start", endpoint="e")
+    keep("e")
+    assert records.wait(ws.store, "e", timeout=30).url == state.url
+
+
+def test_a_removed_endpoint_ends_and_comes_back(ws: Workspace, keep: Keep, registered: list[str]) -> None:
+    from cupola.store import files
+
+    state = serve(ws, keep, "late@1")
+    gone = ws.action("endpoint rm", endpoint="e")
+    until(ended(state.pids[0]))
+    until(lambda: not records.has_keeper(ws.store, "e"))
+    assert ws.action("endpoint ls") == [] and files.listing(ws.store, "endpoints") == []
+    files.untrash(ws.store, gone.trash)
+    keep("e")
+    assert until(lambda: (found := records.find(ws.store, "e")).status == "InService" and found).url == state.url
+
+
+def test_a_wish_edited_by_hand_waits_until_it_is_confirmed(ws: Workspace, keep: Keep, registered: list[str]) -> None:
+    serve(ws, keep, "late@1")
+    path = ws.root / records.wish_path("e")
+    path.write_text(path.read_text().replace(registered[0], registered[1]) + "# a remark\n")
+    state = until(lambda: (found := records.find(ws.store, "e")).reason and found)
+    assert "endpoint confirm e" in state.reason
+    assert "probabilities" in httpx.post(f"{state.url}/invocations", json=ROW).json()
+    ws.action("endpoint confirm", endpoint="e")
+    after = records.wait(ws.store, "e", timeout=30)
+    assert [one.model for one in after.variants] == [registered[1]]
+    assert "# a remark" in path.read_text()
+
+
+def test_sigterm_answers_what_is_in_flight(ws: Workspace, keep: Keep, registered: list[str]) -> None:
+    ws.action("endpoint deploy", model="late@1", name="e")
+    keeper = keep("e")
+    state = records.wait(ws.store, "e", timeout=30)
+    body = msgspec.json.encode(ROW)
+    host, port = str(state.url).removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=30) as line:
+        head = f"POST /invocations HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+        line.sendall(head.encode() + body[:10])
+        os.kill(keeper, signal.SIGTERM)
+        until(lambda: records.find(ws.store, "e").status == "OutOfService")
+        line.sendall(body[10:])
+        answer = line.recv(1 << 16)
+    assert answer.startswith(b"HTTP/1.1 200") and b"connection: close" in answer
+    until(ended(keeper))
