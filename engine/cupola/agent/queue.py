@@ -17,10 +17,9 @@ from cupola.agent.launching import Launch
 from cupola.errors import CupolaError, NotFound
 from cupola.jobs import attempts, keeper, strays, verdict, wish
 from cupola.jobs.attempts import AttemptEnd, Started
-from cupola.jobs.wish import Asked, Job
+from cupola.jobs.wish import QUEUE, Asked, Job
 from cupola.store import Store, files, names, runtime
 
-QUEUE = ".cupola/queue"
 TRIES = 3  # keepers that may die before they have an attempt, until the job is given up
 ORPHANED = 3600.0  # seconds after which a queue entry whose job never came is removed
 
@@ -193,15 +192,14 @@ def _why_gone(started: Started, killed: int) -> str:
     return reason + (f"; {killed} processes of it that were left were ended" if killed else "")
 
 
-def stop_all(store: Store, reason: str) -> None:
-    """Asks that every job of this user and host that runs in a workspace be stopped."""
+def stop_all(store: Store, reason: str) -> list[runtime.Process]:
+    """Asks that every job of this user and host that runs in a workspace be stopped; their keepers."""
     user, host = names.who()
     asked = Asked(user=user, host=host, time=names.now(), reason=reason)
-    for name in files.listing(store, QUEUE):
+    keepers = []
+    for job, started in attempts.open_here(store):
         with contextlib.suppress(CupolaError):
-            job = wish.read(store, files.read_bytes(store, f"{QUEUE}/{name}").decode())
-            number = max(attempts.numbers(store, job), default=1)
-            started = attempts.optional(store, f"{job.attempt(number)}/started.json", Started)
-            if started and (started.user, started.host) == (user, host) and runtime.alive(started.keeper):
-                files.create_bytes(store, f"{job.attempt(number)}/stop.json", msgspec.json.encode(asked))
-                runtime.send(started.keeper, signal.SIGUSR1)
+            files.create_bytes(store, f"{job.attempt(started.attempt)}/stop.json", msgspec.json.encode(asked))
+        runtime.send(started.keeper, signal.SIGUSR1)
+        keepers.append(started.keeper)
+    return keepers

@@ -4,9 +4,9 @@ from typing import Any
 
 import msgspec
 
-from cupola.errors import ErrorInfo, NotFound
-from cupola.jobs.wish import Job
-from cupola.store import Store, files, records, runtime
+from cupola.errors import BadName, ErrorInfo, NotFound
+from cupola.jobs.wish import QUEUE, Job, readable
+from cupola.store import Store, files, names, records, runtime
 from cupola.store.records import Record
 
 
@@ -87,3 +87,20 @@ def ends(store: Store, job: Job, made: list[int]) -> list[AttemptEnd]:
 def tried_again(store: Store, job: Job) -> bool:
     """Whether a job whose last attempt has ended is tried again by itself."""
     return bool(job.retries) and retries_left(job, ends(store, job, numbers(store, job)))
+
+
+def open_here(store: Store) -> list[tuple[Job, Started]]:
+    """The attempts that run now for this user on this host."""
+    me = names.who()
+    found = []
+    for name in files.listing(store, QUEUE):
+        try:
+            job = readable(store, files.read_bytes(store, f"{QUEUE}/{name}").decode(errors="replace").strip())
+        except (NotFound, BadName):
+            continue
+        if job is None or not (made := numbers(store, job)):
+            continue
+        started = optional(store, f"{job.attempt(made[-1])}/started.json", Started)
+        if started and (started.user, started.host) == me and runtime.alive(started.keeper):
+            found.append((job, started))
+    return found

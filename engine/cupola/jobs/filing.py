@@ -126,7 +126,7 @@ def _write(store: Store, job: Job) -> None:
 
 
 def _queue(store: Store, job: Job) -> None:
-    files.write_bytes(store, f".cupola/queue/{job.id}", job.directory_in_store.encode())
+    files.write_bytes(store, f"{wish.QUEUE}/{job.id}", job.directory_in_store.encode())
 
 
 def _asked(reason: str) -> Asked:

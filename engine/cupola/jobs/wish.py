@@ -8,6 +8,8 @@ from cupola.errors import Ambiguous, Corrupt, NotFound
 from cupola.store import Store, files, records, secret
 from cupola.store.records import Record
 
+QUEUE = ".cupola/queue"  # one small file per open job: where its directory is
+
 
 class Code(msgspec.Struct, kw_only=True):
     """What was copied into the job: sha256 by path below code/; `script` stands at `position` of the command."""

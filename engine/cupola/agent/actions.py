@@ -1,0 +1,155 @@
+"""What a user can do with the agent of this host: start it, stop it, look at it, have it start at boot."""
+
+import os
+import signal
+import sys
+import time
+from typing import Annotated, Any
+
+import msgspec
+
+from cupola.actions import Arg, action
+from cupola.errors import AgentTrouble, CupolaError
+from cupola.jobs import agents, attempts
+from cupola.jobs.environment import allowed
+from cupola.store import Store, names, runtime
+from cupola.workspace import Workspace
+
+STOPPING = 40.0  # seconds that jobs get to end, ten of them between SIGTERM and SIGKILL
+
+
+class AgentState(msgspec.Struct, kw_only=True):
+    """The agent of this user and host. jobs, endpoints: what runs here of all the workspaces that it serves."""
+
+    status: str
+    host: str
+    user: str
+    pid: int | None = None
+    started: str | None = None
+    python: str | None = None
+    slots: dict[str, Any] = msgspec.field(default_factory=dict)
+    jobs: int = 0
+    endpoints: int = 0
+    gateway: str | None = None
+    workspaces: list[str] = msgspec.field(default_factory=list)
+
+
+@action("agent start")
+def start(ws: Workspace) -> AgentState:
+    """Start the agent of this host, detached; it starts by itself whenever something needs it."""
+    agents.register(ws.root)
+    agents.ensure()
+    agents.poke(workspace=str(ws.root))
+    return status(ws)
+
+
+@action("agent stop")
+def stop(
+    ws: Workspace, *, jobs: Annotated[bool, Arg(help="stop the jobs and endpoints of this host too")] = False
+) -> AgentState:
+    """Stop the agent of this host; jobs and endpoints go on, and the next agent takes them up."""
+    if jobs:
+        _stop_work()
+    process = _running()
+    if process is not None:
+        agents.poke(stop=True)
+        if not runtime.wait_end(process, 10):
+            runtime.send(process, signal.SIGKILL)
+            runtime.wait_end(process, 10)
+    return status(ws)
+
+
+@action("agent status", writes=False)
+def status(ws: Workspace) -> AgentState:
+    """Show the agent of this host: whether it runs, its slots, what it runs, where its gateway is."""
+    user, host = names.who()
+    roots = agents.registered()
+    process = _running()
+    found = AgentState(
+        status="Running" if process else "Stopped", host=host, user=user, workspaces=[str(root) for root in roots]
+    )
+    if process:
+        me = _written()
+        found.pid, found.started, found.python, found.slots = process.pid, me["started"], me["python"], me["slots"]
+    for root in roots:
+        _count(found, root, ws)
+    return found
+
+
+@action("agent log", writes=False)
+def log(ws: Workspace, *, lines: Annotated[int, Arg(help="only the last lines", short="n")] = 100) -> str:
+    """Print the log of the agent of this host."""
+    try:
+        text = agents.log_file().read_text(errors="replace")
+    except FileNotFoundError:
+        return ""
+    return "\n".join(text.splitlines()[-lines:])
+
+
+@action("agent unit", writes=False)
+def unit(ws: Workspace) -> str:
+    """Print a systemd user unit that starts the agent at boot.
+
+    Write it to `~/.config/systemd/user/cupola-agent.service`, then `systemctl --user enable --now cupola-agent`, and
+    `loginctl enable-linger` so that it runs without a login.
+    """
+    kept = {name: value for name, value in allowed(os.environ).items() if name.startswith(("CUPOLA_", "PYTHONPATH"))}
+    variables = "".join(f'Environment="{name}={value}"\n' for name, value in sorted(kept.items()))
+    return UNIT.format(python=sys.executable, variables=variables)
+
+
+UNIT = """\
+[Unit]
+Description=Cupola agent: runs the jobs and endpoints of its user's workspaces
+
+[Service]
+Type=exec
+ExecStart={python} -P -m cupola.agent --foreground
+{variables}Restart=on-failure
+# What it runs outlives it; the next agent takes it up.
+KillMode=process
+# A memory limit for each job needs a control group of its own.
+Delegate=memory
+
+[Install]
+WantedBy=default.target
+"""
+
+
+def _running() -> runtime.Process | None:
+    """The agent's process, when it runs."""
+    try:
+        process = msgspec.convert(_written()["process"], runtime.Process)
+    except (OSError, msgspec.MsgspecError, KeyError):
+        return None
+    return process if runtime.alive(process) else None
+
+
+def _written() -> dict[str, Any]:
+    found: dict[str, Any] = msgspec.json.decode(agents.agent_file().read_bytes())
+    return found
+
+
+def _count(found: AgentState, root: Any, ws: Workspace) -> None:
+    try:
+        store = ws.store if root == ws.root else Store.open(root)
+        open_jobs = attempts.open_here(store)
+    except CupolaError:
+        return
+    found.jobs += len(open_jobs)
+
+
+def _stop_work() -> None:
+    """Stops all that runs here for this user, and waits till it has ended."""
+    from cupola.agent.queue import stop_all
+
+    keepers: list[runtime.Process] = []
+    for root in agents.registered():
+        try:
+            keepers += stop_all(Store.open(root), "agent stop --jobs")
+        except CupolaError:
+            continue
+    deadline = time.monotonic() + STOPPING
+    for keeper in keepers:
+        if not runtime.wait_end(keeper, max(0.0, deadline - time.monotonic())):
+            raise AgentTrouble(f"a job has not ended: its keeper {keeper.pid} still runs")
