@@ -76,8 +76,8 @@ class EndpointStatus(Record, kw_only=True):
     """What the keeper of an endpoint saw: endpoints/NAME/status.json.
 
     wish: the digest of the wish that the status is about. variants: what is served now. update_failed: that is not what
-    is wished for, as `reason` says. workers: server processes that
-    are ready. port: kept while nothing is served. socket: the Unix socket on `host`, for those who want no TCP. restarts: servers that died and came back.
+    is wished for, as `reason` says. workers: server processes that are ready. port: kept while nothing is served.
+    socket: the Unix socket on `host`, for those who want no TCP. restarts: servers that died and came back.
     """
 
     name: str
