@@ -12,7 +12,7 @@ from cupola.datasets.source import Progress, Source, silent
 from cupola.datasets.values import MOMENT, STAMP
 from cupola.errors import BadInput
 
-ROWS = 1 << 16
+ROWS, BYTES = 1 << 16, 1 << 25  # of a batch, about
 
 
 class Columnar:
@@ -26,7 +26,7 @@ class Columnar:
         self.found: dict[str, str] = {}
         self._missing = options.missing
         try:
-            self._file = pq.ParquetFile(source.seekable(), memory_map=False)
+            self._file = pq.ParquetFile(source.seekable(), pre_buffer=False, buffer_size=1 << 20)
             schema = self._file.schema_arrow
             self.rows = self._file.metadata.num_rows
         except (pa.ArrowException, OSError, ValueError) as error:
@@ -43,7 +43,7 @@ class Columnar:
             pass  # hashed through the same descriptor before it is believed
         done = 0
         try:
-            for batch in self._file.iter_batches(batch_size=ROWS, use_threads=False):
+            for batch in self._file.iter_batches(batch_size=self._rows_at_once(), use_threads=False):
                 done += batch.num_rows
                 progress(0.5 + done / self.rows / 2)
                 columns = [self._plain(column, index) for index, column in enumerate(batch.columns)]
@@ -53,6 +53,11 @@ class Columnar:
 
     def place(self, row: int, column: str) -> str:
         return f"row {row + 1}, column {column}"
+
+    def _rows_at_once(self) -> int:
+        groups = (self._file.metadata.row_group(number) for number in range(self._file.metadata.num_row_groups))
+        size = sum(int(group.total_byte_size) for group in groups)
+        return max(1, min(ROWS, int(self.rows) * BYTES // max(1, size)))
 
     def _broken(self, error: Exception) -> BadInput:
         said = str(error).splitlines()[0] if str(error) else type(error).__name__

@@ -51,6 +51,7 @@ class Guess:
         self.values = 0
         self.longest_integer = 0
         self.clear_commas = False
+        self.beyond = False
         self._attempts = {kind.name: Attempt(kind) for kind in GUESSED if not kinds or kind.name in kinds}
 
     def see(self, texts: pa.StringArray) -> None:
@@ -86,8 +87,10 @@ class Guess:
     def notes(self) -> list[str]:
         """What a user should know of a column that stays text, though nearly all of it is something else."""
         tried = [one for one in self._attempts.values() if one.alive and one.odd]
-        if not self.values or not tried or self.settle() is not TEXT:
+        if not self.values or not (tried or self.beyond) or self.settle() is not TEXT:
             return []
+        if self.beyond:
+            return [f"column {self.name}: integers beyond 64 bits, kept as text; --type {self.name}=number rounds them"]
         best = min(tried, key=lambda one: sum(one.odd.values()))
         count = sum(best.odd.values())
         known = all(word.strip().lower() in MISSING_WORDS for word in best.odd)
@@ -99,6 +102,9 @@ class Guess:
         options = " ".join(f"--missing {_quoted(word)}" for word in best.odd)
         what = {"comma": "numbers"}.get(best.kind.name, f"{best.kind.type}s")
         return [f"column {self.name}: {words} among {what}, kept as text; {options} reads it as missing"]
+
+    def _is_long(self, texts: list[str]) -> bool:
+        return all(len(text.strip(" \t-")) > 18 for text in texts)
 
     def _known_words_out(self, attempt: Attempt, texts: pa.StringArray) -> pa.StringArray:
         if not attempt.odd:
@@ -116,7 +122,11 @@ class Guess:
         fits = pc.match_substring_regex(uniques, rf"^[ \t]*(?:{attempt.kind.pattern})[ \t]*$")
         odd = uniques.filter(pc.invert(fits)).slice(0, FEW + 1 + len(attempt.odd)).to_pylist()
         if len(odd) <= FEW:
-            odd += _unreadable(attempt.kind, uniques.filter(fits))
+            unreadable = _unreadable(attempt.kind, uniques.filter(fits))
+            self.beyond = self.beyond or (
+                attempt.kind.name == "integer" and bool(unreadable) and self._is_long(unreadable)
+            )
+            odd += unreadable
         new = [word for word in odd if word not in attempt.odd]
         if len(new) + len(attempt.odd) > FEW or any(len(word) > 40 for word in new):
             attempt.alive = False

@@ -12,7 +12,7 @@ from cupola.datasets.records import ImportOptions
 from cupola.datasets.source import Progress, Source, silent
 from cupola.errors import BadInput
 
-LINES = 20_000
+LINES, BYTES = 20_000, 1 << 24  # of a batch
 LONGEST = 1 << 28
 # Which kinds of column the kinds of JSON values allow; any mixture but that of integers and floats stays text.
 ALLOWED = {
@@ -52,12 +52,13 @@ class JsonLines:
     def batches(self, progress: Progress = silent) -> Iterator[pa.RecordBatch]:
         """Every line's values as texts. Raises BadInput with the line that is no flat JSON object."""
         rows: list[dict[str, str | None]] = []
-        empty = True
+        empty, size = True, 0
         for number, line in self._lines(progress):
             rows.append(self._row(number, line))
-            if len(rows) == LINES:
+            size += len(line)
+            if len(rows) == LINES or size >= BYTES:
                 yield self._batch(rows)
-                rows, empty = [], False
+                rows, empty, size = [], False, 0
         if rows:
             yield self._batch(rows)
         elif empty:

@@ -1,5 +1,6 @@
 """What each column of a Parquet file looks like, in bounded memory: DuckDB aggregates over a few columns at a time."""
 
+import contextlib
 import math
 from collections.abc import Callable, Iterator
 from datetime import date, datetime, timedelta
@@ -13,9 +14,9 @@ import pyarrow.parquet as pq
 from cupola.datasets import tables
 from cupola.datasets.records import Bar, ColumnProfile, ColumnType, Histogram, Profile
 
-EXACT_ROWS = 2_000_000  # up to here everything is counted exactly
+EXACT_ROWS, EXACT_BYTES = 500_000, 1 << 28  # of a file: up to here everything is counted exactly
 EXACT_DISTINCT = 200_000  # so many different values are counted exactly, however many rows there are
-CELLS = 16_000_000  # of columns that are looked at together
+CELLS = 2_000_000  # of columns that are looked at together
 AT_ONCE = 50
 BINS = 20
 TOP = 20
@@ -39,9 +40,10 @@ def profile(
     connection = duckdb.connect(":memory:", config=config)
     try:
         with pq.ParquetFile(data) as file:
+            exact = _is_small(file)
             found: list[ColumnProfile] = []
-            for fields in _tables(connection, file, data):
-                found += _profiles(connection, fields, file.metadata.num_rows, known)
+            for fields in _tables(connection, file, data, exact):
+                found += _profiles(connection, fields, file.metadata.num_rows, known, exact)
                 progress(len(found) / len(file.schema_arrow))
             return Profile(rows=file.metadata.num_rows, columns=found)
     finally:
@@ -70,26 +72,37 @@ def edges(low: Any, high: Any, type: ColumnType) -> list[Any]:
     return [*range(low, high + 1, width), low + width * math.ceil((high - low + 1) / width)]
 
 
-def _tables(connection: duckdb.DuckDBPyConnection, file: pq.ParquetFile, data: Path) -> Iterator[list[pa.Field]]:
+def _is_small(file: pq.ParquetFile) -> bool:
+    groups = (file.metadata.row_group(number) for number in range(file.metadata.num_row_groups))
+    size = sum(int(group.total_byte_size) for group in groups)
+    return int(file.metadata.num_rows) <= EXACT_ROWS and size <= EXACT_BYTES
+
+
+def _tables(
+    connection: duckdb.DuckDBPyConnection, file: pq.ParquetFile, data: Path, small: bool
+) -> Iterator[list[pa.Field]]:
     """Puts a few columns at a time before DuckDB as the table `t`: in memory where they are small, else as the file."""
     schema, rows = file.schema_arrow, file.metadata.num_rows
     step = max(1, min(AT_ONCE, CELLS // rows))
     for start in range(0, len(schema), step):
         fields = [schema.field(index) for index in range(start, min(start + step, len(schema)))]
-        if rows <= EXACT_ROWS:
+        if small:
             few = file.read(columns=[field.name for field in fields], use_threads=False)
             connection.register("t", few)
         else:
             connection.execute(f"CREATE OR REPLACE VIEW t AS SELECT * FROM read_parquet({tables.literal(str(data))})")
         yield fields
-        if rows <= EXACT_ROWS:
+        if small:
             connection.unregister("t")
 
 
 def _profiles(
-    connection: duckdb.DuckDBPyConnection, fields: list[pa.Field], rows: int, known: dict[str, ColumnType]
+    connection: duckdb.DuckDBPyConnection,
+    fields: list[pa.Field],
+    rows: int,
+    known: dict[str, ColumnType],
+    exact: bool,
 ) -> list[ColumnProfile]:
-    exact = rows <= EXACT_ROWS
     asked: list[str] = []
     for field in fields:
         asked += _aggregates(field, exact)
@@ -101,7 +114,8 @@ def _profiles(
         if one.type == "text":
             one.type = known.get(one.name) or "text"
         if values:
-            _bars(connection, one, field, exact)
+            with contextlib.suppress(duckdb.OutOfMemoryException):  # very long texts, of which there are many: no bars
+                _bars(connection, one, field, exact)
         if one.type == "text" and one.name not in known and is_category(one.distinct, values):
             one.type = "category"
         found.append(_shown(one))

@@ -72,6 +72,8 @@ def plan(found: Table, options: ImportOptions, progress: Progress = silent) -> P
         for name, column in zip(batch.schema.names, batch.columns, strict=True):
             if name not in options.types:
                 guesses.setdefault(name, Guess(name, kinds)).see(column)
+    if not found.names:
+        raise BadInput("the rows hold no values", where=found.source.where, hint="each object has its columns as keys")
     _check_columns(found, options)
     return _guessed_plan(found, options, guesses)
 

@@ -168,7 +168,12 @@ class Source:
                 if self.head[at::2].count(b"\0") > len(self.head) // 4 and b"\0" not in letters:
                     self.note = f"read as {name}, which the file does not say of itself"
                     return name, 0
+            raise self._not_text(self.head.count(b"\n", 0, self.head.find(b"\0")) + 1)
         return "utf-8", 0
+
+    def _not_text(self, line: int) -> BadInput:
+        message = f"line {line} holds a NUL byte, so this is not a text file"
+        return BadInput(message, where=self.where, hint="CSV, Parquet and JSON Lines can be imported")
 
     def _checked(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
         decoder, lines, skip = codecs.getincrementaldecoder("utf-8")(), 0, self._skip
@@ -199,8 +204,7 @@ class Source:
             raise BadInput(message, where=self.where, hint=advice) from error
         at = text.find("\0")
         if at >= 0:
-            message = f"line {lines + text.count(chr(10), 0, at) + 1} holds a NUL byte, so this is not a text file"
-            raise BadInput(message, where=self.where, hint="CSV, Parquet and JSON Lines can be imported")
+            raise self._not_text(lines + text.count("\n", 0, at) + 1)
         return text
 
 
