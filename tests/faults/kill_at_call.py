@@ -124,7 +124,7 @@ def _serve(name: str) -> None:
                 os.write(writing, traceback.format_exc().encode())
             os._exit(0)
         os.close(writing)
-        with open(reading) as answer:
+        with os.fdopen(reading) as answer:
             error = answer.read()
         _, status = os.waitpid(child, 0)
         print(json.dumps({"killed": os.WIFSIGNALED(status), "error": error}), flush=True)

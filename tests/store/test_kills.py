@@ -1,4 +1,4 @@
-"""A process that is killed at any of its file system calls leaves the old state or the new one, and the next goes on."""
+"""A process killed at any of its file system calls leaves the old state or the new, and the next one goes on."""
 
 import itertools
 import shutil
@@ -7,12 +7,12 @@ from pathlib import Path
 
 import msgspec
 import pytest
-
-from cupola.store import Store, claims, files, journals, records
-from cupola.workspace import Workspace
 from tests.faults.kill_at_call import Killer, every_call
 from tests.store import operations
 from tests.store.operations import Note
+
+from cupola.store import Store, claims, files, journals, records
+from cupola.workspace import Workspace
 
 Check = Callable[[Store, bool], None]
 
@@ -48,9 +48,7 @@ def toml_is_old_or_new(store: Store, killed: bool) -> None:
 def journal_has_whole_lines(store: Store, killed: bool) -> None:
     path = f"journal/{store.writer}.jsonl"
     before, _ = journals.read(store, path)
-    assert [one["text"] for one in before] in [
-        ["first", *rest] for rest in ([], ["x" * 3000], ["x" * 3000, "last"])
-    ]
+    assert [one["text"] for one in before] in [["first", *rest] for rest in ([], ["x" * 3000], ["x" * 3000, "last"])]
     assert killed or len(before) == 3
     journals.append(store, path, [{"text": "next"}])
     after, _ = journals.read(store, path)

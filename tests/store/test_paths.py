@@ -1,10 +1,11 @@
+import contextlib
 import os
 import threading
 from pathlib import Path
 
 import pytest
 
-from cupola.errors import BadName, Corrupt
+from cupola.errors import BadName, Corrupt, CupolaError
 from cupola.store import Store, files
 from cupola.store.paths import split
 
@@ -58,20 +59,16 @@ def test_a_directory_swapped_for_a_symlink_in_the_middle_leads_nowhere_else(stor
 
     def swap() -> None:
         while not stop.is_set():
-            os.rename(store.root / "d", store.root / "kept")
-            os.rename(store.root / "evil", store.root / "d")
-            os.rename(store.root / "d", store.root / "evil")
-            os.rename(store.root / "kept", store.root / "d")
+            for name, to in (("d", "kept"), ("evil", "d"), ("d", "evil"), ("kept", "d")):
+                (store.root / name).rename(store.root / to)
 
     swapping = threading.Thread(target=swap)
     swapping.start()
     seen = set()
     try:
         for _ in range(2000):
-            try:
+            with contextlib.suppress(CupolaError):
                 seen.add(files.read_bytes(store, "d/secret.txt"))
-            except Exception as error:
-                seen.add(type(error).__name__.encode())
     finally:
         stop.set()
         swapping.join()

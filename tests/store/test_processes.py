@@ -1,4 +1,4 @@
-"""Eight writers and two readers at once: nothing that was acknowledged is lost, nothing is seen torn, no turn given twice."""
+"""Eight writers and two readers at once: nothing acknowledged is lost, nothing seen torn, no turn given twice."""
 
 import json
 import os
@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.faults import sshfs
+from tests.store.crowd import Page, is_whole
 
 from cupola.store import Store, files, journals, records
 from cupola.workspace import Workspace
-from tests.faults import sshfs
-from tests.store.crowd import Page, is_whole
 
 CROWD = Path(__file__).with_name("crowd.py")
 WRITERS = 8
@@ -46,7 +46,12 @@ def over_sshfs_as_it_comes(tmp_path: Path) -> Iterator[tuple[Path, Path]]:
         yield mounts.a, mounts.b
 
 
-PLACES = {"local": (local, 40), "no feed": (without_feed, 15), "sshfs": (over_sshfs, 8), "cached": (over_sshfs_as_it_comes, 5)}
+PLACES = {
+    "local": (local, 40),
+    "no feed": (without_feed, 15),
+    "sshfs": (over_sshfs, 8),
+    "cached": (over_sshfs_as_it_comes, 5),
+}
 
 
 def start(home: Path, host: str, *arguments: object) -> "subprocess.Popen[str]":
@@ -81,7 +86,7 @@ def test_a_crowd_loses_and_tears_nothing(home: Path, tmp_path: Path, place: str)
             for process in writers + readers:
                 process.kill()
                 process.wait()
-        look_over(Store(tmp_path / "served" if "served" in os.listdir(tmp_path) else a), wrote, saw, rounds)
+        look_over(Store(tmp_path / "served" if (tmp_path / "served").exists() else a), wrote, saw, rounds)
 
 
 def pick(hosts: list[tuple[str, Path]], n: int) -> tuple[str, str, Path]:
@@ -103,5 +108,5 @@ def look_over(store: Store, wrote: list[Any], saw: list[Any], rounds: int) -> No
     assert len(entries) == WRITERS * rounds
     for name in (one["name"] for one in wrote):
         assert [entry["n"] for entry in entries if entry["by"] == name] == list(range(rounds))
-    left = [path for path in store.root.rglob(".tmp-*")]
+    left = list(store.root.rglob(".tmp-*"))
     assert left == [] and files.listing(store, "pages") == [f"w{n}.json" for n in range(WRITERS)]

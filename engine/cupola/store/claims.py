@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 
 import msgspec
 
-from cupola.errors import Conflict, Corrupt, NotFound
+from cupola.errors import Conflict, Corrupt, DiskTrouble, NotFound
 from cupola.store import runtime
 from cupola.store.content import create_bytes, listing, read_bytes, remove, write_bytes
 from cupola.store.names import new_id, now, who
@@ -126,10 +126,17 @@ def release(store: Store, claim: Claim) -> None:
 
 def current(store: Store, name: str) -> Claim | None:
     """The claim with the highest number, released or not; None when nobody ever claimed `name`."""
-    numbers = _numbers(store, name)
-    if not numbers:
-        return None
-    number = max(numbers)
+    for _ in range(5):
+        numbers = _numbers(store, name)
+        if not numbers:
+            return None
+        with suppress(NotFound):
+            return _read(store, name, max(numbers))
+        _refresh(store, name)  # the listing was so old that the claim is forgotten by now
+    raise DiskTrouble("this mount shows the claim as it was long ago", where=name, hint=store.mount.advice)
+
+
+def _read(store: Store, name: str, number: int) -> Claim:
     path = _file(name, number)
     try:
         owner = msgspec.json.decode(read_bytes(store, path), type=Owner)
@@ -140,6 +147,15 @@ def current(store: Store, name: str) -> Claim | None:
     with suppress(NotFound, msgspec.MsgspecError):  # not yet renewed
         claim.beat = msgspec.json.decode(read_bytes(store, _beat(claim)), type=Beat)
     return claim
+
+
+def _refresh(store: Store, name: str) -> None:
+    """Makes a cached listing forgotten: a mount lists a directory anew once it has itself changed it."""
+    if not store.readonly:
+        draft = f"{CLAIMS}/{name}/.tmp-{new_id()}"
+        write_bytes(store, draft, b"", durable=False)
+        remove(store, draft)
+    time.sleep(0.1)
 
 
 def is_held(store: Store, name: str) -> bool:
