@@ -1,8 +1,8 @@
-"""Fits that can be watched on their way, and end as one plain fit with the same seed would (the tests hold them to it).
+"""Fits that can be watched on their way, and end as one plain fit with the same seed would (tests hold them to it).
 
-Forests, bagging and gradient boosting are grown a piece at a time. HistGradientBoosting is not: each piece would bin the
-table anew (17 times slower with weights, seen), and stop early elsewhere. It says after each tree where it is; it is
-looked at then, in the middle of its one fit.
+Forests, bagging and gradient boosting are grown a piece at a time. HistGradientBoosting is not: each piece would bin
+the table anew (17 times slower with weights, seen), and stop early elsewhere. It says after each tree where it is; it
+is looked at then, in the middle of its one fit.
 """
 
 import contextlib
