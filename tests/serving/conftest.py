@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,15 @@ from cupola.store import Store, files, names
 from cupola.workspace import Workspace
 
 ROWS = 200
+
+
+def until(condition: Callable[[], Any], seconds: float = 30.0) -> Any:
+    """Waits for a condition and gives what it gives."""
+    deadline = time.monotonic() + seconds
+    while not (found := condition()):
+        assert time.monotonic() < deadline, "it did not come about"
+        time.sleep(0.02)
+    return found
 
 
 def source() -> pd.DataFrame:

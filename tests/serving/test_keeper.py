@@ -5,7 +5,6 @@ import os
 import signal
 import socket
 import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,19 +19,10 @@ from cupola.serving.records import EndpointState
 from cupola.store import runtime
 from cupola.workspace import Workspace
 
-from .conftest import publish
+from .conftest import publish, until
 
 ROW = {"dataframe_records": [{"distance": 812.25, "hour": 17, "carrier": "AA", "wet": True}]}
 Keep = Callable[[str], int]
-
-
-def until(condition: Callable[[], Any], seconds: float = 30.0) -> Any:
-    """Waits for a condition and gives what it gives."""
-    deadline = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < deadline, "it did not come about"
-        time.sleep(0.02)
-    return found
 
 
 def serve(ws: Workspace, keep: Keep, model: str, **options: Any) -> EndpointState:
@@ -47,7 +37,7 @@ def ended(pid: int) -> Callable[[], bool]:
 
 def test_it_comes_into_service_and_answers_on_both_sockets(ws: Workspace, keep: Keep, registered: list[str]) -> None:
     state = serve(ws, keep, "late@1", workers=2)
-    assert (state.status, state.ready, state.reason) == ("InService", 2, None)
+    assert (state.status, state.workers_ready, state.reason) == ("InService", 2, None)
     assert [one.model for one in state.variants] == [registered[0]]
     over_http = httpx.post(f"{state.url}/invocations", json=ROW)
     assert over_http.status_code == 200, over_http.text
@@ -65,7 +55,7 @@ def test_a_killed_server_is_back_on_the_same_port(ws: Workspace, keep: Keep, reg
     os.kill(before, signal.SIGKILL)
     answer = httpx.post(f"{state.url}/invocations", json=ROW, timeout=30)
     assert answer.status_code == 200
-    again = until(lambda: (found := records.find(ws.store, "e")).ready and found.pids != [before] and found)
+    again = until(lambda: (found := records.find(ws.store, "e")).workers_ready and found.pids != [before] and found)
     assert (again.url, again.status, again.restarts) == (state.url, "InService", 1)
 
 

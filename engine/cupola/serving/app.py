@@ -5,7 +5,7 @@ import random
 import sys
 import time
 import traceback
-from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -14,48 +14,12 @@ import msgspec
 from cupola.errors import BadInput, CupolaError
 from cupola.serving import answers, payloads
 from cupola.serving.guard import Guard
-from cupola.serving.payloads import LIMIT, TooLarge, Unsupported
+from cupola.serving.http import CLOSE, OWN, Failure, Gone, Header, Receive, Scope, Send, error_body, read_body, text
+from cupola.serving.payloads import TooLarge, Unsupported
 from cupola.serving.scoring import SMALL, Variant
 from cupola.serving.tally import Counts
 
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-Header = tuple[bytes, bytes]
-
-CODES = {
-    400: "BAD_REQUEST",
-    401: "UNAUTHENTICATED",
-    403: "PERMISSION_DENIED",
-    404: "NOT_FOUND",
-    405: "METHOD_NOT_ALLOWED",
-    406: "NOT_ACCEPTABLE",
-    408: "REQUEST_TIMEOUT",
-    413: "REQUEST_TOO_LARGE",
-    415: "UNSUPPORTED_MEDIA_TYPE",
-    431: "HEADERS_TOO_LARGE",
-    500: "INTERNAL_ERROR",
-    503: "TEMPORARILY_UNAVAILABLE",
-}
 PATHS = {"/invocations": b"POST", "/ping": b"GET, HEAD", "/health": b"GET, HEAD", "/version": b"GET, HEAD"}
-OWN = "cupola.own"  # set in the scope by our protocol: the connection is of our own Unix user
-CLOSE = (b"connection", b"close")
-
-
-class Failure(Exception):
-    """An answer that is an error: its status, its sentence, and headers that go with it."""
-
-    def __init__(self, status: int, message: str, *headers: Header) -> None:
-        self.status, self.message, self.headers = status, message, list(headers)
-
-
-class Gone(Exception):
-    """The client has left; nobody waits for an answer."""
-
-
-def error_body(status: int, message: str) -> bytes:
-    """An error as JSON, in MLflow's shape."""
-    return msgspec.json.encode({"error_code": CODES.get(status, "ERROR"), "message": message})
 
 
 class Application:
@@ -125,10 +89,10 @@ class Application:
     async def _predict(self, headers: dict[bytes, bytes], body: bytes) -> tuple[int, list[Header], bytes]:
         try:
             variant = self._variant(headers.get(b"x-amzn-sagemaker-target-variant"))
-            media = answers.chosen(_text(headers, b"accept"))
+            media = answers.chosen(text(headers, b"accept"))
             if b"content-encoding" in headers:
-                body = payloads.inflate(body, _text(headers, b"content-encoding").strip().lower())
-            content_type = _text(headers, b"content-type")
+                body = payloads.inflate(body, text(headers, b"content-encoding").strip().lower())
+            content_type = text(headers, b"content-type")
             if len(body) <= SMALL:
                 answer = variant.answer(body, content_type, media)
             else:
@@ -153,40 +117,9 @@ class Application:
         return random.choices(self._drawn, self._weights)[0]
 
 
-async def read_body(headers: dict[bytes, bytes], receive: Receive) -> bytes:
-    """The whole body, unless it is over the limit: then no more of it is kept. Raises Failure 413, Gone."""
-    announced = headers.get(b"content-length")
-    if announced is not None and int(announced) > LIMIT:
-        raise _too_large()
-    message = await receive()
-    if not message.get("more_body") and message["type"] == "http.request":
-        body = message["body"]
-        if len(body) > LIMIT:
-            raise _too_large()
-        return bytes(body)
-    parts = bytearray()
-    while True:
-        if message["type"] == "http.disconnect":
-            raise Gone
-        parts += message["body"]
-        if len(parts) > LIMIT:
-            raise _too_large()
-        if not message.get("more_body"):
-            return bytes(parts)
-        message = await receive()
-
-
-def _too_large() -> Failure:
-    return Failure(413, f"the body is over the limit of {LIMIT:,} bytes; send fewer rows a request")
-
-
 def _status(error: CupolaError) -> int:
     if isinstance(error, TooLarge):
         return 413
     if isinstance(error, Unsupported):
         return 406 if error.message.startswith("answers") else 415
     return 400 if isinstance(error, BadInput) else 500
-
-
-def _text(headers: dict[bytes, bytes], name: bytes) -> str:
-    return headers.get(name, b"").decode("latin-1")

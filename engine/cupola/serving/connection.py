@@ -8,7 +8,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from cupola.serving import peers
-from cupola.serving.app import OWN, error_body
+from cupola.serving.http import OWN, error_body
 from cupola.serving.payloads import LIMIT
 
 HEAD_LIMIT = 64 * 1024  # bytes of request line and headers

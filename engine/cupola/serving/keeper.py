@@ -6,7 +6,6 @@ started again or a new one takes over. Nothing here starts a thread or an event 
 """
 
 import contextlib
-import errno
 import os
 import selectors
 import signal
@@ -20,7 +19,7 @@ import msgspec
 
 from cupola.errors import CupolaError, NotFound
 from cupola.jobs import tree
-from cupola.serving import records, server
+from cupola.serving import listening, records, server
 from cupola.serving.records import Endpoint, EndpointStatus, Variant
 from cupola.serving.server import DRAIN, Word
 from cupola.serving.tally import Window
@@ -32,8 +31,6 @@ LOOK = 1.0  # seconds between looks at the wish; a poke makes it look at once
 CRASHES, CRASH_SPAN = 5, 30.0
 DRAIN_LIMIT = 65.0
 BACKLOG = 1024
-LOOPBACK = "127.0.0.1"
-PORT_PATIENCE = 3.0  # seconds for which the same port as before is tried
 MESSAGE = 1 << 18
 
 
@@ -85,7 +82,7 @@ class Keeper:
         self.next_look = self.next_memory = self.next_traffic = 0.0
         self.over_memory: set[int] = set()
         self.selector = selectors.DefaultSelector()
-        self.pokes = _bound(records.local_path(store, name, "poke"), socket.SOCK_DGRAM)
+        self.pokes = listening.bound(records.local_path(store, name, "poke"), socket.SOCK_DGRAM)
 
     def keep(self) -> int:
         """Runs until the endpoint is no longer wished for here."""
@@ -103,7 +100,7 @@ class Keeper:
                 self._write(now)
         finally:
             for kind in ("poke", "sock", "json"):
-                _remove(records.local_path(self.store, self.name, kind))
+                listening.remove(records.local_path(self.store, self.name, kind))
         return 0
 
     def _finished(self) -> bool:
@@ -193,9 +190,9 @@ class Keeper:
         if not self.port:
             before = records.status(self.store, self.name)
             self.port = before.port if before and before.port and before.host == self.host else 0
-        self.listeners = [_tcp(self.port), _bound(path, socket.SOCK_STREAM)]
+        self.listeners = [listening.tcp(self.port), listening.bound(path, socket.SOCK_STREAM)]
         self.port = self.listeners[0].getsockname()[1]
-        self.listeners[1].listen(BACKLOG)
+        self.listeners[1].listen(listening.BACKLOG)
 
     def _start(self, wish: Endpoint) -> None:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -369,7 +366,7 @@ class Keeper:
             reason=self.reason,
             host=self.host,
             user=self.user,
-            url=f"http://{LOOPBACK}:{self.port}" if self.listeners else None,
+            url=listening.url(self.port) if self.listeners else None,
             port=self.port or None,
             socket=records.local_path(self.store, self.name, "sock") if self.listeners else None,
             process=self.process,
@@ -398,40 +395,6 @@ def main(argv: list[str]) -> int:
     os.dup2(log, 1)
     os.dup2(log, 2)
     return Keeper(store, name, held).keep()
-
-
-def _tcp(port: int) -> socket.socket:
-    """A listening loopback socket: at `port` if it can be had (a server that is just dying may hold it a moment)."""
-    deadline = time.monotonic() + PORT_PATIENCE
-    while True:
-        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listener.bind((LOOPBACK, port))
-            listener.listen(BACKLOG)
-        except OSError as error:
-            listener.close()
-            if error.errno != errno.EADDRINUSE or not port:
-                raise
-            if time.monotonic() > deadline:
-                port = 0
-            else:
-                time.sleep(0.05)
-            continue
-        return listener
-
-
-def _bound(path: str, kind: socket.SocketKind) -> socket.socket:
-    """A Unix socket at `path`, for this user alone (the directory is)."""
-    _remove(path)
-    bound = socket.socket(socket.AF_UNIX, kind | socket.SOCK_NONBLOCK)
-    bound.bind(path)
-    return bound
-
-
-def _remove(path: str) -> None:
-    with contextlib.suppress(FileNotFoundError):
-        os.unlink(path)  # noqa: PTH108
 
 
 def _resident(pid: int) -> int:

@@ -104,8 +104,8 @@ class EndpointState(msgspec.Struct, kw_only=True):
     """An endpoint as `endpoint ls` and `endpoint show` print it: the wish and what became of it.
 
     variants: what is served, or what is to be served where nothing is. update_failed: the last wish could not be had,
-    and what was served before goes on. ready: server processes that are ready, of `workers`. gateway: the endpoint_url
-    for the hosted service's clients (None while no gateway has run).
+    and what was served before goes on. workers_ready: server processes that are ready, of `workers`. gateway: the
+    endpoint_url for the hosted service's clients (None while no gateway has run).
     """
 
     name: str
@@ -117,7 +117,7 @@ class EndpointState(msgspec.Struct, kw_only=True):
     url: str | None
     gateway: str | None
     workers: int
-    ready: int
+    workers_ready: int
     pids: list[int]
     restarts: int
     memory: int
@@ -206,6 +206,27 @@ def signed(store: Store, endpoint: Endpoint) -> bool:
     return any(secret.verify(endpoint.payload(), mac) for mac in _macs(store, endpoint.name))
 
 
+def wanted(store: Store) -> list[str]:
+    """The endpoints that want a keeper here and now, and have none: what the agent starts."""
+    me = (*names.who(), "InService")
+    mine = [one for one in wishes(store) if (one.user, one.host, one.desired) == me]
+    return [one.name for one in mine if signed(store, one) and not has_keeper(store, one.name)]
+
+
+def gateway(store: Store) -> Gateway | None:
+    """Where this user's gateway on this host serves the workspace, or did last; its port stays."""
+    user, host = names.who()
+    return _gateway(store, user, host)
+
+
+def has_gateway() -> bool:
+    """Whether this user's gateway runs on this host."""
+    held = runtime.lock(runtime.runtime_dir() / "gateway.lock", wait=False)
+    if held:
+        held.release()
+    return held is None
+
+
 def save(store: Store, endpoint: Endpoint, expected: Endpoint | None = None) -> None:
     """Signs a wish and writes it: the old or the new one is there and signed, whenever this is killed.
 
@@ -240,6 +261,7 @@ def state_of(store: Store, endpoint: Endpoint) -> EndpointState:
     seen = status(store, endpoint.name)
     word, reason = _status(store, endpoint, seen)
     alive = seen if seen and seen.host == endpoint.host else None
+    door = _gateway(store, endpoint.user, endpoint.host)
     return EndpointState(
         name=endpoint.name,
         endpoint=endpoint.name,
@@ -248,9 +270,9 @@ def state_of(store: Store, endpoint: Endpoint) -> EndpointState:
         mode=endpoint.mode,
         variants=alive.variants if alive and alive.variants else endpoint.variants,
         url=alive.url if alive else None,
-        gateway=_gateway(store, endpoint),
+        gateway=door.url if door else None,
         workers=endpoint.workers,
-        ready=alive.workers if alive else 0,
+        workers_ready=alive.workers if alive else 0,
         pids=alive.pids if alive else [],
         restarts=alive.restarts if alive else 0,
         memory=endpoint.memory,
@@ -304,12 +326,11 @@ def _keeper_is_gone(seen: EndpointStatus) -> bool:
     return here and (seen.process is None or not runtime.alive(seen.process))
 
 
-def _gateway(store: Store, endpoint: Endpoint) -> str | None:
+def _gateway(store: Store, user: str, host: str) -> Gateway | None:
     try:
-        found = records.read(store, gateway_path(endpoint.host, endpoint.user), Gateway)
+        return records.read(store, gateway_path(host, user), Gateway)
     except NotFound:
         return None
-    return found.url
 
 
 def _macs(store: Store, name: str) -> list[str]:

@@ -22,7 +22,7 @@ from cupola.errors import CupolaError
 from cupola.jobs import warm
 from cupola.registry import models
 from cupola.registry import records as registry
-from cupola.serving import connection
+from cupola.serving import connection, listening
 from cupola.serving.app import Application
 from cupola.serving.connection import Connection
 from cupola.serving.guard import Guard
@@ -34,7 +34,6 @@ from cupola.store import Store, files, secret
 PR_SET_PDEATHSIG = 1
 DRAIN_TIME = 60.0
 DRAIN = b"drain"
-BACKLOG = 1024
 
 libc = ctypes.CDLL(None, use_errno=True)
 
@@ -114,7 +113,7 @@ class Server:
         servers = []
         for one in listeners:
             listen = loop.create_unix_server if one.family == socket.AF_UNIX else loop.create_server
-            servers.append(await listen(connect, sock=one, backlog=BACKLOG))
+            servers.append(await listen(connect, sock=one, backlog=listening.BACKLOG))
         self._line.setblocking(False)
         loop.add_reader(self._line, self._told)
         loop.add_signal_handler(signal.SIGTERM, self._ended.set)

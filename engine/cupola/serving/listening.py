@@ -1,0 +1,50 @@
+"""Listening sockets: loopback ports that stay the same, and Unix sockets of this user alone."""
+
+import contextlib
+import errno
+import os
+import socket
+import time
+
+LOOPBACK = "127.0.0.1"
+BACKLOG = 1024
+PORT_PATIENCE = 3.0  # seconds for which the same port as before is tried
+
+
+def url(port: int) -> str:
+    return f"http://{LOOPBACK}:{port}"
+
+
+def tcp(port: int) -> socket.socket:
+    """A listening loopback socket: at `port` if it can be had (a server that is just dying may hold it a moment)."""
+    deadline = time.monotonic() + PORT_PATIENCE
+    while True:
+        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((LOOPBACK, port))
+            listener.listen(BACKLOG)
+        except OSError as error:
+            listener.close()
+            if error.errno != errno.EADDRINUSE or not port:
+                raise
+            if time.monotonic() > deadline:
+                port = 0
+            else:
+                time.sleep(0.05)
+            continue
+        return listener
+
+
+def bound(path: str, kind: socket.SocketKind) -> socket.socket:
+    """A Unix socket at `path`, for this user alone (the directory is)."""
+    remove(path)
+    bound = socket.socket(socket.AF_UNIX, kind | socket.SOCK_NONBLOCK)
+    bound.bind(path)
+    return bound
+
+
+def remove(path: str) -> None:
+    """Removes a socket's name, if it is there."""
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(path)  # noqa: PTH108
