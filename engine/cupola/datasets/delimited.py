@@ -14,7 +14,7 @@ from cupola.datasets.records import ImportOptions
 from cupola.datasets.source import ChunkFile, Progress, Source, silent
 from cupola.errors import BadInput, BadOption
 
-BLOCKS = (1 << 22, 1 << 25, 1 << 28)  # bytes at a time; a larger one is tried when a row does not fit
+BLOCKS = (1 << 22, 1 << 25, 1 << 28)  # bytes at a time; larger ones are taken when a row does not fit
 EMPTY = [""]
 
 
@@ -51,16 +51,23 @@ class Delimited:
         }
 
     def batches(self, progress: Progress = silent) -> Iterator[pa.RecordBatch]:
-        """Every row, all columns as texts, a missing value as null. Raises BadInput with the line that is wrong."""
-        while True:
-            try:
-                yield from self._read(progress)
-                return
-            except _RowTooLong as error:
-                larger = [size for size in BLOCKS if size > self._block]
-                if not larger or error.started:
-                    self._explain("a row is longer than 256 MB")
-                self._block = larger[0]
+        """Every row, all columns as texts, a missing value as null. Raises BadInput with the line that is wrong.
+
+        Raises RowTooLong where a row did not fit into a block: the next reading takes larger ones.
+        """
+        started = False
+        try:
+            for batch in self._open(progress):
+                started = started or batch.num_rows > 0
+                yield batch.rename_columns(self.names)
+        except pa.ArrowInvalid as error:
+            if "straddling" in str(error):
+                self._grow()
+            if "Empty CSV file" in str(error) and not started:
+                raise self._no_rows() from error
+            self._explain(str(error))
+        if not started:
+            raise self._no_rows()
 
     def place(self, row: int, column: str) -> str:
         """Where a value stands, for a message; rows count from 0."""
@@ -69,25 +76,18 @@ class Delimited:
                 return f"line {line}, column {column}"
         return f"row {row + 1}, column {column}"
 
-    def _read(self, progress: Progress) -> Iterator[pa.RecordBatch]:
-        started = False
-        try:
-            for batch in self._open(progress):
-                started = started or batch.num_rows > 0
-                yield batch.rename_columns(self.names)
-        except pa.ArrowInvalid as error:
-            if "straddling" in str(error):
-                raise _RowTooLong(started) from error
-            if "Empty CSV file" in str(error) and not started:
-                raise self._no_rows() from error
-            self._explain(str(error))
-        if not started:
-            raise self._no_rows()
+    def _grow(self) -> NoReturn:
+        larger = [size for size in BLOCKS if size > self._block]
+        if not larger:
+            self._explain("a row is longer than 256 MB")
+        self._block = larger[0]
+        raise RowTooLong
 
     def _open(self, progress: Progress) -> Iterator[pa.RecordBatch]:
         columns = [str(number) for number in range(self.width)]
         texts = self.source.text(progress)
-        stream = pa.PythonFile(ChunkFile(_after_lines(texts, self._skip)), mode="r")
+        # buffered, since Arrow takes what one read gives for a block, however short
+        stream = pa.PythonFile(io.BufferedReader(ChunkFile(_after_lines(texts, self._skip))), mode="r")
         return iter(
             pa.csv.open_csv(
                 stream,
@@ -176,10 +176,8 @@ class Delimited:
         return False
 
 
-class _RowTooLong(Exception):
-    def __init__(self, started: bool) -> None:
-        super().__init__()
-        self.started = started
+class RowTooLong(Exception):
+    """A row did not fit into a block; reading again takes larger blocks."""
 
 
 def _fields(count: int) -> str:

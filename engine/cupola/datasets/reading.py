@@ -8,7 +8,7 @@ import msgspec
 import pyarrow as pa
 
 from cupola.datasets.columnar import Columnar
-from cupola.datasets.delimited import Delimited
+from cupola.datasets.delimited import Delimited, RowTooLong
 from cupola.datasets.guessing import Guess
 from cupola.datasets.jsonlines import JsonLines
 from cupola.datasets.records import ImportOptions
@@ -16,7 +16,7 @@ from cupola.datasets.source import Progress, Source, silent
 from cupola.datasets.values import ASKED, ASKED_COMMA, TEXT, Kind
 from cupola.errors import BadInput, BadOption
 
-GUESSED_CSV = ("integer", "number", "boolean", "date", "datetime", "moment")
+GUESSED = ("integer", "number", "boolean", "date", "datetime", "moment")
 
 
 class Table(Protocol):
@@ -62,20 +62,29 @@ def plan(found: Table, options: ImportOptions, progress: Progress = silent) -> P
     if isinstance(found, Columnar):
         _check_columns(found, options)
         return _typed_plan(found, options)
-    guesses: dict[str, Guess] = {}
+    kinds: tuple[str, ...] = GUESSED
     if isinstance(found, Delimited):
         _check_columns(found, options)
-        kinds = (*GUESSED_CSV, "comma") if found.dialect.delimiter != "," and options.decimal != "." else GUESSED_CSV
-    else:
-        kinds = GUESSED_CSV
-    for batch in found.batches(progress):
-        for name, column in zip(batch.schema.names, batch.columns, strict=True):
-            if name not in options.types:
-                guesses.setdefault(name, Guess(name, kinds)).see(column)
+        if found.dialect.delimiter != "," and options.decimal != ".":
+            kinds = (*GUESSED, "comma")
+    guesses = _guesses(found, options, kinds, progress)
     if not found.names:
         raise BadInput("the rows hold no values", where=found.source.where, hint="each object has its columns as keys")
     _check_columns(found, options)
     return _guessed_plan(found, options, guesses)
+
+
+def _guesses(found: Table, options: ImportOptions, kinds: tuple[str, ...], progress: Progress) -> dict[str, Guess]:
+    """Looks at every value of the columns whose type is not named."""
+    guesses: dict[str, Guess] = {}
+    try:
+        for batch in found.batches(progress):
+            for name, column in zip(batch.schema.names, batch.columns, strict=True):
+                if name not in options.types:
+                    guesses.setdefault(name, Guess(name, kinds)).see(column)
+    except RowTooLong:
+        return _guesses(found, options, kinds, progress)
+    return guesses
 
 
 def converted(found: Table, how: Plan, progress: Progress = silent) -> Iterator[pa.RecordBatch]:

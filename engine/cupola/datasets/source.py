@@ -62,8 +62,7 @@ class Source:
         self.size = os.fstat(self._file.fileno()).st_size
         if self.size == 0:
             raise BadInput("the file is empty", where=self.where, hint="import a file with at least one row")
-        start = self._file.read(2)
-        self.packed = start == GZIP
+        self.packed = self._read(0)[:2] == GZIP
         self.head = self._head()
         self._refuse_foreign()
         self.encoding, self._skip = self._find_encoding(encoding)
@@ -77,9 +76,8 @@ class Source:
 
     def raw(self, progress: Progress = silent) -> Iterator[bytes]:
         """The bytes as they lie on the disk; once they are through, `sha256` is known, and that of any pass before."""
-        self._file.seek(0)
         digest, done = hashlib.sha256(), 0
-        while chunk := self._read():
+        while chunk := self._read(done):
             digest.update(chunk)
             done += len(chunk)
             progress(min(1.0, done / self.size))
@@ -105,9 +103,10 @@ class Source:
         decoder = codecs.getincrementaldecoder(self.encoding)()
         return self._decode(decoder, self.head[self._skip :], 0, False)
 
-    def _read(self) -> bytes:
+    def _read(self, offset: int) -> bytes:
+        """Reads by place: Arrow's threads may still be busy with an earlier pass when the next one begins."""
         try:
-            return self._file.read(CHUNK)
+            return os.pread(self._file.fileno(), CHUNK, offset)
         except OSError as error:
             raise BadInput(f"the file cannot be read ({error.strerror})", where=self.where) from error
 
