@@ -275,7 +275,7 @@ def _entry(line: bytes) -> Entry | None:
         entry = msgspec.json.decode(line)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
-    return entry if isinstance(entry, dict) else None
+    return entry if isinstance(entry, dict) and type(entry.get("seq", 0)) is int else None
 
 
 def _number(entry: Entry, name: str) -> int:
@@ -294,7 +294,7 @@ def _last(store: Store, path: str) -> tuple[int, int]:
         lines = data.split(b"\n")
         for line in reversed(lines[1:] if position else lines):
             entry = _entry(line)
-            if entry is not None:
+            if entry is not None and "seq" in entry:
                 return _number(entry, "seq"), _number(entry, "clock")
         if position == 0:
             return 0, 0

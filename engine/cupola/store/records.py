@@ -171,7 +171,7 @@ def write_toml(store: Store, path: str, record: Record, *, kind: str, ref: str, 
         raw = _raw_toml(data, path)
         _prepare(raw, record, path, expected)
         document = tomlkit.parse(data.decode())
-        _update(document, raw, msgspec.to_builtins(record), set(record.__struct_fields__))
+        _update(document, raw, _merge(raw, record))
         if data:
             write_bytes(store, f"{HISTORY}/{path}/{raw.get('revision', 1)}-{new_id()}", data)
         write_bytes(store, path, tomlkit.dumps(document).encode())
@@ -218,17 +218,15 @@ def _merge(raw: Any, value: Any) -> Any:
     return msgspec.to_builtins(value)
 
 
-def _update(document: Any, raw: dict[str, Any], new: dict[str, Any], known: set[str]) -> None:
+def _update(document: Any, raw: dict[str, Any], new: dict[str, Any]) -> None:
     """Brings a TOML document to `new`, touching only what differs; nulls, which TOML lacks, are left out."""
-    for name in known:
+    for name in [*new, *(old for old in raw if old not in new)]:
         value = _without_nulls(new.get(name))
         if value is None:
             document.pop(name, None)
-        elif name not in document:
-            document[name] = value
         elif isinstance(value, dict) and isinstance(raw.get(name), dict):
-            _update(document[name], raw[name], value, set(value) | set(raw[name]))
-        elif raw.get(name) != value:
+            _update(document[name], raw[name], value)
+        elif (name in raw or value not in ({}, [])) and raw.get(name) != value:
             document[name] = value
 
 
