@@ -4,6 +4,7 @@ import os
 import signal
 import sys
 import time
+from pathlib import Path
 from typing import Annotated, Any
 
 import msgspec
@@ -15,6 +16,7 @@ from cupola.jobs.environment import allowed
 from cupola.store import Store, names, runtime
 from cupola.workspace import Workspace
 
+STOPPED = "the agent was stopped with all its jobs"
 STOPPING = 40.0  # seconds that jobs get to end, ten of them between SIGTERM and SIGKILL
 
 
@@ -48,14 +50,14 @@ def stop(
     ws: Workspace, *, jobs: Annotated[bool, Arg(help="stop the jobs and endpoints of this host too")] = False
 ) -> AgentState:
     """Stop the agent of this host; jobs and endpoints go on, and the next agent takes them up."""
-    if jobs:
-        _stop_work()
     process = _running()
     if process is not None:
         agents.poke(stop=True)
-        if not runtime.wait_end(process, 10):
+        if not runtime.wait_end(process, 15):
             runtime.send(process, signal.SIGKILL)
             runtime.wait_end(process, 10)
+    if jobs:
+        _stop_work(ws.store)
     return status(ws)
 
 
@@ -130,26 +132,35 @@ def _written() -> dict[str, Any]:
     return found
 
 
-def _count(found: AgentState, root: Any, ws: Workspace) -> None:
+def _count(found: AgentState, root: Path, ws: Workspace) -> None:
+    """Adds what runs here of one workspace."""
+    from cupola.serving import records as serving
+
     try:
         store = ws.store if root == ws.root else Store.open(root)
-        open_jobs = attempts.open_here(store)
+        found.jobs += len(attempts.open_here(store))
+        found.endpoints += sum(one.status == "InService" for one in serving.ls(store))
+        gateway = serving.gateway(store)
     except CupolaError:
         return
-    found.jobs += len(open_jobs)
+    if root == ws.root and gateway and gateway.process and runtime.alive(gateway.process):
+        found.gateway = gateway.url
 
 
-def _stop_work() -> None:
-    """Stops all that runs here for this user, and waits till it has ended."""
-    from cupola.agent.queue import stop_all
+def _stop_work(here: Store) -> None:
+    """Stops all that runs on this host for this user, and waits till it has ended."""
+    from cupola.agent import endpoints, queue
 
-    keepers: list[runtime.Process] = []
-    for root in agents.registered():
-        try:
-            keepers += stop_all(Store.open(root), "agent stop --jobs")
-        except CupolaError:
-            continue
     deadline = time.monotonic() + STOPPING
-    for keeper in keepers:
-        if not runtime.wait_end(keeper, max(0.0, deadline - time.monotonic())):
-            raise AgentTrouble(f"a job has not ended: its keeper {keeper.pid} still runs")
+    stores = [here, *(store for root in agents.registered() if root != here.root and (store := _open(root)))]
+    while left := [one for store in stores for one in queue.stop_all(store, STOPPED) + endpoints.stop_all(store)]:
+        for process in left:
+            if not runtime.wait_end(process, max(0.0, deadline - time.monotonic())):
+                raise AgentTrouble(f"what it runs has not ended: process {process.pid} still does")
+
+
+def _open(root: Path) -> Store | None:
+    try:
+        return Store.open(root)
+    except CupolaError:
+        return None

@@ -3,12 +3,15 @@
 import os
 import threading
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cupola.agent.launching import Launcher
 from cupola.jobs import cgroup, slots
 from cupola.jobs.gpus import cards
 from cupola.jobs.wish import Job
+
+if TYPE_CHECKING:
+    from cupola.agent.endpoints import Gateway
 
 MEMORY = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
@@ -16,7 +19,8 @@ MEMORY = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 class Host:
     """Shared by the threads that serve the workspaces."""
 
-    def __init__(self) -> None:
+    def __init__(self, gateway: "Gateway") -> None:
+        self.gateway = gateway
         self.cpus = sorted(os.sched_getaffinity(0))
         self.gpus = [card.index for card in cards()]
         group = cgroup.delegated()

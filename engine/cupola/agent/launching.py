@@ -18,6 +18,7 @@ from cupola.jobs.launch import held_to
 from cupola.store import runtime
 from cupola.store.runtime import Process
 
+LEAVING = 10.0  # seconds that a starter may take to end (it may still be importing)
 PATIENCE = 30.0  # the longest pause before a starter that keeps dying is started again
 
 
@@ -43,12 +44,14 @@ class Launcher:
         self.deaths = 0
         self.again_at = 0.0
 
-    def launch(self, module: str, argv: list[str], descriptors: list[int], told: Callable[[], None]) -> Launch:
+    def launch(
+        self, module: str, argv: list[str], descriptors: list[int], told: Callable[[], None], warm: bool = True
+    ) -> Launch:
         """Asks for a process that runs `main(argv)` of a module; "{fds}" in argv becomes the inherited descriptors."""
         found = Launch(told)
         log = str(agents.log_file())
         with self.lock:
-            request = Request(id=next(self.ids), module=module, argv=argv, env=allowed(os.environ), log=log)
+            request = Request(id=next(self.ids), module=module, argv=argv, env=allowed(os.environ), log=log, warm=warm)
             try:
                 if self.line is None:
                     raise BrokenPipeError
@@ -95,6 +98,17 @@ class Launcher:
             found.failed = found.process is None
             found.told()
         return True
+
+    def close(self) -> None:
+        """Lets the starter go: it forks what it was asked for, and ends."""
+        with self.lock:
+            if self.line is None or self.starter is None:
+                return
+            self.line.shutdown(socket.SHUT_WR)
+        try:
+            self.starter.wait(LEAVING)
+        except subprocess.TimeoutExpired:
+            self.starter.kill()
 
     def _buried(self) -> None:
         """The starter is gone: what was asked of it and not answered will not come."""

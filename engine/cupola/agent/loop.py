@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from cupola.agent.endpoints import Gateway
 from cupola.agent.host import Host
 from cupola.agent.workspaces import Served
 from cupola.jobs import agents
@@ -45,11 +46,12 @@ def _wait_for_other(ready: Callable[[], Any]) -> int:
 
 class Agent:
     def __init__(self) -> None:
-        self.host = Host()
+        self.host = Host(Gateway())
         self.served: dict[Path, Served] = {}
         self.host.on_freed = self._wake_all
         self.line = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
         self.stopping = False
+        self.next_serve = 0.0
 
     def run(self, ready: Callable[[], Any]) -> int:
         for number in (signal.SIGHUP, signal.SIGINT):
@@ -66,6 +68,7 @@ class Agent:
             self._wait()
             self.host.launcher.mend()
         self._say(f"agent {os.getpid()} stops; its jobs go on")
+        self.host.launcher.close()
         agents.socket_path().unlink(missing_ok=True)
         agents.agent_file().unlink(missing_ok=True)
         return 0
@@ -112,7 +115,7 @@ class Agent:
     def _due(self) -> bool:
         """Whether it is time to look for workspaces that registered without a word."""
         moment = time.monotonic()
-        if moment < getattr(self, "next_serve", 0.0):
+        if moment < self.next_serve:
             return False
         self.next_serve = moment + BEAT
         return True

@@ -8,6 +8,7 @@ after an OpenMP region hangs.
 import gc
 import importlib
 import os
+import select
 import signal
 import socket
 import sys
@@ -23,22 +24,27 @@ MODULES = (
     "sklearn.model_selection", "sklearn.pipeline", "sklearn.preprocessing", "sklearn.impute", "skops.io",
     "starlette.applications", "uvicorn", "threadpoolctl",
 )  # fmt: skip
+FIRST = ("cupola.jobs.keeper",)
 OWN = (
-    "cupola.jobs.keeper", "cupola.jobs.attempt", "cupola.datasets.importing", "cupola.datasets.sql",
-    "cupola.training.work", "cupola.serving.keeper", "cupola.serving.server", "cupola.serving.gateway",
+    "cupola.jobs.attempt", "cupola.datasets.importing", "cupola.training.__main__",
+    "cupola.registry.registration", "cupola.serving.keeper", "cupola.serving.gateway",
 )  # fmt: skip
 MESSAGE = 1 << 18
 DESCRIPTORS = 16
 
 
 class Request(msgspec.Struct, kw_only=True):
-    """Fork a process of its own session that runs `main(argv)` of a module; its descriptors' numbers become `{fds}`."""
+    """Fork a process of its own session that runs `main(argv)` of a module; its descriptors' numbers become `{fds}`.
+
+    One that is not `warm` need not wait until all is imported.
+    """
 
     id: int
     module: str
     argv: list[str]
     env: dict[str, str]
     log: str
+    warm: bool = True
 
 
 class Reply(msgspec.Struct, kw_only=True):
@@ -55,35 +61,74 @@ def main() -> None:
         signal.signal(number, signal.SIG_IGN)
     line = socket.socket(fileno=int(sys.argv[1]))
     os.set_inheritable(line.fileno(), False)
-    missing = _import()
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    waiting: list[tuple[Request, list[int]]] = []
+    missing = []
+    for name in (*FIRST, *MODULES, *OWN):
+        missing += _import(name)
+        waiting += _fork_cold(line)
     from cupola.jobs import warm
 
     warm.prepare()
     gc.collect()
     gc.freeze()
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     line.send(msgspec.json.encode(Reply(id=0, pid=os.getpid(), missing=missing)))
-    while True:
-        data, descriptors, _, _ = socket.recv_fds(line, MESSAGE, DESCRIPTORS)
-        if not data:
-            return
-        _fork(line, msgspec.json.decode(data, type=Request), descriptors)
+    for request, descriptors in waiting:
+        _fork(line, request, descriptors)
+    _build_catalogue(line)
+    while (asked := _receive(line)) is not None:
+        _fork(line, *asked)
 
 
-def _import() -> list[str]:
-    """Imports all there is to import; what cannot be, a job that needs it will say for itself."""
-    missing = []
-    for name in (*MODULES, *OWN):
-        try:
-            importlib.import_module(name)
-        except Exception as error:  # noqa: BLE001 - whatever an installed library raises when it is imported
-            missing.append(f"{name}: {error}")
-    return missing
+def _import(name: str) -> list[str]:
+    """Imports a module; what cannot be imported, a job that needs it will say for itself."""
+    try:
+        importlib.import_module(name)
+    except Exception as error:  # noqa: BLE001 - whatever an installed library raises when it is imported
+        return [f"{name}: {error}"]
+    return []
+
+
+def _receive(line: socket.socket) -> tuple[Request, list[int]] | None:
+    """The next request with its descriptors; None when the agent is gone."""
+    data, descriptors, _, _ = socket.recv_fds(line, MESSAGE, DESCRIPTORS)
+    for descriptor in descriptors:
+        os.set_inheritable(descriptor, False)
+    return (msgspec.json.decode(data, type=Request), descriptors) if data else None
+
+
+def _fork_cold(line: socket.socket) -> list[tuple[Request, list[int]]]:
+    """Serves, between two imports, what was asked for and need not be warm; gives back the rest."""
+    rest = []
+    while select.select([line], [], [], 0)[0]:
+        asked = _receive(line)
+        if asked is None:
+            sys.exit(0)
+        if asked[0].warm:
+            rest.append(asked)
+        else:
+            _fork(line, *asked)
+    return rest
+
+
+def _build_catalogue(line: socket.socket) -> None:
+    """Has what people must know of estimators written down, where that is not yet done, in a process of its own."""
+    from cupola.environments import catalogue
+
+    if catalogue.path().exists() or os.fork():
+        return
+    line.close()
+    code = 1
+    try:
+        catalogue.build()
+        code = 0
+    except Exception:  # noqa: BLE001 - the last one who can say it
+        traceback.print_exc()
+    finally:
+        os._exit(code)
 
 
 def _fork(line: socket.socket, request: Request, descriptors: list[int]) -> None:
-    for descriptor in descriptors:
-        os.set_inheritable(descriptor, False)
     pid = os.fork()
     if pid == 0:
         _become(line, request, descriptors)

@@ -6,6 +6,7 @@ import sys
 import threading
 from pathlib import Path
 
+from cupola.agent.endpoints import Endpoints
 from cupola.agent.host import Host
 from cupola.agent.queue import Queue
 from cupola.errors import CupolaError
@@ -29,6 +30,7 @@ class Served(threading.Thread):
         self.poll.register(self.told, select.POLLIN)
         self.watched: dict[int, Process] = {}
         self.queue: Queue | None = None
+        self.endpoints: Endpoints | None = None
         self.trouble = ""
 
     def wake(self) -> None:
@@ -65,11 +67,13 @@ class Served(threading.Thread):
     def _look(self) -> None:
         """A workspace in trouble is looked at again next time; the trouble is written down once."""
         try:
-            if self.queue is None:
+            if self.queue is None or self.endpoints is None:
                 store = Store.open(self.root)
                 self.queue = Queue(store, self.host, self.watch, self.wake)
+                self.endpoints = Endpoints(store, self.host, self.watch, self.wake)
                 self._introduce(store)
             self.queue.reconcile()
+            self.endpoints.reconcile()
             self.trouble = ""
         except (CupolaError, OSError) as error:
             if str(error) != self.trouble:

@@ -114,7 +114,6 @@ def _main(found: Entry) -> int:
     assert baseline is not None
     extra = [one for one in os.environ.get("PYTHONPATH", "").split(os.pathsep) if one]
     sys.path[:] = [os.path.abspath(one) for one in extra] + baseline.path  # noqa: PTH100
-    sys.path_importer_cache.clear()
     importlib.invalidate_caches()
     main = types.ModuleType("__main__")
     sys.modules["__main__"] = main
