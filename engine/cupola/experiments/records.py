@@ -99,6 +99,11 @@ def path(run: Run) -> str:
     return f"{run.directory}/run.json"
 
 
+def read(store: Store, place: str) -> Run:
+    """The record of the run at "EXPERIMENT/ID" as it is on disk. Raises NotFound, Corrupt."""
+    return records.read(store, f"{DIRECTORY}/{place}/run.json", Run)
+
+
 def directories(store: Store) -> dict[str, str]:
     """The experiment of every run by the run's id."""
     return {run: experiment for experiment in names(store) for run in files.listing(store, f"{DIRECTORY}/{experiment}")}

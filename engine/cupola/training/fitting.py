@@ -61,6 +61,9 @@ class Fitted:
     predictions: Predictions
     notes: list[str] = field(default_factory=list)
 
+    def predict(self, estimator: Any, X: Any, truth: NDArray[Any]) -> Predictions:
+        return predicted(self.target, estimator, X, truth)
+
 
 def fit(table: pd.DataFrame, training: Training, log: Log | None = None, threads: int = 1) -> Fitted:
     """Trains on a table with the columns of the training; the index of `table` stays with its rows.
@@ -183,13 +186,13 @@ class _Fitting:
             logged.append(step)
             self.log.progress(0.1 + 0.7 * step / steps, f"fitting, step {step} of {steps}")
             for name, (rows, codes) in seen.items():
-                self._log_step(name, self._predicted(fitted, rows, codes).figures(), step)
+                self._log_step(name, predicted(self.target, fitted, rows, codes).figures(), step)
 
         stepping.fit(estimator, self.known, X, y, weights, watch)
         if not logged:
             for name, (rows, codes) in seen.items():
                 for step, output in stepping.stages(estimator, self.known, rows):
-                    self._log_step(name, self._of_output(estimator, output, codes).figures(), step)
+                    self._log_step(name, of_output(self.target, estimator, output, codes).figures(), step)
         losses = getattr(estimator, "loss_curve_", [])
         for step in stepping.points(len(losses)):
             self.log.metric("train_loss", float(losses[step - 1]), step)
@@ -202,45 +205,11 @@ class _Fitting:
     def _predict(self, pipeline: Pipeline, rows: Rows) -> Predictions:
         with _in_a_sentence(self.training.estimator):
             X = pipeline.named_steps["prepare"].transform(self.table.iloc[rows])
-            predictions = self._predicted(pipeline.named_steps["estimator"], X, self.target.codes[rows])
+            predictions = predicted(self.target, pipeline.named_steps["estimator"], X, self.target.codes[rows])
         lost = int((~np.isfinite(predictions.predicted)).sum())
         if lost:
             raise BadInput(f"{self.training.estimator} predicts no finite value for {lost} of {len(rows)} rows")
         return predictions
-
-    def _predicted(self, estimator: Any, X: Any, truth: NDArray[Any]) -> Predictions:
-        predicted = np.ravel(estimator.predict(X))
-        if self.target.classes is None:
-            return Predictions(truth, predicted.astype(np.float64))
-        codes = np.searchsorted(np.array(self.target.classes), predicted)
-        scores, probable = self._scores(estimator, X)
-        return Predictions(truth, codes, len(self.target.classes), scores, probable)
-
-    def _of_output(self, estimator: Any, output: NDArray[Any], truth: NDArray[Any]) -> Predictions:
-        """Predictions from the probabilities, or the values, of a step."""
-        if self.target.classes is None:
-            return Predictions(truth, np.ravel(output).astype(np.float64))
-        scores = self._of_all_classes(estimator, output)
-        return Predictions(truth, scores.argmax(axis=1), len(self.target.classes), scores, True)
-
-    def _scores(self, estimator: Any, X: Any) -> tuple[Any, bool]:
-        """A score per class and row, and whether it is a probability; None where there is nothing of the kind."""
-        if hasattr(estimator, "predict_proba"):
-            found, probable = estimator.predict_proba(X), True
-        elif hasattr(estimator, "decision_function"):
-            found, probable = estimator.decision_function(X), False
-            found = np.column_stack([-found, found]) if found.ndim == 1 else found
-        else:
-            return None, False
-        if found.shape[1] != len(estimator.classes_) or not np.isfinite(found).all():
-            return None, False
-        return self._of_all_classes(estimator, found, 0.0 if probable else float(found.min()) - 1), probable
-
-    def _of_all_classes(self, estimator: Any, found: NDArray[Any], absent: float = 0.0) -> NDArray[Any]:
-        classes = np.array(self.target.classes)
-        scores = np.full((len(found), len(classes)), absent)
-        scores[:, np.searchsorted(classes, estimator.classes_)] = found
-        return scores
 
     def _measure(self, split: str, rows: Rows, predictions: Predictions, found: Any, errors: Any) -> None:
         figures = predictions.figures()
@@ -280,6 +249,45 @@ class _Fitting:
         alone = codes < 0
         codes[alone] = codes.max() + 1 + np.arange(alone.sum())
         return codes
+
+
+def predicted(target: Target, estimator: Any, X: Any, truth: NDArray[Any]) -> Predictions:
+    """What a fitted estimator says of prepared rows, beside the truth (codes of classes, or numbers)."""
+    values = np.ravel(estimator.predict(X))
+    if target.classes is None:
+        return Predictions(truth, values.astype(np.float64))
+    codes = np.searchsorted(np.array(target.classes), values)
+    scores, probable = _scores(target.classes, estimator, X)
+    return Predictions(truth, codes, len(target.classes), scores, probable)
+
+
+def of_output(target: Target, estimator: Any, output: NDArray[Any], truth: NDArray[Any]) -> Predictions:
+    """Predictions from the probabilities, or the values, of a step."""
+    if target.classes is None:
+        return Predictions(truth, np.ravel(output).astype(np.float64))
+    scores = _of_all(target.classes, estimator, output)
+    return Predictions(truth, scores.argmax(axis=1), len(target.classes), scores, True)
+
+
+def _scores(classes: list[Any], estimator: Any, X: Any) -> tuple[Any, bool]:
+    """A score per class and row, and whether it is a probability; None where there is nothing of the kind."""
+    if hasattr(estimator, "predict_proba"):
+        found, probable = estimator.predict_proba(X), True
+    elif hasattr(estimator, "decision_function"):
+        found, probable = estimator.decision_function(X), False
+        found = np.column_stack([-found, found]) if found.ndim == 1 else found
+    else:
+        return None, False
+    if found.shape[1] != len(estimator.classes_) or not np.isfinite(found).all():
+        return None, False
+    return _of_all(classes, estimator, found, 0.0 if probable else float(found.min()) - 1), probable
+
+
+def _of_all(classes: list[Any], estimator: Any, found: NDArray[Any], absent: float = 0.0) -> NDArray[Any]:
+    """Scores for all classes, those that training had no row of included."""
+    scores = np.full((len(found), len(classes)), absent)
+    scores[:, np.searchsorted(np.array(classes), estimator.classes_)] = found
+    return scores
 
 
 def target_of(column: "pd.Series[Any]", training: Training) -> Target:

@@ -1,0 +1,33 @@
+"""The user's code as it was when a run was filed: the commit of its repository, and what was changed since."""
+
+import os
+import subprocess
+from pathlib import Path
+
+LARGEST = 1 << 20
+PATIENCE = 5.0
+
+
+def of(*directories: Path) -> tuple[str | None, bool, bytes | None]:
+    """Commit, whether tracked files differ from it, and the difference (None where there is none, or above 1 MB).
+
+    Of the first directory that lies in a git repository; (None, False, None) where none does or git is not there.
+    Untracked files are left alone: they may hold what nobody meant to keep.
+    """
+    for directory in directories:
+        commit = _git(directory, "rev-parse", "--verify", "HEAD")
+        if commit:
+            patch = _git(directory, "diff", "--no-ext-diff", "--no-textconv", "--no-color", "--binary", "HEAD")
+            return commit.decode().strip(), bool(patch), patch if patch and len(patch) <= LARGEST else None
+    return None, False, None
+
+
+def _git(directory: Path, *words: str) -> bytes | None:
+    """What git says; nothing that a repository's own configuration names is run."""
+    command = ["git", "-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", "-C", str(directory), *words]
+    environment = {**os.environ, "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0"}
+    try:
+        ended = subprocess.run(command, capture_output=True, check=False, timeout=PATIENCE, env=environment)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return ended.stdout if ended.returncode == 0 else None
