@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,36 +28,32 @@ def store(ws: Workspace) -> Store:
 @pytest.fixture
 def finish(store: Store) -> Finish:
     """Writes a finished run with a model directory; the contents can be given."""
+    return partial(finished, store)
 
-    def make(*, status: str = "Completed", extra: dict[str, bytes] | None = None, **fields: Any) -> Run:
-        user, host = names.who()
-        one = names.new_id()
-        run = Run(
-            id=one,
-            name=names.word_name(),
-            experiment="flights",
-            status=status,
-            user=user,
-            host=host,
-            submitted=names.now(),
-            dataset="flights@1-abcd",
-            target="late",
-            task="classification",
-            estimator="LogisticRegression",
-            metrics={"test_roc_auc": 0.8},
-            metric_errors={"test_roc_auc": 0.01},
-            model=f"experiments/flights/{one}/attempts/1/model",
-            **fields,
-        )
-        signature = {"columns": [{"name": "hour", "type": "integer"}], "source": ["hour", "late"], "others": ["late"]}
-        content = {
-            "signature.json": json.dumps(signature).encode(),
-            "sample.json": b'[{"hour": 1}]',
-            "model.json": b"{}",
-        }
-        for name, data in (content | (extra or {"model.skops": b"a model" * 1000})).items():
-            files.write_bytes(store, f"{run.model}/{name}", data)
-        records.create(store, path(run), run, kind="run", ref=run.id)
-        return run
 
-    return make
+def finished(store: Store, *, status: str = "Completed", extra: dict[str, bytes] | None = None, **fields: Any) -> Run:
+    user, host = names.who()
+    one = names.new_id()
+    run = Run(
+        id=one,
+        name=names.word_name(),
+        experiment="flights",
+        status=status,
+        user=user,
+        host=host,
+        submitted=names.now(),
+        dataset="flights@1-abcd",
+        target="late",
+        task="classification",
+        estimator="LogisticRegression",
+        metrics={"test_roc_auc": 0.8},
+        metric_errors={"test_roc_auc": 0.01},
+        model=f"experiments/flights/{one}/attempts/1/model",
+        **fields,
+    )
+    signature = {"columns": [{"name": "hour", "type": "integer"}], "source": ["hour", "late"], "others": ["late"]}
+    content = {"signature.json": json.dumps(signature).encode(), "sample.json": b'[{"hour": 1}]', "model.json": b"{}"}
+    for name, data in (content | (extra or {"model.skops": b"a model" * 1000})).items():
+        files.write_bytes(store, f"{run.model}/{name}", data)
+    records.create(store, path(run), run, kind="run", ref=run.id)
+    return run
