@@ -59,6 +59,25 @@ def select(query: str, records: Iterable[T], fields: Fields) -> list[T]:
     return [record for record in records if test(record)]
 
 
+def order(key: str, records: Iterable[T], fields: Fields) -> list[T]:
+    """The records by a field, "FIELD" or "FIELD:desc"; those without it come last. Raises BadOption."""
+    name, _, direction = key.partition(":")
+    if direction not in ("", "asc", "desc"):
+        raise BadOption(f"{direction!r} is no direction", where="--sort", hint="FIELD, FIELD:asc or FIELD:desc")
+    listed = list(records)
+    try:
+        get = fields.resolve(name)
+    except BadOption as error:
+        raise BadOption(error.message, where="--sort") from None
+    if get is None:
+        if not listed:
+            return []
+        raise BadOption(f"there is no field {name!r}", where="--sort", hint=_near(name, fields))
+    having = [one for one in listed if get(one) is not None]
+    having.sort(key=lambda one: _rank(get(one)), reverse=direction == "desc")
+    return having + [one for one in listed if get(one) is None]
+
+
 def parse(query: str, fields: Fields) -> Test:
     """The query as a function of a record. Raises BadOption, which says at which character it stumbled."""
     return _Parser(query, fields).parse()
@@ -210,6 +229,19 @@ class _Parser:
         if start is None:
             start = self.tokens[self.at][2] if self.at < len(self.tokens) else len(self.query)
         return _trouble(self.query, start, message, hint)
+
+
+def _near(name: str, fields: Fields) -> str | None:
+    import difflib
+
+    ends = {full.rpartition(".")[2]: full for full in fields.getters} | {full: full for full in fields.getters}
+    near = [ends[one] for one in difflib.get_close_matches(name, ends, 3, 0.6)]
+    return f"did you mean {' or '.join(dict.fromkeys(near))}?" if near else None
+
+
+def _rank(value: Any) -> tuple[int, Any]:
+    """Numbers before texts, so that any two values have an order."""
+    return (0, value) if isinstance(value, int | float) else (1, str(value))
 
 
 def _trouble(query: str, start: int, message: str, hint: str | None = None) -> BadOption:

@@ -55,6 +55,21 @@ def settle(estimator: Any, preparation: Preparation) -> None:
         estimator.set_params(min_categories=preparation.sizes_)
 
 
+def lighten(estimator: Any, X: Any) -> None:
+    """Takes HistGradientBoosting's own encoding of categories away, where it does nothing any more.
+
+    The preparation puts codes in front that count from 0, which is what that encoding makes of them. Without it a
+    prediction is several times faster, and skops can save the estimator (its encoding holds a function).
+    """
+    encoding = getattr(estimator, "_preprocessor", None)
+    if encoding is None:
+        return
+    before = estimator.predict(X)
+    estimator._preprocessor = None
+    if not (estimator.predict(X) == before).all():
+        estimator._preprocessor = encoding
+
+
 def _value(value: Any) -> Any:
     return math.inf if value == "inf" else value
 

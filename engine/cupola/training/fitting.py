@@ -21,6 +21,7 @@ from cupola.training.records import Training
 from cupola.training.splitting import Parts, Rows
 
 WATCHED = 5000  # training rows that a step is measured on
+LIGHTENED = 1000  # rows that must be predicted as before
 NOTES = 20
 WANT_OBJECTS = ("SelfTrainingClassifier",)  # refuses texts as numpy holds them
 LOSS = {"classification": "log_loss", "regression": "rmse"}
@@ -169,6 +170,7 @@ class _Fitting:
                 estimator.fit(X, y, **({} if weights is None else {"sample_weight": weights}))
             else:
                 self._watch(estimator, preparation, X, y, weights, train, watched)
+            estimators.lighten(estimator, X[:LIGHTENED])
         return Pipeline([("prepare", preparation), ("estimator", estimator)])
 
     def _watch(

@@ -170,6 +170,8 @@ class Preparation(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         if not self.encoders_:
             why = "; ".join(f"{name} {reason}" for name, reason in self.left_out_.items())
             raise BadInput(f"no column is left to learn from: {why or 'there are none'}")
+        if self.style == "native":  # HistGradientBoosting puts them first by itself, at a cost for each prediction
+            self.encoders_ = dict(sorted(self.encoders_.items(), key=lambda one: not isinstance(one[1], Categories)))
         encoders = self.encoders_.values()
         self.categorical_ = [isinstance(one, Categories) and one.coded for one in encoders for _ in range(one.width)]
         self.width_ = sum(one.width for one in encoders)
@@ -178,12 +180,9 @@ class Preparation(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     def transform(self, X: pd.DataFrame) -> Floats:
         out = np.empty((len(X), self.width_), dtype=np.float64)
         at = 0
-        for name, kind in self.columns:
-            encoder = self.encoders_.get(name)
-            if encoder is not None:
-                block = out[:, at : at + encoder.width]
-                _encode(encoder, name, kind, _column(X, name), block)
-                at += encoder.width
+        for name, encoder in self.encoders_.items():
+            _encode(encoder, name, _column(X, name), out[:, at : at + encoder.width])
+            at += encoder.width
         return out
 
     def get_feature_names_out(self, input_features: Any = None) -> NDArray[Any]:
@@ -281,7 +280,7 @@ def categories(column: "pd.Series[Any]") -> tuple[NDArray[Any], NDArray[np.intp]
 _TRUTH = {"true": 1, "True": 1, "false": 0, "False": 0}
 
 
-def _encode(encoder: Any, name: str, kind: str, column: "pd.Series[Any]", out: Floats) -> None:
+def _encode(encoder: Any, name: str, column: "pd.Series[Any]", out: Floats) -> None:
     if isinstance(encoder, Categories):
         encoder.transform(*categories(column), out)
     elif isinstance(encoder, Dates):

@@ -91,20 +91,21 @@ def features_of(columns: list[Column], taken: dict[str, str]) -> tuple[list[tupl
     taken: columns that serve another purpose in this training, and which. Raises BadInput when none is left.
     """
     features: list[tuple[str, str]] = []
-    notes = []
+    sensitive = []
+    left: dict[str, list[str]] = {}
     for column in columns:
-        why = taken.get(column.name) or NO_FEATURE.get(column.role)
-        if why is None and column.type == "text":
-            why = "text"
+        why = taken.get(column.name) or NO_FEATURE.get(column.role) or ("text" if column.type == "text" else None)
         if why is None:
             features.append((column.name, column.type))
             if column.role == "sensitive":
-                notes.append(f"{column.name} is sensitive and is used; --exclude {column.name} leaves it out")
-        elif why not in ("the target", "excluded"):
-            notes.append(f"{column.name} is left out: {why}")
+                sensitive.append(f"{column.name} is sensitive and is used; --exclude {column.name} leaves it out")
+        elif why != "the target":
+            left.setdefault(why, []).append(column.name)
+    shown = "; ".join(f"{', '.join(names)} ({why})" for why, names in left.items())
+    notes = [f"left out: {shown}"] if left else []
     if not features:
         raise BadInput("no column is left to learn from", hint="; ".join(notes) or None)
-    return features, notes
+    return features, notes + sensitive
 
 
 def split_of(text: str | None, folds: int | None, task: Task, time: str | None, group: str | None) -> Split:
