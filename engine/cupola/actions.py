@@ -19,6 +19,7 @@ DOMAINS = {
     "job": "cupola.jobs.actions",
     "model": "cupola.registry.actions",
     "endpoint": "cupola.serving.actions",
+    "lineage": "cupola.registry.lineage",
     "agent": "cupola.agent.actions",
 }
 

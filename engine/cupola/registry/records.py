@@ -23,8 +23,8 @@ class ModelVersion(Record, kw_only=True):
 
     run: the id of the run that it came from, of `experiment`. files: the sha256 of each file; sha256: of the lines
     "SHA256  PATH" of them all, sorted by path (what `sha256sum` prints). storage: "skops", or "pickle" where
-    skops cannot save the estimator. mac: made over `sha256` with the registrar's secret when the model is known to be of
-    their own making; a pickle loads for them alone until somebody else trusts it explicitly.
+    skops cannot save the estimator. mac: made over `sha256` with the registrar's secret when the model is known to be
+    of their own making; a pickle loads for them alone until somebody else trusts it explicitly.
     """
 
     id: str

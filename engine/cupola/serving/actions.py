@@ -5,7 +5,7 @@ from typing import Annotated
 import msgspec
 
 from cupola.actions import Arg, action
-from cupola.errors import BadOption, Refused
+from cupola.errors import BadOption, NotFound, Refused
 from cupola.jobs import agents
 from cupola.registry import records as models
 from cupola.registry.records import APPROVED
@@ -161,7 +161,10 @@ def rm(ws: Workspace, endpoint: Name, *, dry_run: DryRun = False) -> Removed:
 
 
 def _existing(ws: Workspace, name: str) -> Endpoint | None:
-    return records.wish(ws.store, name) if files.listing(ws.store, records.directory(name)) else None
+    try:
+        return records.wish(ws.store, name)
+    except NotFound:
+        return None
 
 
 def _deployable(ws: Workspace, model: str) -> models.ModelState:
