@@ -66,7 +66,7 @@ class Launcher:
         if self.line is not None or time.monotonic() < self.again_at:
             return
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        command = [sys.executable, "-P", "-m", "cupola.agent.starter", str(theirs.fileno())]
+        command = [sys.executable, "-m", "cupola.agent.starter", str(theirs.fileno())]
         with agents.log_file().open("ab") as log, theirs:
             self.starter = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd="/", start_new_session=True,

@@ -59,6 +59,8 @@ def main() -> None:
     """Serves the agent at the other end of the socket whose descriptor is the only argument."""
     for number in (signal.SIGHUP, signal.SIGINT):
         signal.signal(number, signal.SIG_IGN)
+    if sys.path[0] == os.getcwd():  # noqa: PTH109 - put there by -m; -P would show in the sys.flags of warm jobs
+        del sys.path[0]
     line = socket.socket(fileno=int(sys.argv[1]))
     os.set_inheritable(line.fileno(), False)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)

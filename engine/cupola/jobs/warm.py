@@ -134,7 +134,8 @@ def _main(found: Entry) -> int:
     except SystemExit as end:
         return _exit_code(end.code)
     except BaseException as error:  # noqa: BLE001 - as the interpreter's own top level
-        sys.excepthook(type(error), error, _users_part(error.__traceback__))
+        error.__traceback__ = _users_part(error.__traceback__)
+        sys.excepthook(type(error), error, error.__traceback__)
         return 1
     return 0
 
