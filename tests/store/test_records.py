@@ -28,9 +28,9 @@ class Inner(msgspec.Struct, kw_only=True):
 
 class Sample(records.Record, kw_only=True):
     name: str
-    parameters: dict[str, Any] = {}
+    parameters: dict[str, Any] = msgspec.field(default_factory=dict)
     inner: Inner = msgspec.field(default_factory=Inner)
-    by_name: dict[str, Inner] = {}
+    by_name: dict[str, Inner] = msgspec.field(default_factory=dict)
     started: str | None = None
 
 

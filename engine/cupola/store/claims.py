@@ -20,8 +20,9 @@ from cupola.store.root import Store
 
 CLAIMS = ".cupola/claims"
 NUMBERS = ".cupola/claims/numbers"
-CLAIM_FILE = re.compile(r"(\d{8})\.json")
-VERSION = re.compile(r"(\d+)-[a-z0-9]+")
+CLAIM_FILE = re.compile(r"([0-9]{8})\.json")
+NUMBER = re.compile("[0-9]{1,9}")
+VERSION = re.compile(r"([0-9]{1,9})-[a-z0-9]+")
 KEPT = 8  # claims of one name that stay: nobody is so late as to make one of a lower number
 
 
@@ -109,6 +110,7 @@ def take(store: Store, name: str) -> Claim | None:
 def renew(store: Store, claim: Claim) -> bool:
     """Beats once more; False when somebody has taken a higher number, and the owner must stop. Raises DiskTrouble."""
     if max(_numbers(store, claim.name), default=0) > claim.number:
+        claim.renewed = float("-inf")
         return False
     before = _clock()
     claim.beat.counter += 1
@@ -184,7 +186,7 @@ def held(store: Store, name: str) -> Iterator[Claim]:
 def take_number(store: Store, directory: str) -> int:
     """The next free N for a version directory N-ID in `directory`; nobody else in this workspace ever gets it."""
     store.check_writable()
-    claimed = {int(name) for name in listing(store, f"{NUMBERS}/{directory}") if name.isdigit()}
+    claimed = {int(name) for name in listing(store, f"{NUMBERS}/{directory}") if NUMBER.fullmatch(name)}
     there = {int(found[1]) for name in listing(store, directory) if (found := VERSION.fullmatch(name))}
     number = max(claimed | there, default=0) + 1
     user, host = who()

@@ -44,7 +44,7 @@ def _name(store: Store, number: int) -> str:
 def _current(store: Store) -> int:
     before, after = f"{store.writer}.", ".jsonl"
     mine = [name[len(before) : -len(after)] for name in listing(store, FEED) if name.startswith(before)]
-    return max((int(number) for number in mine if number.isdigit()), default=1)
+    return max((int(number) for number in mine if number.isascii() and number.isdigit()), default=1)
 
 
 def _append(store: Store, number: int, line: bytes) -> int:

@@ -69,7 +69,7 @@ def _sweep(store: Store) -> None:
     for name in listing(store, STAGING):
         owner, _, rest = name.partition("~")
         boot, *fields = rest.split("~")
-        if owner != host or len(fields) != 3 or not (fields[0].isdigit() and fields[1].isdigit()):
+        if owner != host or len(fields) != 3 or not (rest.isascii() and fields[0].isdigit() and fields[1].isdigit()):
             continue
         found = runtime.of(int(fields[0]))
         same = found is not None and found.start == int(fields[1]) and _boot(found) == boot

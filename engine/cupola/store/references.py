@@ -10,7 +10,7 @@ from cupola.store.content import listing
 from cupola.store.names import check_name
 from cupola.store.root import Store
 
-VERSION = re.compile(r"(\d{1,9})(?:-([a-z0-9]+))?")
+VERSION = re.compile(r"([0-9]{1,9})(?:-([a-z0-9]+))?")
 
 
 class Reference(msgspec.Struct, frozen=True, kw_only=True):
