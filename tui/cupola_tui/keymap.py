@@ -120,7 +120,9 @@ TABLE: tuple[Key, ...] = (
     Key("suspend", "ctrl+z", "suspend_process", "suspend", "app", group="Program"),
     Key("interrupt", "ctrl+c", "interrupt", "says how to leave", "app", group="Program"),
     Key("quit", "q", "leave", "leave; jobs and endpoints go on", group="Program"),
-    # Forms and questions.
+    # Forms and other dialogs.
+    Key("dialog_close", "escape,q", "close", "leave", "dialog", group="Program", shows="esc"),
+    Key("dialog_copy", "y", "copy", "copy what a dialog says", "dialog", group="Program"),
     Key("form_run", "ctrl+s", "submit", "run", "form", footer=1, group="Forms"),
     Key("form_command", "exclamation_mark", "command_line", "the command line that does this", "form", footer=2, group="Forms"),
     Key("form_next", "tab,down", "next(1)", "next field", "form", group="Forms", shows="tab"),

@@ -6,6 +6,7 @@ from typing import ClassVar
 from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
 from rich.style import Style
+from textual.content import Content
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 from textual.widget import Widget
@@ -14,7 +15,7 @@ Span = tuple[str, str]
 """A text and the name of its style ("" is plain, "good bold" combines)."""
 Line = list[Span]
 
-STYLES = ("dim", "bold", "good", "bad", "warn", "accent", "title", "mark", "cursor", "column", "key", "found", "reverse")
+STYLES = ("bold", "good", "bad", "warn", "accent", "title", "mark", "cursor", "column", "key", "found", "reverse")
 
 
 def width_of(line: Line) -> int:
@@ -42,18 +43,48 @@ class Painter(Widget):
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {f"paint--{name}" for name in STYLES}
 
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._inks: dict[str, Style] = {}
+
     def ink(self, names: str) -> Style:
         """The style of that name (or of several, later ones on top) upon the widget's own."""
-        style = self.rich_style
-        for name in names.split():
-            style += self.get_component_rich_style(f"paint--{name}", partial=True)
-        return style
+        if names not in self._inks:
+            style = self.rich_style
+            for name in names.split():
+                style += self._dim() if name == "dim" else self.get_component_rich_style(f"paint--{name}", partial=True)
+            self._inks[names] = style
+        return self._inks[names]
+
+    def _dim(self) -> Style:
+        """Three fifths of the way from the background to the text; terminals of 16 colours have a dim of their own."""
+        if self.app.native_ansi_color:
+            return Style(dim=True)
+        _, _, background, colour = self.colors
+        return Style(color=background.blend(colour, 0.6, 1).rich_color)
 
     def strip(self, line: Iterable[Span], width: int, under: str = "") -> Strip:
-        """The line as Textual draws it, cut or filled up to `width`; `under` is the style beneath every span."""
-        base = self.ink(under)
-        segments = [Segment(text, self.ink(f"{under} {style}") if style else base) for text, style in line]
-        return Strip(segments).adjust_cell_length(width, base)
+        """The line as Textual draws it, cut or filled up to `width`; `under` is a style that wins over every span's."""
+        segments: list[Segment] = []
+        for text, names in line:
+            style = self.ink(f"{names} {under}" if under else names)
+            if segments and segments[-1].style is style:
+                segments[-1] = Segment(segments[-1].text + text, style)
+            else:
+                segments.append(Segment(text, style))
+        return Strip(segments).adjust_cell_length(width, self.ink(under))
+
+    def notify_style_update(self) -> None:
+        super().notify_style_update()
+        self._inks.clear()
+
+
+def entitle(widget: Widget, title: str, below: str | None = None) -> None:
+    """Sets the words in a widget's border where they are others than before: Textual draws it all anew each time."""
+    if getattr(widget, "_words", None) != (title, below):
+        widget._words = (title, below)  # type: ignore[attr-defined]
+        widget.border_title = Content(title or " ")  # type: ignore[assignment]
+        widget.border_subtitle = Content(below) if below else None  # type: ignore[assignment]
 
 
 class PaintedScroll(Painter, ScrollView):

@@ -5,7 +5,7 @@ from typing import Any
 
 # Characters that show nothing or turn the reading direction round: none of them may hide what a name really is.
 _HIDDEN = {*range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x2070), 0xFEFF, 0x00AD, 0x061C}
-_TABLE: dict[int, str] = {code: "\N{REPLACEMENT CHARACTER}" for code in (*range(32), 127, *range(128, 160), *_HIDDEN)}
+_TABLE: dict[int, str] = dict.fromkeys((*range(32), 127, *range(128, 160), *_HIDDEN), "�")
 _TABLE |= {9: "    ", 10: "↵", 13: "␍", 0x2028: "↵", 0x2029: "↵"}
 
 

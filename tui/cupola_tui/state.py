@@ -4,7 +4,6 @@ import contextlib
 import hashlib
 import os
 from pathlib import Path
-from typing import Any
 
 import msgspec
 

@@ -132,16 +132,63 @@ class Studio(App[None], inherit_bindings=False):
         else:
             self.push_screen(Panel("This is a fault of ours", f"{type(error).__name__}: {error}", hint=f"the details are in {write_down(error)}; :log shows it"))
 
+    def complain_not(self, name: str, result: Any) -> None:
+        """Shows what an action answered, where a notice is too short for it."""
+        from cupola_tui.screens.result import Result
+
+        self.push_screen(Result(name, result))
+
+    def show_result(self, command: str, output: str, failed: bool) -> None:
+        """Shows what a command said: in a notice when it is a line, else in a panel."""
+        from cupola_tui.screens.panel import Panel
+
+        if failed or "\n" in output or len(output) > 70:
+            self.push_screen(Panel(command, output or "it failed and said nothing", bad=failed))
+        else:
+            self.say(output or f"{command}: done")
+
+    def show_log(self) -> None:
+        """The app's own log: what went wrong and where, the newest at its end."""
+        from cupola.bugs import log_path
+        from cupola_tui.screens.plainview import PlainView
+
+        try:
+            text = log_path().read_text(encoding="utf-8", errors="replace")[-60_000:]
+        except OSError:
+            text = "Nothing is written in the log."
+        self.push_screen(PlainView(text))
+
+    def ring(self, words: str, bad: bool = False) -> None:
+        """A job has ended: the bell, the title of the window, and a notice."""
+        self.say(words, "error" if bad else "information")
+        if self._driver is not None and not self.is_headless:
+            self.bell()
+            self._driver.write(f"\x1b]2;cupola: {clean(words)}\x07")
+
+    def edit(self, path: str) -> None:
+        """Opens a file in $EDITOR; the screen makes room and comes back."""
+        import shlex
+        import subprocess
+
+        editor = os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi"
+        try:
+            with self.suspend():
+                subprocess.run([*shlex.split(editor), path], check=False)
+        except (OSError, ValueError) as error:
+            self.say(f"{editor}: {error}", "error")
+            return
+        self.refresh(layout=True)
+        for kind in ("datasets", "endpoints"):
+            self.lists.refresh(kind)
+
     def _handle_exception(self, error: Exception) -> None:
-        """A bug must not take the screen away: it is written down and said. Tests see it raised."""
-        if self.is_headless or not self._running:
+        """A bug ends the screen, since what it hit is dead: no traceback, a sentence, and the same view next time."""
+        if self.is_headless:
             super()._handle_exception(error)
             return
-        try:
-            self.complain(error)
-        except Exception as worse:  # noqa: BLE001 - nothing can be shown any more
-            write_down(worse)
-            super()._handle_exception(error)
+        self._return_code = 1
+        self.parting = f"cupola: a fault of ours ended the screen ({type(error).__name__}); the details are in {write_down(error)}"
+        self._close_messages_no_wait()
 
     # Keys that work everywhere.
 
@@ -152,15 +199,24 @@ class Studio(App[None], inherit_bindings=False):
         self.remember()
         self.say(f"theme: {self.theme}")
 
-    def action_mouse(self) -> None:
+    def release_mouse(self, free: bool) -> None:
+        """Gives the mouse to the terminal, so that it selects text, or takes it back."""
         driver: Any = self._driver
-        if driver is None or self.is_headless:
-            return
-        self.mouse_free = not self.mouse_free
-        if self.mouse_free:
-            driver._disable_mouse_support()
-        else:
-            driver._enable_mouse_support()
+        self.mouse_free = free
+        if driver is not None and not self.is_headless:
+            (driver._disable_mouse_support if free else driver._enable_mouse_support)()
+
+    def copy(self, text: str, what: str = "") -> None:
+        """Sends a text to the terminal's clipboard and says so."""
+        from cupola_tui import clipboard
+
+        driver = self._driver
+        whole = driver is None or self.is_headless or clipboard.send(text, driver.write)
+        self._clipboard = text
+        self.say(f"{what or 'the text'} sent to your terminal" + ("" if whole else "; only its beginning: it is long"))
+
+    def action_mouse(self) -> None:
+        self.release_mouse(not self.mouse_free)
         self.say("the mouse is your terminal's: select text; M takes it back" if self.mouse_free else "the mouse is Cupola's again")
 
     def action_interrupt(self) -> None:

@@ -9,7 +9,8 @@ from cupola_tui.plain import clean
 from cupola_tui.screens.pane import Ask, Pane, Scene, Tab, age, facts, heading, pending, text
 from cupola_tui.widgets.rows import Column, Record
 
-BARS = 12
+BARS = 10
+SHORT = {"integer": "int", "number": "num", "boolean": "bool", "category": "cat", "datetime": "time"}
 
 
 def ref(record: Record) -> str:
@@ -40,7 +41,7 @@ def overview(scene: Scene) -> list[Line]:
         ("rows", figures.count(one.get("rows"))), ("columns", _width(one)), ("target", one.get("target")),
         ("description", one.get("description")), ("tags", one.get("tags")), ("source", one.get("source")),
         ("format", one.get("source_format")), ("size", figures.size(one.get("bytes"))), ("options", one.get("options")),
-        ("imported", one.get("imported")), ("by", f"{one.get('user')} on {one.get('host')}"), ("sha256", one.get("sha256")),
+        ("imported", one.get("imported")), ("by", f"{one.get('user')} on {one.get('host')}"), ("sha256", str(one.get("sha256") or "")[:16]),
     ]  # fmt: skip
     lines = facts(pairs, scene.width)
     for note in one.get("notes") or []:
@@ -58,20 +59,19 @@ def profile(scene: Scene) -> list[Line]:
     shapes = {one.get("name"): one for one in (scene.answer("profile") or {}).get("columns", [])}
     if not isinstance(known, list):
         return pending(scene, "profile", "reading the columns")
-    name_width = min(24, max((len(clean(one.get("name"))) for one in known), default=4) + 1)
-    head = f" {'column':<{name_width}} {'type':<9}{'role':<9}{'missing':>8} {'distinct':>9}  {'values':<{BARS}}"
+    name_width = min(26 if scene.width > 80 else 15, max((len(clean(one.get("name"))) for one in known), default=4))
+    head = f" {'column':<{name_width}} {'type':<5}{'missing':>8}{'distinct':>9}  {'values':<{BARS}} role"
     lines: list[Line] = [[(fit(head, scene.width).rstrip(), "dim")]]
     rows = scene.record.get("rows") or 0
     for one in known:
-        shape = shapes.get(one.get("name"), {})
+        shape, role = shapes.get(one.get("name"), {}), one.get("role") or ""
         missing = one.get("missing") or 0
         share = f"{missing / rows:.1%}" if rows and missing else "0"
-        role = one.get("role") or ""
         lines.append([
             (f" {fit(clean(one.get('name')), name_width)} ", "bold" if role == "target" else ""),
-            (f"{clean(one.get('type')):<9}", "accent"), (f"{clean(role) if role != 'feature' else '':<9}", "warn"),
-            (f"{share:>8} ", "warn" if missing else "dim"), (f"{figures.count(one.get('distinct')):>9}  ", ""),
-            (f"{bars(shape):<{BARS}} ", "good"), (spread(shape), "dim"),
+            (f"{SHORT.get(one.get('type'), clean(one.get('type'))):<5}", "accent"), (f"{share:>8}", "warn" if missing else "dim"),
+            (f"{figures.count(one.get('distinct')):>9}  ", ""), (f"{bars(shape):<{BARS}} ", "good"),
+            (f"{clean(role)} " if role != "feature" else "", "warn"), (spread(shape), "dim"),
         ])  # fmt: skip
     if not shapes:
         lines += [[], *pending(scene, "profile", "reading the profile")]

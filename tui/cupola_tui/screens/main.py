@@ -1,32 +1,36 @@
 """The main screen: header, panes, one table and one detail pane, the keys. It decides; the widgets below only say."""
 
 import asyncio
+import time
 from typing import Any, ClassVar
 
 from textual import events, work
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal
-from textual.content import Content
-from textual.screen import Screen
 
 from cupola.errors import CupolaError
 from cupola_tui import figures, keymap
 from cupola_tui.lists import Lists
+from cupola_tui.paint import entitle
 from cupola_tui.plain import clean
 from cupola_tui.screens import panes
+from cupola_tui.screens.acting import Acting
+from cupola_tui.screens.going import Going
 from cupola_tui.screens.pane import Pane
 from cupola_tui.state import PaneState, State
 from cupola_tui.widgets.bars import Facts, Footer, Header, PaneTabs
 from cupola_tui.widgets.detail import Detail
+from cupola_tui.widgets.log import LogView
 from cupola_tui.widgets.rows import Record, Rows
 from cupola_tui.widgets.table import RecordTable, View
 
 NARROW, WIDE = 100, 180
+GAUGE, IDLE = 6, 30.0
 TITLES = ("Datasets", "Experiments", "Jobs", "Registry", "Endpoints")
 
 
-class Main(Screen[None]):
+class Main(Acting, Going):
     """Shows one pane at a time; the views of the others are kept."""
 
     BINDINGS: ClassVar[list[BindingType]] = keymap.bindings("main")
@@ -36,7 +40,14 @@ class Main(Screen[None]):
         super().__init__()
         self.lists = lists
         self.kept = kept
+        self.root = root
+        self.actions: dict[str, Record] = {}
+        self.trashed: list[tuple[str, str]] = []
+        self._open_jobs: dict[str, Record] | None = None
+        self._looked = 0.0
+        self._user = ""
         self.pane = panes.pane(kept.pane if kept.pane in panes.named() else keymap.EXPERIMENTS)
+        self.before = keymap.DATASETS if self.pane.name != keymap.DATASETS else keymap.EXPERIMENTS
         self.views: dict[str, View] = {}
         self.header = Header()
         self.header.set_reactive(Header.facts, Facts(path=root, readonly=readonly))
@@ -75,7 +86,7 @@ class Main(Screen[None]):
 
     def begin(self) -> None:
         """After the first frame: asks for everything, the list in front first."""
-        self._show_pane()
+        self.show_pane()
         self.ready()
         for kind in dict.fromkeys((self.pane.kind, "jobs", "endpoints", "models", "datasets", "runs", "agent")):
             self.lists.refresh(kind)
@@ -91,6 +102,7 @@ class Main(Screen[None]):
         if workspace is None:
             self.no_workspace(error)
             return
+        self._user = str(workspace.get("user") or "")
         self._say(
             name=workspace.get("name") or "", path=workspace.get("path") or self.header.facts.path,
             mount=_mount(workspace.get("mount")), readonly=bool(workspace.get("readonly")),
@@ -98,14 +110,33 @@ class Main(Screen[None]):
         if workspace.get("advice"):
             self.notify(clean(workspace["advice"]), severity="warning", markup=False, timeout=10)
 
-    def no_workspace(self, error: Record | None) -> None:
-        """An empty directory offers to become a workspace."""
-        self._say(trouble=clean((error or {}).get("message") or "this directory is no workspace"))
+    @work(exclusive=True, group="offer", exit_on_error=False)
+    async def no_workspace(self, error: Record | None) -> None:
+        """A directory that is no workspace is offered to become one; a broken one says what is wrong."""
+        from cupola_tui.screens.offer import Offer
+
+        said = clean((error or {}).get("message") or "this directory is no workspace yet")
+        self._say(trouble=said)
+        self.table.busy = said
+        if error and error.get("kind") != "NotFound":
+            return
+        name = await self.app.push_screen_wait(Offer(self.root))
+        if not name:
+            return
+        try:
+            answer = await self.app.ask("init", name=name)
+        except CupolaError as fault:
+            self.app.complain(fault)
+            return
+        del answer
+        self.replace_reader()
 
     def took(self, kind: str) -> None:
         """A list was read, or could not be."""
-        if not self.is_mounted:
-            return
+        if kind == "jobs":
+            self._note_ends()
+        if not self.is_active:
+            return  # beneath a dialog each change would draw the whole screen; it is caught up with afterwards
         if kind == "agent":
             agent = (self.lists.get("agent") or [{}])[0]
             self._say(agent=bool(agent.get("running", agent.get("pid"))))
@@ -114,6 +145,11 @@ class Main(Screen[None]):
         elif kind in ("models", "endpoints"):
             self.detail.again()
         self._say(jobs=len(self.lists.open_jobs()), endpoints=len(self.lists.serving()))
+
+    def on_screen_resume(self) -> None:
+        """A dialog is gone: what changed meanwhile is shown."""
+        for kind in self.lists.records:
+            self.took(kind)
 
     def trouble(self, error: Record | None) -> None:
         """Watching the workspace failed, or works again."""
@@ -139,15 +175,59 @@ class Main(Screen[None]):
         if not self.view(self.pane).rows.loaded:
             self.table.busy = "reading ..."
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """A key means something only in the panes that the table names for it."""
+        called = f"{action}({', '.join(map(repr, parameters))})" if parameters else action
+        keys = [key for key in keymap.TABLE if key.scope == "main" and key.action == called]
+        return not keys or any(keymap.applies(key, self.pane.name) for key in keys)
+
+    @property
+    def readonly(self) -> bool:
+        return self.header.facts.readonly
+
+    def plain_text(self) -> str:
+        """The details as text, for the plain screen."""
+        return self.detail.body.plain
+
     def _tick(self) -> None:
         """Once a second: what is open is read again, what is silent is said, ages grow."""
         silent = self.lists.bridge.silence()
-        self._say(silent=int(silent) if silent > 3 else 0)
-        if silent < 1:
+        if self.is_active or silent > 3:
+            self._say(silent=int(silent) if silent > 3 else 0)
+        if silent < 1 and self.is_active:
             if self.lists.serving() and self.pane.name == keymap.ENDPOINTS:
                 self.lists.refresh("endpoints")
             if self.lists.open_jobs():
                 self.lists.refresh("jobs")
+            self._look_at_host()
+
+    def _look_at_host(self) -> None:
+        """The gauges follow the host while something of this workspace runs; else they are looked at now and then."""
+        live = self.lists.open_jobs() or self.lists.serving()
+        if time.monotonic() - self._looked >= (1.5 if live else IDLE):
+            self._looked = time.monotonic()
+            self.measure()
+
+    @work(exclusive=True, group="host", exit_on_error=False)
+    async def measure(self) -> None:
+        try:
+            host = await asyncio.wrap_future(self.lists.bridge.ask("host"))
+        except CupolaError:
+            return
+        gpus = tuple((float(one.get("busy") or 0), 100 * (one.get("memory_used") or 0) / (one.get("memory_total") or 1)) for one in host.get("gpus") or [])
+        if not self.is_active:
+            return
+        self._say(cpu=(*self.header.facts.cpu, float(host.get("cpu") or 0))[-GAUGE:], gpus=gpus)
+
+    def _note_ends(self) -> None:
+        """The bell and the title say it when a job of ours has ended, also to a window that is not in front."""
+        now = {str(one.get("id")): one for one in self.lists.open_jobs()}
+        before, self._open_jobs = self._open_jobs, now
+        ended = {one.get("id"): one for one in self.lists.get("jobs")}
+        for ident in set(before or {}) - set(now):
+            job = ended.get(ident)
+            if job and job.get("user") == (self._user or job.get("user")):
+                self.app.ring(f"{job.get('kind')} {job.get('name') or ident}: {job.get('status')}", bad=job.get("status") == "Failed")
 
     def _fill(self) -> None:
         """Puts the newest list into the table in front."""
@@ -161,32 +241,36 @@ class Main(Screen[None]):
         self.table.busy = ""
         records = self.lists.get(pane.kind)
         view.columns = pane.columns(records)
+        if not view.rows.loaded:
+            view.rows.records = {pane.ident(one): one for one in records}
+            self.apply_filter(view, self.kept.panes[pane.name].filter)
+        if view.awaited and any(pane.ident(one) == view.awaited for one in records):
+            view.cursor, view.awaited = view.awaited, None
         view.rows.put(records, view.columns, hold=self.table.has_focus and view.row > 0)
         self.table.renew()
-        self._title()
+        self.retitle()
         self._show_record()
 
-    def _title(self) -> None:
+    def retitle(self, fault: str = "") -> None:
         rows, pane = self.view(self.pane).rows, self.pane
         total, shown = len(rows.records), len(rows.order)
         marks = f"  {len(rows.marks)} marked" if rows.marks else ""
         new = f"  +{len(rows.waiting)} new, g shows them" if rows.waiting else ""
-        self.table.border_title = Content(pane.title)
         query = self.kept.panes[pane.name].filter
-        told = f"/{clean(query)}  {shown:,} of {total:,}" if query else f"{total:,}"
-        self.table.border_subtitle = Content(told + marks + new)
+        told = f"/{clean(query)}  {fault}" if fault else f"/{clean(query)}  {shown:,} of {total:,}" if query else f"{total:,}"
+        entitle(self.table, pane.title, told + marks + new)
 
     def _show_record(self) -> None:
         self.detail.lists = self.lists.records
         self.detail.show(self.pane, self.table.cursor_record())
 
-    def _show_pane(self) -> None:
+    def show_pane(self) -> None:
         self.tabs.chosen = panes.named().index(self.pane.name)
         self.table.busy = ""
         self.detail.set_reactive(Detail.tab, self.kept.panes.setdefault(self.pane.name, PaneState()).tab)
         self.table.show(self.view(self.pane), list(self.pane.empty))
         self._fill()
-        self._title()
+        self.retitle()
         self._foot()
 
     def _foot(self) -> None:
@@ -203,13 +287,31 @@ class Main(Screen[None]):
 
     # What the widgets say.
 
+    @work(exclusive=False, group="details")
+    async def on_log_view_wanted(self, message: LogView.Wanted) -> None:
+        answer: Any
+        try:
+            answer = await asyncio.wrap_future(
+                self.lists.bridge.ask("log", kind=message.kind, ref=message.ref, offset=message.offset, limit=message.limit)
+            )
+        except CupolaError as error:
+            answer = error
+        message.log.take(message.kind, message.ref, answer)
+
+    def action_back(self) -> None:
+        if not self.leave_prompt():
+            super().action_back()
+
     def on_record_table_moved(self, message: RecordTable.Moved) -> None:
         self._show_record()
         self.remember()
 
     def on_record_table_marked(self) -> None:
-        self._title()
+        self.retitle()
         self.remember()
+
+    def on_footer_pressed(self, message: Footer.Pressed) -> None:
+        self.call_later(self.run_action, message.key.action)
 
     def on_tabs_chosen(self, message: PaneTabs.Chosen) -> None:
         self.action_pane(panes.named()[message.place])
@@ -232,20 +334,6 @@ class Main(Screen[None]):
         width = event.size.width
         self.set_class(width < NARROW, "-narrow")
         self.set_class(width >= WIDE, "-wide")
-
-    # Keys.
-
-    def action_pane(self, name: str) -> None:
-        self.pane = panes.pane(name)
-        self._show_pane()
-        self.table.focus()
-        self.remember()
-
-    def action_tab(self, by: int) -> None:
-        self.detail.tab = (self.detail.tab + by) % len(self.pane.tabs)
-
-    def action_leave(self) -> None:
-        self.app.leave()  # type: ignore[attr-defined]
 
 
 def _mount(mount: Any) -> str:

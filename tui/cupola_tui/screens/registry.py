@@ -46,7 +46,7 @@ def overview(scene: Scene) -> list[Line]:
     lines += facts([
         ("aliases", one.get("aliases")), ("description", one.get("description")), ("task", one.get("task")), ("estimator", one.get("estimator")),
         ("target", one.get("target")), ("run", one.get("run")), ("dataset", one.get("dataset")), ("registered", one.get("registered")),
-        ("by", f"{one.get('user')} on {one.get('host')}"), ("format", one.get("format")), ("sha256", one.get("sha256")), ("id", one.get("id")),
+        ("by", f"{one.get('user')} on {one.get('host')}"), ("format", one.get("format")), ("sha256", str(one.get("sha256") or "")[:16]), ("id", one.get("id")),
     ], scene.width)  # fmt: skip
     shown = [name for name in metrics if name.startswith(("validation_", "test_"))][:8]
     lines += [[], heading("Metrics"), *facts([(clean(name), figures.measured(metrics[name], errors.get(name))) for name in shown], scene.width)]

@@ -87,7 +87,7 @@ class Header(Bar):
         line.append((f"  {facts.jobs} job{'s' * (facts.jobs != 1)}", "accent" if facts.jobs else "dim"))
         line.append((f"  {facts.endpoints} endpoint{'s' * (facts.endpoints != 1)}", "accent" if facts.endpoints else "dim"))
         if facts.cpu:
-            line += [("  cpu ", "dim"), (figures.sparkline(list(facts.cpu), 100), "good")]
+            line += [("  cpu ", "dim"), (figures.sparkline([0.0] * (6 - len(facts.cpu)) + list(facts.cpu), 100), "good")]
         for number, (busy, memory) in enumerate(facts.gpus):
             line += [(f"  gpu{number} ", "dim"), (figures.sparkline([busy, memory], 100), "good"), (f" {busy:.0f}%", "")]
         return [*line, (" ", "")]

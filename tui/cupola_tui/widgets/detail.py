@@ -7,8 +7,11 @@ from textual.containers import Vertical
 from textual.message import Message
 from textual.reactive import reactive
 
+from cupola_tui.paint import entitle
+from cupola_tui.plain import clean
 from cupola_tui.screens.pane import Ask, Pane, Scene, Tab
 from cupola_tui.widgets.bars import Tabs
+from cupola_tui.widgets.log import LogView
 from cupola_tui.widgets.rows import Record
 from cupola_tui.widgets.sheet import Sheet
 
@@ -43,6 +46,7 @@ class Detail(Vertical):
         self._answers: dict[str, Any] = {}
         self._tabs = Tabs()
         self._sheet = Sheet()
+        self.log_view: LogView | None = None
 
     def compose(self) -> ComposeResult:
         yield self._tabs
@@ -64,7 +68,7 @@ class Detail(Vertical):
         self.record = record
         if not same:
             self._answers = {}
-        self.border_title = f"{pane.noun} {pane.label(record)}".replace("[", "\\[") if record else pane.noun
+        entitle(self, f"{pane.noun} {clean(pane.label(record))}" if record else pane.noun)
         self._renew(from_top=not same)
         if newer:
             self._want()
@@ -89,6 +93,25 @@ class Detail(Vertical):
         message.stop()
         self.tab = message.place
 
+    def _show_log(self, asked: Ask | None) -> None:
+        """Puts the log in front, or takes it away; it is made when it is first wanted."""
+        if asked and self.log_view is None:
+            self.log_view = LogView()
+            self.mount(self.log_view)
+        if self.log_view is not None:
+            had_focus = self.log_view.has_focus or self._sheet.has_focus
+            self.log_view.display = bool(asked)
+            self._sheet.display = not asked
+            if asked:
+                self.log_view.show(asked[1]["kind"], asked[1]["ref"])
+            if had_focus:
+                self.body.focus()
+
+    @property
+    def body(self) -> Sheet | LogView:
+        """What is in front: the sheet or the log."""
+        return self.log_view if self.log_view is not None and self.log_view.display else self._sheet
+
     def _key(self, record: Record | None) -> str:
         return self.pane.ident(record) if record else ""
 
@@ -100,6 +123,10 @@ class Detail(Vertical):
 
     def _renew(self, from_top: bool) -> None:
         record, tab = self.record, self.current
+        asked = tab.log(record) if tab.log and record else None
+        self._show_log(asked)
+        if asked:
+            return
         if record is None:
             self._sheet.fill(lambda width, height: [], from_top=True)
             return

@@ -68,7 +68,7 @@ def scatter(points: Points, width: int, height: int) -> list[Line]:
     if not points:
         return []
     canvas, frame = _frame(points, width, height)
-    left, right, low, high = frame
+    left, _, low, high = frame
     if low < 0 < high:
         y = _place((left, 0.0), frame, canvas)[1]
         for x in range(0, canvas.columns * 2, 4):

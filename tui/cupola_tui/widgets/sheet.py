@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from textual import events
-from textual.geometry import Size
+from textual.geometry import Region, Size
 from textual.strip import Strip
 
 from cupola_tui import keymap
@@ -30,11 +30,14 @@ class Sheet(PaintedScroll, can_focus=True):
     def renew(self) -> None:
         """Draws the same anew; nothing is written when nothing is different."""
         lines = self._draw(self.size.width, self.size.height) if self.size.width else []
-        if lines == self.lines:
+        before, self.lines = self.lines, lines
+        if lines == before:
             return
-        self.lines = lines
         self.virtual_size = Size(max((width_of(line) for line in lines), default=0), len(lines))
-        self.refresh()
+        top, height = round(self.scroll_y), self.size.height
+        for row in range(top, top + height):
+            if before[row : row + 1] != lines[row : row + 1]:
+                self.refresh(Region(0, row - top, self.size.width, 1))
 
     @property
     def plain(self) -> str:

@@ -24,6 +24,7 @@ class View:
     def __init__(self, rows: Rows) -> None:
         self.rows = rows
         self.cursor: str | None = None
+        self.awaited: str | None = None
         self.column = 0
         self.row = 0
         self.top = 0
@@ -69,7 +70,7 @@ class RecordTable(PaintedScroll, can_focus=True):
         self.view = view
         self.empty = empty
         self._layout: list[tuple[Column, int]] = []
-        self._strips: dict[tuple[str, bool, bool], Strip] = {}
+        self._shown: dict[int, tuple[Line, str]] = {}
 
     # What the screen tells it.
 
@@ -89,13 +90,13 @@ class RecordTable(PaintedScroll, can_focus=True):
         if view.top and pinned is not None:
             view.top += pinned - view.pin_row
         view.row = view.rows.place(view.cursor) or 0
-        self._forget()
         self.virtual_size = Size(self.size.width, len(order) + 1)
         if view.pin is None or view.pin == view.cursor:
             view.top = min(max(view.top, view.row - self._page + 1), view.row)
         view.top = max(0, min(view.top, len(order) - self._page))
         self.scroll_to(0, view.top, animate=False)
         self._pin()
+        self._redraw()
 
     def _pin(self) -> None:
         """Remembers which record the eye is on: the one under the cursor, or the first one once the cursor is out of sight."""
@@ -120,48 +121,59 @@ class RecordTable(PaintedScroll, can_focus=True):
 
     def render_line(self, y: int) -> Strip:
         width = self.size.width
+        line, under = self._shown[y] = self._line(y, width)
+        return self.strip(line, width, under)
+
+    def _line(self, y: int, width: int) -> tuple[Line, str]:
+        """What stands on a line of the widget, and the style beneath it."""
         if not self._layout:
             self._lay_out(width)
         if y == 0:
-            return self._head(width)
-        rows = self.view.rows
+            return self._head(), ""
+        order = self.view.rows.order
+        if not order:
+            return self._empty_line(y - 2, width), ""
         place = y - 1 + round(self.scroll_y)
-        if not rows.order:
-            return self._empty_line(y - 2, width)
-        if place >= len(rows.order):
-            return self.strip([], width)
-        ident = rows.order[place]
-        key = (ident, ident == self.view.cursor, ident in rows.marks)
-        if key not in self._strips:
-            self._strips[key] = self._row_strip(ident, key[1], key[2], width)
-        return self._strips[key]
+        if place >= len(order):
+            return [], ""
+        ident = order[place]
+        return self._row_line(ident), "cursor" if ident == self.view.cursor else ""
 
-    def _row_strip(self, ident: str, current: bool, marked: bool, width: int) -> Strip:
+    def _row_line(self, ident: str) -> Line:
         record = self.view.rows.records[ident]
-        line: Line = [("▌ " if marked else "  ", "mark")]
+        line: Line = [("▌ " if ident in self.view.rows.marks else "  ", "mark")]
         for column, cells in self._layout:
             text, style = column.draw(record)
             line += [(fit(clean(text), cells, column.right), style), (" ", "")]
-        return self.strip(line, width, "cursor" if current else "")
+        return line
 
-    def _head(self, width: int) -> Strip:
-        rows, line = self.view.rows, [("  ", "")]
+    def _head(self) -> Line:
+        rows = self.view.rows
+        line: Line = [("  ", "")]
         for place, (column, cells) in enumerate(self._layout):
             arrow = ("↓" if rows.backwards else "↑") if rows.sort == column.key else ""
             title = f"{column.title} {arrow}" if arrow else column.title
             line += [(fit(title, cells, column.right), "dim column" if place == self.view.column else "dim"), (" ", "")]
-        return self.strip(line, width)
+        return line
 
-    def _empty_line(self, y: int, width: int) -> Strip:
+    def _empty_line(self, y: int, width: int) -> Line:
         if self.busy:
-            said = [self.busy]
+            said = fold(self.busy, width - 4)
         elif not self.view.rows.loaded:
             said = []
         elif self.view.rows.wanted:
             said = ["Nothing here fits the filter. esc clears it."]
         else:
             said = [part for line in self.empty for part in fold(line, width - 4)]
-        return self.strip([("  " + said[y], "dim")] if 0 <= y < len(said) else [], width)
+        return [("  " + said[y], "dim")] if 0 <= y < len(said) else []
+
+    def _redraw(self) -> None:
+        """Draws the lines that are no longer what was drawn, and no others: a slow link has to carry each."""
+        width = self.size.width
+        self._layout = []
+        for y in range(self.size.height):
+            if y not in self._shown or self._line(y, width) != self._shown[y]:
+                self.refresh(Region(0, y, width, 1))
 
     def _lay_out(self, width: int) -> None:
         """Which columns fit, and how wide: those of lowest priority fall away, the rest takes what its cells need."""
@@ -184,11 +196,6 @@ class RecordTable(PaintedScroll, can_focus=True):
     def _needs(self, column: Column, sample: list[Record]) -> int:
         longest = max((cell_len(clean(column.draw(record)[0])) for record in sample), default=0)
         return max(column.width, min(column.grow, max(longest, len(column.title) + 2)))
-
-    def _forget(self) -> None:
-        self._strips.clear()
-        self._layout = []
-        self.refresh()
 
     # Moving.
 
@@ -321,11 +328,8 @@ class RecordTable(PaintedScroll, can_focus=True):
             self._pin()
 
     def on_resize(self, event: events.Resize) -> None:
+        self._shown.clear()
         self.renew()
 
     def watch_busy(self) -> None:
         self.refresh()
-
-    def notify_style_update(self) -> None:
-        super().notify_style_update()
-        self._strips.clear()

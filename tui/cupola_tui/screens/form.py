@@ -1,0 +1,276 @@
+"""A form made from an action's signature: completed from what exists, checked as one types, `!` shows the command."""
+
+import asyncio
+from typing import Any, ClassVar
+
+from textual import events, work
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.reactive import reactive
+from textual.widgets import Input
+
+from cupola.errors import CupolaError
+from cupola_tui import figures, keymap
+from cupola_tui.live import Bridge
+from cupola_tui.paint import fit, fold
+from cupola_tui.plain import clean
+from cupola_tui.screens.dialog import Dialog, Lines
+from cupola_tui.screens.panel import Panel
+from cupola_tui.screens.plainview import PlainView
+from cupola_tui.widgets.bars import Bar
+from cupola_tui.widgets.rows import Record
+
+PAUSE = 0.12
+
+
+class Name(Bar):
+    """A field's name."""
+
+
+class Note(Bar):
+    """What is wrong with a field, or what it is for."""
+
+
+class Typed(Input):
+    """An input that leaves `!` to the form while it is empty."""
+
+    async def _on_key(self, event: events.Key) -> None:
+        if event.character == "!" and not self.value:
+            return
+        await super()._on_key(event)
+
+
+class FormField(Horizontal):
+    """One parameter: its name, its value, a note."""
+
+    wrong: reactive[str] = reactive("", init=False)
+
+    def __init__(self, field: Record, value: str) -> None:
+        super().__init__()
+        self.field = field
+        self.input = Typed(value, placeholder=_placeholder(field), compact=True)
+        self.note = Note()
+
+    def compose(self) -> ComposeResult:
+        name = Name()
+        required = " *" if self.field.get("required") else ""
+        name.set_reactive(Bar.line, [(f" {clean(self.field['name']).rstrip('_').replace('_', '-')}", ""), (required, "mark")])
+        yield name
+        yield self.input
+        yield self.note
+
+    def on_mount(self) -> None:
+        self.watch_wrong()
+
+    def watch_wrong(self) -> None:
+        said = self.wrong or self.field.get("help") or ""
+        self.note.line = [(f" {'✗ ' if self.wrong else ''}{clean(said)}", "bad" if self.wrong else "dim")]
+
+
+class Go(Bar, can_focus=True):
+    """The last line: enter on it runs the action."""
+
+    BINDINGS: ClassVar[list[BindingType]] = keymap.bindings("go")
+
+    def on_click(self) -> None:
+        self.screen.run_action("submit") and None
+
+    async def action_submit(self) -> None:
+        await self.screen.run_action("submit")
+
+
+class Form(Dialog[Any]):
+    """Fills in and runs one action; its result is what the action returned."""
+
+    CSS_PATH: ClassVar[list[Any]] = ["dialog.tcss", "form.tcss"]
+    BINDINGS: ClassVar[list[BindingType]] = keymap.bindings("form")
+    AUTO_FOCUS = ""
+
+    def __init__(self, bridge: Bridge, form: Record, values: dict[str, str], others: list[str] | None = None) -> None:
+        super().__init__()
+        self.bridge, self.form = bridge, form
+        fields = sorted(form.get("fields") or [], key=lambda one: (not one.get("required"), one["name"] not in values))
+        self.fields = [FormField(field, values.get(field["name"], "")) for field in fields if field["name"] != "dry_run"]
+        self.others = others or []
+        self.heading = clean(form["name"]) + (f" ({len(self.others) + 1} marked)" if self.others else "")
+        self.hint = "ctrl+s runs it   ! the command   ctrl+n completes   esc leaves"
+        self.go = Go()
+        self.below = Lines(id="below")
+        self.below.can_focus = False
+        self.completions: list[str] = []
+        self.chosen = -1
+        self.command, self.said = "", ""
+        self.touched: set[str] = set()
+        self.running = False
+        self._turn = 0
+
+    def inside(self) -> ComposeResult:
+        with VerticalScroll(id="fields", can_focus=False):
+            yield from self.fields
+        with Vertical(id="below-all"):
+            yield self.go
+            yield self.below
+
+    def on_mount(self) -> None:
+        self.query_one("#below-all").styles.height = "auto"
+        self.go.line = [(f"  ▶ {clean(self.form['name'])}", "key"), (f"   {clean(self.form.get('summary') or '')}", "dim")]
+        first = next((one for one in self.fields if one.field.get("required") and not one.input.value), None)
+        (first.input if first else self.go).focus()
+        self._look()
+
+    def values(self) -> dict[str, str]:
+        """What is typed in, empty fields left out."""
+        return {one.field["name"]: one.input.value.strip() for one in self.fields if one.input.value.strip()}
+
+    # As one types.
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        field = self._field_of(event.input)
+        if field is not None and event.input.has_focus:
+            self.touched.add(field.field["name"])
+            self._look()
+
+    def on_descendant_focus(self) -> None:
+        self.chosen, self.completions = -1, []
+        self._look()
+
+    def on_descendant_blur(self, event: events.DescendantBlur) -> None:
+        field = self._field_of(event.widget)
+        if field is not None and field.input.value:
+            self.touched.add(field.field["name"])
+
+    def _look(self) -> None:
+        self._turn += 1
+        self.look(self._turn)
+
+    @work(exclusive=True, group="look")
+    async def look(self, turn: int) -> None:
+        """Checks what is typed, completes the field in hand, and works the command out; the newest turn counts."""
+        await asyncio.sleep(PAUSE)
+        name, values = self.form["name"], self.values()
+        try:
+            wrong, command = await asyncio.gather(
+                asyncio.wrap_future(self.bridge.ask("check", name=name, arguments=values)),
+                asyncio.wrap_future(self.bridge.ask("command", name=name, arguments=values)),
+            )
+            found = await self._completions(values)
+        except CupolaError as error:
+            wrong, command, found = {}, "", []
+            self.said = clean(error)
+        if turn != self._turn or not self.is_attached:
+            return
+        for one in self.fields:
+            key = one.field["name"]
+            one.wrong = (wrong or {}).get(key, "") if key in self.touched else ""
+        self.command = command or ""
+        if self.chosen < 0:
+            self.completions = found
+        self._tell()
+
+    async def _completions(self, values: dict[str, str]) -> list[str]:
+        field = self._field_of(self.focused)
+        if field is None:
+            return []
+        typed = self._word(field)
+        if field.field.get("kind") == "boolean":
+            return [one for one in ("yes", "no") if one.startswith(typed)]
+        if field.field.get("choices"):
+            return [one for one in field.field["choices"] if str(one).casefold().startswith(typed.casefold())]
+        if not field.field.get("completes"):
+            return []
+        asked = self.bridge.ask("complete", kind=field.field["completes"], prefix=typed, arguments=values)
+        return [str(one) for one in await asyncio.wrap_future(asked) or []]
+
+    def _tell(self) -> None:
+        def draw(width: int, height: int) -> list[Any]:
+            shown = [(f" {clean(one)} ", "reverse" if place == self.chosen else "accent") for place, one in enumerate(self.completions[:20])]
+            command = [[("$ " if place == 0 else "  ", "dim"), (part, "dim")] for place, part in enumerate(fold(clean(self.command), width - 3)[:3])]
+            said = [[(part, "warn")] for part in fold(self.said, width - 1)[:2]] if self.said else []
+            return [shown, *command, *said]
+
+        self.below.fill(draw, from_top=True)
+        self.below.refresh(layout=True)
+
+    def _field_of(self, widget: Any) -> FormField | None:
+        return next((one for one in self.fields if one.input is widget), None)
+
+    def _word(self, field: FormField) -> str:
+        """What is being completed: the whole value, or the last word where there may be several."""
+        return field.input.value.rpartition(" ")[2] if field.field.get("repeated") else field.input.value
+
+    # Keys.
+
+    def action_next(self, by: int) -> None:
+        order = [*(one.input for one in self.fields), self.go]
+        here = order.index(self.focused) if self.focused in order else 0  # type: ignore[arg-type]
+        order[(here + by) % len(order)].focus()
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        self.action_next(1)
+
+    def action_complete(self) -> None:
+        field = self._field_of(self.focused)
+        if field is None or not self.completions:
+            return
+        self.chosen = (self.chosen + 1) % len(self.completions[:20])
+        before = field.input.value.rpartition(" ")[0] + " " if field.field.get("repeated") and " " in field.input.value else ""
+        field.input.value = before + self.completions[self.chosen]
+        field.input.cursor_position = len(field.input.value)
+        self._tell()
+
+    def action_command_line(self) -> None:
+        self.app.push_screen(PlainView(self.command + "\n\ny copies it, esc comes back"))
+
+    def text(self) -> str:
+        return self.command
+
+    def action_submit(self) -> None:
+        if not self.running:
+            self.running = True
+            self.submit()
+
+    @work(exclusive=True, group="submit", exit_on_error=False)
+    async def submit(self) -> None:
+        """Runs the action; an error leaves the form as it is."""
+        name, values = self.form["name"], self.values()
+        try:
+            wrong = await asyncio.wrap_future(self.bridge.ask("check", name=name, arguments=values))
+            if wrong:
+                self._refuse(wrong)
+                return
+            self.said = "working ..."
+            self._tell()
+            result = await asyncio.wrap_future(self.bridge.ask("action", progress=self._progress, name=name, arguments=values))
+            first = next((one["name"] for one in self.form.get("fields") or []), "")
+            for other in self.others:
+                await asyncio.wrap_future(self.bridge.ask("action", name=name, arguments=values | {first: other}))
+        except CupolaError as error:
+            self.app.push_screen(Panel.of(error, f"{name} did not work"))
+        else:
+            self.dismiss(result)
+        finally:
+            self.running, self.said = False, ""
+            if self.is_attached:
+                self._tell()
+
+    def _refuse(self, wrong: dict[str, str]) -> None:
+        self.touched |= set(wrong)
+        for one in self.fields:
+            one.wrong = wrong.get(one.field["name"], "")
+        first = next((one for one in self.fields if one.wrong), None)
+        if first:
+            first.input.focus()
+
+    def _progress(self, job: Record) -> None:
+        """Called in the bridge's thread."""
+        share, words = job.get("progress"), clean(job.get("message") or job.get("status") or "")
+        bar = f"{'█' * round(share * 20):░<20} {share:.0%} " if isinstance(share, int | float) else ""
+        self.said = fit(bar + words, 90).rstrip()
+        self.app.call_later(self._tell)
+
+
+def _placeholder(field: Record) -> str:
+    default = field.get("default")
+    shown = figures.short(default) if default not in (None, "", [], {}) else ""
+    return {"pairs": "NAME=VALUE ...", "boolean": "no"}.get(field.get("kind", ""), "") or shown

@@ -1,0 +1,40 @@
+"""The offer to make a directory a workspace."""
+
+from pathlib import PurePath
+
+from textual.app import ComposeResult
+from textual.widgets import Input
+
+from cupola_tui.paint import Line, fold
+from cupola_tui.plain import clean
+from cupola_tui.screens.dialog import Dialog, Lines
+
+
+class Offer(Dialog[str]):
+    """Asks for the workspace's name; None leaves the directory as it is."""
+
+    heading = "Not a workspace yet"
+    hint = "enter makes it one, esc leaves it as it is"
+
+    def __init__(self, path: str) -> None:
+        super().__init__()
+        self.path = path
+        self.sheet = Lines()
+        self.sheet.can_focus = False
+        usable = "".join(letter if letter.isascii() and (letter.isalnum() or letter in "._-") else "-" for letter in PurePath(path).name)
+        self.typed = Input(usable.lstrip("._-") or "workspace", compact=True)
+
+    def inside(self) -> ComposeResult:
+        yield self.sheet
+        yield self.typed
+
+    def on_mount(self) -> None:
+        self.sheet.fill(lambda width, height: self._lines(width), from_top=True)
+        self.typed.focus()
+
+    def _lines(self, width: int) -> list[Line]:
+        said = f"{clean(self.path)} is no workspace. Cupola can make it one: it adds workspace.toml and .cupola/, and leaves what is there alone. Its name:"
+        return [[(part, "")] for part in fold(said, width - 1)]
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        self.dismiss(event.value.strip() or None)
