@@ -290,13 +290,14 @@ def test_parquet_with_nested_columns_or_too_large_integers_is_refused(read: Read
     assert read((tmp_path / "p").read_bytes(), types={"a": "text"}).values == {"a": [str(2**64 - 1)]}
 
 
+# A bare carriage return is left out: the csv module writes it without quotes, and for every reader it ends the line.
 VALUES: dict[str, st.SearchStrategy[Any]] = {
     "integer": st.integers(-(2**63), 2**63 - 1),
     "number": st.floats(allow_nan=False, allow_infinity=False, width=64).map(lambda x: x + 0.0),
     "boolean": st.booleans(),
     "date": st.dates(min_value=date(1, 1, 1)),
     "datetime": st.datetimes(min_value=datetime(1700, 1, 1), max_value=datetime(2200, 1, 1)),
-    "text": st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\0"), min_size=1, max_size=12).map(
+    "text": st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\0\r"), min_size=1, max_size=12).map(
         lambda text: f"~{text}"
     ),
 }

@@ -1,5 +1,7 @@
 """What type a column of texts has, judged by all of its values and not by a sample."""
 
+import re
+
 import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -59,6 +61,8 @@ class Guess:
         count = len(texts) - texts.null_count
         if not count:
             return
+        if not self.values:
+            self._end_the_hopeless(texts)
         self.values += count
         uniques: pa.Array | None = None
         for attempt in self._attempts.values():
@@ -102,6 +106,14 @@ class Guess:
         options = " ".join(f"--missing {_quoted(word)}" for word in best.odd)
         what = {"comma": "numbers"}.get(best.kind.name, f"{best.kind.type}s")
         return [f"column {self.name}: {words} among {what}, kept as text; {options} reads it as missing"]
+
+    def _end_the_hopeless(self, texts: pa.StringArray) -> None:
+        """Ends the attempts that read not one of the first different values, unless those are words for nothing."""
+        first = texts.slice(0, 1000).unique().drop_null().slice(0, FEW + 1).to_pylist()
+        if not first or (len(first) <= FEW and all(word.strip().lower() in MISSING_WORDS for word in first)):
+            return
+        for attempt in self._attempts.values():
+            attempt.alive = any(re.fullmatch(attempt.kind.pattern, word.strip(" \t")) for word in first)
 
     def _is_long(self, texts: list[str]) -> bool:
         return all(len(text.strip(" \t-")) > 18 for text in texts)
@@ -153,15 +165,12 @@ def times(count: int) -> str:
 
 def _unreadable(kind: Kind, fitting: pa.StringArray) -> list[str]:
     """Those that look right and yet mean nothing (February 30th, an integer beyond 64 bits), at most a few of them."""
-    if len(fitting) <= 1:
-        return [text for text in fitting.to_pylist() if not kind.reads(text)]
-    try:
-        kind.parse(fitting)
-    except pa.ArrowInvalid:
-        middle = len(fitting) // 2
-        found = _unreadable(kind, fitting.slice(0, middle))
-        return found if len(found) > FEW else found + _unreadable(kind, fitting.slice(middle))
-    return []
+    found: list[str] = []
+    while len(found) <= FEW and not kind.reads(fitting):
+        place = kind.first_unreadable(fitting)
+        found.append(fitting[place].as_py())
+        fitting = fitting[place + 1 :]
+    return found
 
 
 def _quoted(word: str) -> str:

@@ -65,8 +65,7 @@ def edges(low: Any, high: Any, type: ColumnType) -> list[Any]:
     if low == high:
         return [low, high + 1 if type != "number" else low]
     if type == "number":
-        width = high / BINS - low / BINS
-        inner = [low + width * step for step in range(1, BINS)]
+        inner = (low * (1 - step / BINS) + high * (step / BINS) for step in range(1, BINS))
         return [low, *inner, high]
     width = max(1, math.ceil((high - low + 1) / BINS))
     return [*range(low, high + 1, width), low + width * math.ceil((high - low + 1) / width)]

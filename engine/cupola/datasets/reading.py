@@ -106,7 +106,7 @@ def _convert(found: Table, name: str, kind: Kind, column: pa.Array, before: int)
     try:
         return kind.parse(texts).cast(kind.arrow)
     except pa.ArrowInvalid:
-        row = next(number for number, text in enumerate(texts.to_pylist()) if text is not None and not kind.reads(text))
+        row = kind.first_unreadable(texts)
     value = texts[row].as_py()
     shown = repr(value if len(value) <= 40 else value[:40] + "…")
     a = "an" if kind.type[0] in "aeiou" else "a"

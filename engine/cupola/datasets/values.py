@@ -35,12 +35,20 @@ class Kind(msgspec.Struct, frozen=True):
     arrow: pa.DataType
     base: str | None = None
 
-    def reads(self, text: str) -> bool:
+    def reads(self, texts: Strings) -> bool:
         try:
-            self.parse(pa.array([text], pa.string()))
+            self.parse(texts)
         except pa.ArrowInvalid:
             return False
         return True
+
+    def first_unreadable(self, texts: Strings) -> int:
+        """The place of the first of `texts` that cannot be read, where there is one."""
+        low, high = 0, len(texts)
+        while high - low > 1:
+            middle = (low + high) // 2
+            low, high = (middle, high) if self.reads(texts[low:middle]) else (low, middle)
+        return low
 
 
 def _invalid(what: str) -> pa.ArrowInvalid:
