@@ -1,14 +1,15 @@
-"""Two SSHFS mounts of one directory, as two hosts would have them, served by an sshd of our own on a loopback port."""
+"""Two SSHFS mounts of one directory, as two hosts would have them, each served by an sshd of our own on loopback."""
 
 import contextlib
 import getpass
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -37,6 +38,12 @@ class Mounts:
     served: Path
     a: Path
     b: Path
+    servers: dict[Path, int] = field(default_factory=dict)
+
+    def cut(self, mount: Path) -> None:
+        """Cuts the link of a mount; SSHFS makes a new one when it is next used."""
+        for pid in _children(self.servers[mount]):
+            os.kill(pid, signal.SIGKILL)
 
 
 def need() -> None:
@@ -63,8 +70,8 @@ def mounted(directory: Path, options: str = UNCACHED) -> Iterator[Mounts]:
     for name in ("host", "key"):
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", directory / name], check=True)
     with contextlib.ExitStack() as stack:
-        port = stack.enter_context(_server(directory))
         for point in (mounts.a, mounts.b):
+            port, mounts.servers[point] = stack.enter_context(_server(directory, point.name))
             stack.enter_context(_mount(directory, port, mounts.served, point, options))
         yield mounts
 
@@ -74,16 +81,16 @@ def _sshd() -> str | None:
 
 
 @contextlib.contextmanager
-def _server(directory: Path) -> Iterator[int]:
+def _server(directory: Path, name: str) -> Iterator[tuple[int, int]]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    (directory / "sshd.conf").write_text(CONFIGURATION.format(port=port, directory=directory))
-    log = directory / "sshd.log"
-    server = subprocess.Popen([_sshd() or "sshd", "-D", "-f", directory / "sshd.conf", "-E", log])
+    configuration, log = directory / f"sshd-{name}.conf", directory / f"sshd-{name}.log"
+    configuration.write_text(CONFIGURATION.format(port=port, directory=directory))
+    server = subprocess.Popen([_sshd() or "sshd", "-D", "-f", configuration, "-E", log])
     try:
         _wait(lambda: _listens(port), lambda: f"sshd did not come up: {log.read_text()}")
-        yield port
+        yield port, server.pid
     finally:
         server.terminate()
         server.wait(10)
@@ -108,6 +115,15 @@ def _mount(directory: Path, port: int, served: Path, point: Path, options: str) 
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+
+def _children(parent: int) -> list[int]:
+    found = []
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            if int(path.read_text().rpartition(")")[2].split()[1]) == parent:
+                found.append(int(path.parent.name))
+    return found
 
 
 def _listens(port: int) -> bool:

@@ -37,6 +37,26 @@ def fail_once(real: Callable[..., object], code: int, times: int = 1) -> Callabl
     return call
 
 
+def test_no_descriptor_is_left_open(store: Store, outside: Path) -> None:
+    files.write_bytes(store, "d/one", b"")
+    (store.root / "link").symlink_to(outside)
+    (store.root / "plain").write_text("")
+    paths = ["d/one", "d", "link/x", "plain/x", "nothing/x", "d/one/x/y", "new/deep"]
+
+    def go() -> None:
+        for path in paths:
+            for call in (files.read_bytes, files.listing, files.absolute, files.remove, files.make_dir):
+                with contextlib.suppress(CupolaError):
+                    call(store, path)  # type: ignore[operator]
+            for write in (files.write_bytes, files.create_bytes):
+                with contextlib.suppress(CupolaError):
+                    write(store, path, b"")
+
+    before = len(os.listdir("/proc/self/fd"))  # noqa: PTH208
+    go()
+    assert len(os.listdir("/proc/self/fd")) == before  # noqa: PTH208
+
+
 def test_what_was_written_is_read(store: Store) -> None:
     files.write_bytes(store, "a/b/c.bin", b"\0\xff" * 100_000)
     assert files.read_bytes(store, "a/b/c.bin") == b"\0\xff" * 100_000
@@ -155,7 +175,7 @@ def test_a_file_system_without_hard_links_says_so(store: Store, monkeypatch: pyt
         files.create_bytes(store, "d/one", b"mine")
 
 
-@pytest.mark.parametrize("code", [errno.ENOENT, errno.ESTALE, errno.EPERM])
+@pytest.mark.parametrize("code", [errno.ENOENT, errno.ESTALE, errno.EPERM, errno.EIO])
 def test_one_failure_on_a_network_mount_is_not_believed(
     distant: Store, monkeypatch: pytest.MonkeyPatch, code: int
 ) -> None:

@@ -25,7 +25,7 @@ from cupola.store.root import Store
 from cupola.store.trouble import disk, trouble
 
 PATIENCE = 2.0  # seconds that a network mount gets before a failure is believed
-FLEETING = {errno.ENOENT, errno.ESTALE, errno.EPERM}
+FLEETING = {errno.ENOENT, errno.ESTALE, errno.EPERM, errno.EIO}  # EIO: what was open when the link was cut
 NOT_RECORDS = (".tmp-", ".nfs", ".fuse_hidden")
 CHUNK = 1 << 20
 
@@ -71,7 +71,7 @@ def listing(store: Store, path: str) -> list[str]:
 
 
 def patiently(store: Store, path: str, once: Callable[[], T]) -> T:
-    """What `once` gives; on a network mount, tried for two seconds before ENOENT, ESTALE or EPERM is believed.
+    """What `once` gives; on a network mount, tried for two seconds before ENOENT, ESTALE, EPERM or EIO is believed.
 
     A name that no listing shows is believed to be missing at once.
     """

@@ -49,7 +49,11 @@ def place(store: Store, path: str, *, make: bool = False) -> Place:
     names = split(path)
     for _ in range(MAX_LINKS):
         here, index = _descend(store, names, make)
-        target = _link(here, names[index])
+        try:
+            target = _link(here, names[index], path)
+        except BaseException:
+            os.close(here)
+            raise
         if target is None and index == len(names) - 1:
             return Place(here, names[index])
         os.close(here)
@@ -147,12 +151,15 @@ def _step(here: int, name: str, make: bool) -> int:
     return os.open(name, DIRECTORY, dir_fd=here)
 
 
-def _link(directory: int, name: str) -> str | None:
+def _link(directory: int, name: str, path: str) -> str | None:
+    """Where a symlink leads; None for a name that is none. SSHFS itself refuses one that leads out of the mount."""
     try:
         return os.readlink(name, dir_fd=directory)
     except OSError as error:
         if error.errno in (errno.EINVAL, errno.ENOENT):
             return None
+        if error.errno == errno.EPERM and stat.S_ISLNK(os.lstat(name, dir_fd=directory).st_mode):
+            raise Corrupt("a symlink leads out of the workspace and of its mount", where=path) from error
         raise
 
 
