@@ -9,7 +9,7 @@ from cupola_tui.widgets.rows import Record
 
 OPEN = ("Queued", "InProgress", "Stopping")
 # Actions that look or list: a menu of verbs has no use for them.
-LOOKING = {"ls", "show", "log", "preview", "profile", "metrics", "wait", "invoke-many", "attach"}
+LOOKING = {"ls", "show", "log", "preview", "profile", "metrics", "wait", "attach", "compare"}
 # Verbs that are offered on records although their first parameter names another kind.
 ALSO = {
     EXPERIMENTS: ("train",), DATASETS: ("dataset import", "train", "dataset sql"), REGISTRY: ("endpoint deploy",),
@@ -66,7 +66,7 @@ def context(pane: Pane, record: Record | None) -> dict[str, Any]:
     elif pane.name == EXPERIMENTS:
         known |= {
             "dataset": record.get("dataset"), "target": record.get("target"), "estimator": record.get("estimator"),
-            "experiment": record.get("experiment"), "params": _pairs(record.get("params")), "job": record.get("job"),
+            "experiment": record.get("experiment"), "param": _pairs(record.get("params")), "job": record.get("job"),
         }  # fmt: skip
     elif pane.name == JOBS and record.get("run"):
         known |= {"run": str(record["run"]).rpartition("/")[2]}
@@ -83,7 +83,7 @@ def prefill(form: Record, pane: Pane, record: Record | None) -> dict[str, str]:
         name, kind = field["name"], field.get("completes") or ""
         if place == 0 and form.get("about") == pane.about and record is not None:
             filled[name] = pane.ref(record)
-        elif name in known and (field.get("required") or name in ("params", "experiment", "target")):
+        elif name in known and (field.get("required") or name in ("param", "experiment", "target")):
             filled[name] = str(known[name])
         elif field.get("required") and kind in known:
             filled[name] = str(known[kind])

@@ -15,7 +15,7 @@ from cupola_tui.screens.pane import Pane
 from cupola_tui.widgets.rows import Record
 from cupola_tui.widgets.table import RecordTable
 
-UNDO = ("undo", "trash restore", "restore", "untrash")
+CHANGES = {keymap.DATASETS: "dataset set", keymap.ENDPOINTS: "endpoint update"}
 
 
 class Acting(Screen[None]):
@@ -28,7 +28,7 @@ class Acting(Screen[None]):
     app: Any
 
     actions: dict[str, Record]
-    trashed: list[tuple[str, str]]
+    trashed: list[tuple[str, str, str]]
 
     @property
     def readonly(self) -> bool:
@@ -168,7 +168,7 @@ class Acting(Screen[None]):
                 ref = str(record.get("job")) if first.get("completes") == "job" and pane.about != "job" else pane.ref(record)
                 result = await self.app.ask("action", name=name, arguments={first["name"]: ref})
                 if isinstance(result, dict) and result.get("trash"):
-                    self.trashed.append((str(result["trash"]), pane.label(record)))
+                    self.trashed.append((pane.about, str(result["trash"]), pane.label(record)))
         except CupolaError as error:
             self.app.complain(error)
         else:
@@ -186,15 +186,13 @@ class Acting(Screen[None]):
         if not self.trashed:
             self.app.say("there is nothing to undo", "warning")
             return
+        about, token, label = self.trashed[-1]
         try:
-            actions = await self.known_actions()
-            name = next((one for one in UNDO if one in actions), "")
-            if not name:
-                self.app.say(f"it lies in .cupola/trash/{self.trashed[-1][0]}: move it back by hand", "warning")
+            if f"{about} restore" not in await self.known_actions():
+                self.app.say(f"it lies in .cupola/trash/{token}: move it back by hand", "warning")
                 return
-            first = (await self.app.ask("describe", name=name))["fields"][0]["name"]
-            token, label = self.trashed[-1]
-            await self.app.ask("action", name=name, arguments={first: token})
+            first = (await self.app.ask("describe", name=f"{about} restore"))["fields"][0]["name"]
+            await self.app.ask("action", name=f"{about} restore", arguments={first: token})
         except CupolaError as error:
             self.app.complain(error)
             return
@@ -238,7 +236,9 @@ class Acting(Screen[None]):
         name = str(record.get("dataset") or record.get("name"))
         self.app.edit(f"{self.root}/{self.pane.name}/{name}/{self.pane.about}.toml")
 
-    action_edit = action_editor
+    def action_edit(self) -> None:
+        """The form of the action that changes the record."""
+        self.action_verb(CHANGES[self.pane.name])
 
     # The command line.
 

@@ -11,7 +11,7 @@ from textual.reactive import reactive
 from textual.widgets import Input
 
 from cupola.errors import CupolaError
-from cupola_tui import figures, keymap
+from cupola_tui import figures, files, keymap
 from cupola_tui.live import Bridge
 from cupola_tui.paint import fit, fold
 from cupola_tui.plain import clean
@@ -120,8 +120,9 @@ class Form(Dialog[Any]):
         self._look()
 
     def values(self) -> dict[str, str]:
-        """What is typed in, empty fields left out."""
-        return {one.field["name"]: one.input.value.strip() for one in self.fields if one.input.value.strip()}
+        """What is typed in, empty fields left out; paths as seen from where the app was started."""
+        typed = {one.field["name"]: (one.input.value.strip(), one.field) for one in self.fields}
+        return {name: files.absolute(value) if _is_path(field) else value for name, (value, field) in typed.items() if value}
 
     # As one types.
 
@@ -177,6 +178,8 @@ class Form(Dialog[Any]):
             return [one for one in ("yes", "no") if one.startswith(typed)]
         if field.field.get("choices"):
             return [one for one in field.field["choices"] if str(one).casefold().startswith(typed.casefold())]
+        if _is_path(field.field):
+            return await asyncio.to_thread(files.complete, typed)
         if not field.field.get("completes"):
             return []
         asked = self.bridge.ask("complete", kind=field.field["completes"], prefix=typed, arguments=values)
@@ -268,6 +271,10 @@ class Form(Dialog[Any]):
         bar = f"{'█' * round(share * 20):░<20} {share:.0%} " if isinstance(share, int | float) else ""
         self.said = fit(bar + words, 90).rstrip()
         self.app.call_later(self._tell)
+
+
+def _is_path(field: Record) -> bool:
+    return field.get("kind") == "path" or field.get("completes") in ("file", "directory")
 
 
 def _placeholder(field: Record) -> str:

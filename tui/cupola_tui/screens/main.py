@@ -42,7 +42,7 @@ class Main(Acting, Going):
         self.kept = kept
         self.root = root
         self.actions: dict[str, Record] = {}
-        self.trashed: list[tuple[str, str]] = []
+        self.trashed: list[tuple[str, str, str]] = []
         self._open_jobs: dict[str, Record] | None = None
         self._looked = 0.0
         self._user = ""
@@ -107,8 +107,8 @@ class Main(Acting, Going):
             name=workspace.get("name") or "", path=workspace.get("path") or self.header.facts.path,
             mount=_mount(workspace.get("mount")), readonly=bool(workspace.get("readonly")),
         )  # fmt: skip
-        if workspace.get("advice"):
-            self.notify(clean(workspace["advice"]), severity="warning", markup=False, timeout=10)
+        for notice in workspace.get("notices") or []:
+            self.notify(clean(notice), severity="warning", markup=False, timeout=10)
 
     @work(exclusive=True, group="offer", exit_on_error=False)
     async def no_workspace(self, error: Record | None) -> None:

@@ -1,0 +1,29 @@
+"""Paths as a person types them: relative to where the app was started, with ~, completed from what is there."""
+
+import os
+
+MOST = 50
+
+
+def absolute(typed: str) -> str:
+    """The whole path; a URL is left alone. The process that reads the workspace stands elsewhere."""
+    if "://" in typed:
+        return typed
+    return os.path.normpath(os.path.join(os.getcwd(), os.path.expanduser(typed)))  # noqa: PTH118, PTH109, PTH111
+
+
+def complete(typed: str) -> list[str]:
+    """What the path may become, directories with a slash at their end. Looks at the disk: not for the screen's thread."""
+    head, _, name = typed.rpartition("/")
+    directory = absolute(head + "/" if "/" in typed else ".")
+    found = []
+    try:
+        with os.scandir(directory) as entries:
+            for entry in entries:
+                if entry.name.startswith(name) and (name.startswith(".") or not entry.name.startswith(".")):
+                    found.append((head + "/" if "/" in typed else "") + entry.name + ("/" if entry.is_dir() else ""))
+                if len(found) >= MOST:
+                    break
+    except OSError:
+        return []
+    return sorted(found)
