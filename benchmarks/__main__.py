@@ -1,0 +1,20 @@
+"""Runs the benchmarks that are named, by default all of them."""
+
+import importlib
+import sys
+
+NAMES = ("run_ls", "first_frame", "job_start", "prediction", "agent_memory")
+
+
+def main() -> int:
+    wanted = sys.argv[1:] or NAMES
+    unknown = [name for name in wanted if name not in NAMES]
+    if unknown:
+        print(f"there is no benchmark {', '.join(unknown)}; there are {', '.join(NAMES)}", file=sys.stderr)
+        return 2
+    for name in wanted:
+        importlib.import_module(f"benchmarks.{name}").main()
+    return 0
+
+
+sys.exit(main())
