@@ -10,6 +10,7 @@ from cupola.errors import BadInput, NotFound
 from cupola.store import Store
 from cupola.store.content import create_bytes, listing, read_bytes, write_bytes
 from cupola.store.names import check_name, new_id, plain
+from cupola.store.paths import sync_directory
 from cupola.store.records import Record, read_toml
 from cupola.store.root import MARK, is_workspace
 from cupola.store.trouble import disk
@@ -91,7 +92,7 @@ class Workspace:
         with disk(str(path)):
             if root.exists() and not root.is_dir():
                 raise BadInput("a file stands there, not a directory", where=str(path))
-            root.mkdir(parents=True, exist_ok=True)
+            _make(root)
         if is_workspace(root):
             return cls.open(root)
         store = Store(root)
@@ -123,6 +124,18 @@ class Workspace:
             if is_workspace(directory):
                 return cls.open(directory, readonly)
         raise NotFound("this is not in a workspace", where=str(path), hint=f"`cupola init {path}` makes one")
+
+
+def _make(root: Path) -> None:
+    """Makes the directory and those above it, durably."""
+    missing = [one for one in (root, *root.parents) if not one.exists()]
+    root.mkdir(parents=True, exist_ok=True)
+    for one in missing:
+        descriptor = os.open(one.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            sync_directory(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def _ignore(store: Store) -> None:

@@ -42,7 +42,9 @@ def watch(store: Store, stop: threading.Event, extra: Callable[[], list[str]] = 
 def _watch(store: Store, stop: threading.Event, feed: "_Feed", edits: "_Edits") -> Iterator[set[Change]]:
     waits = _polls(stop) if store.mount.network else _wakes(store, stop, edits)
     for touched in waits:
-        changes = feed.read() | (edits.sweep() if touched is None else edits.look_at(touched))
+        changes = edits.sweep() if touched is None else edits.look_at(touched)
+        with contextlib.suppress(CupolaError):  # a mount that is broken just now; whoever reads a record says so
+            changes |= feed.read()
         if changes:
             yield changes
 
@@ -176,7 +178,7 @@ class _Edits:
         return sorted(set(self._extra()))
 
     def look_at(self, touched: set[str]) -> set[Change]:
-        """Those of the touched files that lie in the watched directories and are not what they were."""
+        """Those of the touched files that lie in the watched directories."""
         watched = set(self.directories())
         found = set()
         for path in touched:
@@ -192,9 +194,12 @@ class _Edits:
         before, self._marks = self._marks, {}
         for directory in self.directories():
             prefix = f"{directory}/" if directory else ""
-            marks = {name: self._mark(prefix + name) for name in listing(self._store, directory)}
-            self._marks[directory] = marks
             known = before.get(directory)
+            try:
+                marks = {name: self._mark(prefix + name) for name in listing(self._store, directory)}
+            except CupolaError:
+                marks = known or {}
+            self._marks[directory] = marks
             if known is not None:
                 names = {name for name in known.keys() | marks.keys() if known.get(name) != marks.get(name)}
                 found |= {Change("file", prefix + name) for name in names}
