@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from cupola.errors import DiskTrouble
 from cupola.store import Store, feed, files, records, watch
 from cupola.store.watch import Change
 
@@ -162,6 +163,25 @@ def test_a_record_is_told_when_this_host_sees_the_revision_named(
         watcher.wait_for(Change("run", "a", 2, "runs/a.json"))
     finally:
         watcher.close()
+
+
+def test_a_mount_that_breaks_is_told_and_the_next_watcher_starts_with_a_sign(
+    distant: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stop = threading.Event()
+    changes = watch.watch(distant, stop)
+    assert next(iter(changes)) == set()
+    with monkeypatch.context() as patch:
+        patch.setattr(watch, "listing", broken)
+        with pytest.raises(DiskTrouble):
+            next(iter(changes))
+        with pytest.raises(DiskTrouble):
+            watch.watch(distant, stop)
+    assert next(iter(watch.watch(distant, stop))) == set()
+
+
+def broken(*_: object) -> list[str]:
+    raise DiskTrouble("the mount is broken")
 
 
 def test_torn_and_foreign_lines_of_a_feed_are_passed_over(store: Store) -> None:

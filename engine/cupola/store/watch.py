@@ -30,9 +30,10 @@ class Change(msgspec.Struct, frozen=True):
 
 
 def watch(store: Store, stop: threading.Event, extra: Callable[[], list[str]] = list) -> Iterator[set[Change]]:
-    """Gives what has changed since this call, a set at a time, until `stop` is set.
+    """Gives what has changed since this call, a set at a time (the first may be empty), until `stop` is set.
 
-    `extra` names the directories whose files people may edit by hand just now; it is asked again and again.
+    `extra` names the directories whose files people may edit by hand just now; it is asked again and again. Raises
+    DiskTrouble when the mount breaks: call it again, and read again what is on the screen.
     """
     feed = _Feed(store)
     edits = _Edits(store, extra)
@@ -41,11 +42,11 @@ def watch(store: Store, stop: threading.Event, extra: Callable[[], list[str]] = 
 
 def _watch(store: Store, stop: threading.Event, feed: "_Feed", edits: "_Edits") -> Iterator[set[Change]]:
     waits = _polls(stop) if store.mount.network else _wakes(store, stop, edits)
+    first = True
     for touched in waits:
-        changes = edits.sweep() if touched is None else edits.look_at(touched)
-        with contextlib.suppress(CupolaError):  # a mount that is broken just now; whoever reads a record says so
-            changes |= feed.read()
-        if changes:
+        changes = feed.read() | (edits.sweep() if touched is None else edits.look_at(touched))
+        if changes or first:
+            first = False
             yield changes
 
 
