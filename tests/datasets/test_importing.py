@@ -134,7 +134,7 @@ def test_a_full_disk_is_one_sentence_and_leaves_nothing(home: Path, tmp_path: Pa
 
 def test_what_dataset_toml_says_counts_for_a_new_version(store: Store, table: Path) -> None:
     said = Settings(description="towns", target="n", roles={"zip": "id", "gone": "ignore"})
-    records.change_settings(store, "d", Settings(), said)
+    records.change_settings(store, "d", lambda _: said)
     version = run(store, table)
     assert version.target == "n" and version.columns[0].role == "id"
     assert run(store, table, target="city", roles={"zip": "group"}).target == "city"
@@ -149,7 +149,7 @@ def test_what_dataset_toml_says_counts_for_a_new_version(store: Store, table: Pa
 
 def test_what_is_said_later_counts_for_versions_that_are_there(store: Store, table: Path) -> None:
     run(store, table, target="n", roles={"zip": "group"})
-    records.change_settings(store, "d", Settings(), Settings(target="city", roles={"day": "time"}))
+    records.change_settings(store, "d", lambda _: Settings(target="city", roles={"day": "time"}))
     found = records.find(store, "d@1")
     assert found.target == "city"
     assert {one.name: one.role for one in found.columns} == {

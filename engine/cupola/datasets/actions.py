@@ -9,7 +9,7 @@ import msgspec
 
 from cupola.actions import Arg, action
 from cupola.datasets import records
-from cupola.datasets.records import ROLES, TYPES, DatasetState, ImportOptions, Profile, Rows
+from cupola.datasets.records import ROLES, TYPES, DatasetState, ImportOptions, Profile, Rows, Settings
 from cupola.errors import BadInput, BadOption, ErrorInfo, WorkFailed, from_info
 from cupola.store import feed, files, names, references
 from cupola.workspace import Workspace
@@ -182,20 +182,22 @@ def set_(
 ) -> DatasetState:
     """Say what a dataset is, its target, and the roles of its columns (for all its versions, in dataset.toml)."""
     version = records.find(ws.store, references.parse(dataset, "dataset").name)
-    before = records.settings_of(ws.store, version.dataset)
     roles = _chosen(role, ROLES, "--role")
     present = {column.name for column in version.columns}
     for option, column in [("--target", target), *(("--role", column) for column in roles)]:
         if column and column not in present:
             raise BadOption(f"{option} names the column {column!r}, which is not there", where=version.ref)
-    after = msgspec.structs.replace(
-        before,
-        target=before.target if target is None else target or None,
-        roles=before.roles | roles,
-        description=before.description if description is None else description,
-        tags=before.tags if tag is None else tag,
-    )
-    records.change_settings(ws.store, version.dataset, before, after)
+
+    def change(said: Settings) -> Settings:
+        return msgspec.structs.replace(
+            said,
+            target=said.target if target is None else target or None,
+            roles=said.roles | roles,
+            description=said.description if description is None else description,
+            tags=said.tags if tag is None else tag,
+        )
+
+    records.change_settings(ws.store, version.dataset, change)
     return show(ws, version.ref)
 
 

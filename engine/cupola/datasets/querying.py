@@ -89,7 +89,7 @@ def _select(connection: duckdb.DuckDBPyConnection, query: str, limit: int) -> Ro
     statements = connection.extract_statements(query)
     if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
         raise BadOption("one SELECT is wanted", hint="what changes data is a new import")
-    reader: pa.RecordBatchReader = connection.execute(statements[0]).to_arrow_reader(min(limit + 1, 10_000))
+    reader: pa.RecordBatchReader = connection.sql(query).to_arrow_reader(min(limit + 1, 10_000))
     batches, count = [], 0
     while count <= limit and (batch := next(reader, None)) is not None:
         batches.append(batch)

@@ -6,13 +6,14 @@ A version's directory `datasets/NAME/N-ID/` is published whole and never changed
 version was imported.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
 
 from cupola.errors import NotFound
-from cupola.store import Store, files, records, references
+from cupola.store import Store, claims, files, records, references
 from cupola.store.records import Record
 
 ColumnType = Literal["integer", "number", "boolean", "category", "text", "date", "datetime"]
@@ -209,11 +210,16 @@ def settings_of(store: Store, name: str) -> Settings:
         return Settings()
 
 
-def change_settings(store: Store, name: str, before: Settings, after: Settings) -> None:
-    """Writes dataset.toml. Raises Conflict when it is not `before` any more."""
-    there = "dataset.toml" in files.listing(store, f"{DIRECTORY}/{name}")
-    expected = before if there or before != Settings() else None
-    records.write_toml(store, _settings_path(name), after, kind="dataset", ref=name, expected=expected)
+def change_settings(store: Store, name: str, change: Callable[[Settings], Settings]) -> None:
+    """Replaces dataset.toml by what `change` makes of it; of two changes at once none is lost.
+
+    Raises Conflict when an editor writes it at the same moment.
+    """
+    with claims.held(store, f"settings/{name}"):
+        before = settings_of(store, name)
+        there = "dataset.toml" in files.listing(store, f"{DIRECTORY}/{name}")
+        path, expected = _settings_path(name), before if there else None
+        records.write_toml(store, path, change(before), kind="dataset", ref=name, expected=expected)
 
 
 def _settings_path(name: str) -> str:
