@@ -180,7 +180,7 @@ class _Edits:
 
     def look_at(self, touched: set[str]) -> set[Change]:
         """Those of the touched files that lie in the watched directories."""
-        watched = set(self.directories())
+        watched = set(self.directories()) if touched else set()
         found = set()
         for path in touched:
             directory, _, name = path.rpartition("/")
