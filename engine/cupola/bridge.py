@@ -50,14 +50,12 @@ Lines that answer nothing have no `id`:
 import os
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import msgspec
 
-from cupola import bugs, calls
+from cupola import bugs, calls, waiting
 from cupola.errors import BadOption, CupolaError, ErrorInfo, NotFound
 from cupola.workspace import Workspace
 
@@ -116,7 +114,7 @@ class Bridge:
         try:
             request = msgspec.json.decode(line, type=dict[str, Any])
             number = request.pop("id", None)
-            with self._progress(number):
+            with waiting.progress_to(lambda state: self.say({"id": number, "progress": state})):
                 answer = {"id": number, "result": self._call(request.pop("call", ""), request)}
         except (CupolaError, msgspec.DecodeError) as error:
             fact = error if isinstance(error, CupolaError) else BadOption(f"this is no request: {error}")
@@ -135,17 +133,6 @@ class Bridge:
         if self._workspace is None:
             raise NotFound("there is no workspace here yet", where=str(self.root))
         return calls.CALLS[call](self._workspace, **arguments)
-
-    @contextmanager
-    def _progress(self, number: Any) -> Iterator[None]:
-        """What jobs.wait says while an action waits goes to the screen as progress of this request."""
-        from cupola.jobs.waiting import on_progress
-
-        token = on_progress.set(lambda state: self.say({"id": number, "progress": state}))
-        try:
-            yield
-        finally:
-            on_progress.reset(token)
 
     def _watch(self, workspace: Workspace) -> None:
         """Says what changes, for ever; a mount that breaks is said and tried again."""

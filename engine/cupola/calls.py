@@ -21,7 +21,6 @@ def workspace(ws: Workspace) -> dict[str, Any]:
     from cupola.store.names import who
 
     user, host = who()
-    mount = ws.store.mount
     return {
         "name": ws.settings.name,
         "path": str(ws.root),
@@ -29,8 +28,8 @@ def workspace(ws: Workspace) -> dict[str, Any]:
         "readonly": ws.readonly,
         "user": user,
         "host": host,
-        "mount": mount.kind,
-        "advice": mount.advice,
+        "mount": ws.store.mount.kind,
+        "advice": "; ".join(ws.notices) or None,
     }
 
 
@@ -122,7 +121,7 @@ def catalogue(ws: Workspace) -> list[forms.Form]:
 
 
 def complete(ws: Workspace, kind: str, prefix: str = "", arguments: dict[str, Any] | None = None) -> list[str]:
-    return completion.names(ws, kind, prefix, arguments or {})
+    return completion.names(ws.store, kind, prefix, arguments or {})
 
 
 def host(ws: Workspace) -> dict[str, Any]:

@@ -3,11 +3,14 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from cupola import actions, arguments, waiting
+from cupola import actions, arguments
 from cupola.actions import Action, Parameter
 from cupola.errors import BadOption, Usage
 from cupola_tui.commands import options as common
 from cupola_tui.commands.options import Options
+
+# What ran, and whose answer is no.
+NO = 3
 
 
 def run(words: Sequence[str], options: Options) -> int:
@@ -79,13 +82,12 @@ def wants_help(words: Sequence[str]) -> bool:
 def perform(chosen: Action, found: dict[str, Any], options: Options) -> int:
     """Runs the action on the workspace, prints what comes out, waits where that was asked for."""
     from cupola.workspace import Workspace
-
     from cupola_tui.commands import output, progress
 
-    workspace = Workspace.open(options.directory, readonly=options.readonly)
-    with progress.shown(quiet=options.quiet) as line:
+    workspace = Workspace.find(options.directory, readonly=options.readonly)
+    with progress.shown(quiet=options.quiet, when=chosen.writes) as line:
         result = actions.run(workspace, chosen.name, **found)
         if options.wait:
             result = progress.wait(workspace, chosen, result, line)
     output.show(chosen.name, result, options)
-    return waiting.exit_status(result) if options.wait else 0
+    return NO if getattr(result, "ok", True) is False or getattr(result, "problems", None) else 0

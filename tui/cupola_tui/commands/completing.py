@@ -78,14 +78,12 @@ def _values(
     if arguments.kind(parameter) == "path" or parameter.arg.completes in ("file", "directory"):
         return [FILES]
     from cupola import completion
+    from cupola.workspace import Workspace
 
     known = arguments.parse(parameters, given, partial=True)
-    at = _directory(known, options)
-    return completion.names(at, parameter.arg.completes, word, known)
-
-
-def _directory(known: dict[str, object], options: Options) -> str:
-    return str(known.get("directory") or options.directory)
+    directory = str(known.get("directory") or options.directory)
+    store = Workspace.find(directory, readonly=True).store
+    return completion.names(store, parameter.arg.completes, word, known)
 
 
 def _flags_left(parameters: Sequence[Parameter], given: list[str], word: str) -> list[str]:

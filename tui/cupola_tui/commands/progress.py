@@ -8,11 +8,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from cupola.workspace import Workspace
-
 from cupola import waiting
 from cupola.actions import Action
 from cupola.references import reference
+from cupola.workspace import Workspace
 from cupola_tui import plain
 
 BAR = 24
@@ -57,10 +56,10 @@ class Progress:
 
 
 @contextmanager
-def shown(*, quiet: bool) -> Iterator[Progress]:
-    """Shows what actions wait for by themselves (an import, say)."""
+def shown(*, quiet: bool, when: bool = True) -> Iterator[Progress]:
+    """Shows what actions wait for by themselves (an import, say); those that do not write wait for nothing."""
     progress = Progress(quiet=quiet)
-    with waiting.progress_to(progress):
+    with waiting.progress_to(progress) if when else contextlib.nullcontext():
         try:
             yield progress
         finally:
