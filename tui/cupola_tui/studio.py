@@ -13,6 +13,7 @@ from textual.app import App
 from textual.binding import BindingType
 from textual.filter import LineFilter
 from textual.message import Message
+from textual.worker import Worker, WorkerState
 
 from cupola.bugs import write_down
 from cupola.errors import CupolaError
@@ -106,6 +107,13 @@ class Studio(App[None], inherit_bindings=False):
             self.main.trouble(event["trouble"])
         elif "ended" in event:
             self.main.reader_ended()
+
+    def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
+        """What goes wrong in the background is said, never swallowed."""
+        if event.state is WorkerState.ERROR and event.worker.error is not None:
+            if self.is_headless and not isinstance(event.worker.error, CupolaError):
+                raise event.worker.error
+            self.complain(event.worker.error)
 
     async def ask(self, call: str, **arguments: Any) -> Any:
         """Asks the bridge; raises the CupolaError that it answers."""

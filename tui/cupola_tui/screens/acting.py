@@ -5,12 +5,11 @@ import shlex
 from typing import Any
 
 from textual import work
-from textual.screen import Screen
 
 from cupola.errors import CupolaError
 from cupola_tui import figures, keymap, verbs
-from cupola_tui.lists import Lists
 from cupola_tui.plain import clean
+from cupola_tui.screens.going import Going
 from cupola_tui.screens.pane import Pane
 from cupola_tui.widgets.rows import Record
 from cupola_tui.widgets.table import RecordTable
@@ -18,15 +17,10 @@ from cupola_tui.widgets.table import RecordTable
 CHANGES = {keymap.DATASETS: "dataset set", keymap.ENDPOINTS: "endpoint update"}
 
 
-class Acting(Screen[None]):
-    """The half of the main screen that acts; the other half shows."""
+class Acting(Going):
+    """The part of the main screen that acts on records."""
 
-    lists: Lists
-    pane: Pane
-    table: RecordTable
     root: str
-    app: Any
-
     actions: dict[str, Record]
     trashed: list[tuple[str, str, str]]
 
@@ -92,9 +86,6 @@ class Acting(Screen[None]):
             self.app.say(f"{name}: {what} {words}".strip())
         for kind in ("runs", "jobs", "models", "endpoints", "datasets"):
             self.lists.refresh(kind)
-
-    def go_to(self, pane: str, ident: str | None) -> None:
-        raise NotImplementedError
 
     # The menu.
 

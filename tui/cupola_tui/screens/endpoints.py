@@ -17,7 +17,7 @@ def columns(records: list[Record]) -> list[Column]:
         Column("p50", "p50 ms", lambda one: (_figure(one, "p50_ms", 1), ""), lambda one: _traffic(one).get("p50_ms"), width=6, grow=8, right=True, priority=5),
         Column("p99", "p99 ms", lambda one: (_figure(one, "p99_ms", 1), ""), lambda one: _traffic(one).get("p99_ms"), width=6, grow=8, right=True, priority=4),
         Column("errors", "errors", _errors, lambda one: _traffic(one).get("errors"), width=6, grow=8, right=True, priority=5),
-        Column("live", "last 20 s", lambda one: (spark(one, 1, 20), "good"), lambda one: _traffic(one).get("rps"), width=9, grow=20, priority=3),
+        Column("live", "last 20 s", lambda one: (spark(one, 1, 20), "good"), lambda one: _traffic(one).get("rps"), width=20, grow=20, priority=3),
         text("user", "who", width=5, grow=10, priority=2),
     ]  # fmt: skip
 

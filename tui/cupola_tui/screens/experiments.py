@@ -46,11 +46,12 @@ def common_metrics(records: list[Record]) -> list[str]:
     for split in ("validation_", "test_", ""):
         found = [name for name, _ in seen.most_common() if name.startswith(split)]
         if found:
-            return sorted(found, key=lambda name: (-seen[name], _rank(name)))[:SHOWN_METRICS]
+            return sorted(found, key=lambda name: (-seen[name], rank(name)))[:SHOWN_METRICS]
     return []
 
 
-def _rank(name: str) -> int:
+def rank(name: str) -> int:
+    """How soon a metric is to be shown: the ones that runs are compared by come first."""
     known = ("roc_auc", "rmse", "log_loss", "mae", "accuracy", "r2", "f1", "f1_macro")
     short = name.split("_", 1)[-1]
     return known.index(short) if short in known else len(known)
@@ -81,7 +82,8 @@ def overview(scene: Scene) -> list[Line]:
     errors = one.get("metric_errors") or {}
     if metrics:
         lines += [[], heading("Metrics")]
-        lines += facts([(clean(name), figures.measured(metrics[name], errors.get(name))) for name in list(metrics)[:6]], scene.width)
+        foremost = sorted(metrics, key=lambda name: (not name.startswith("validation_"), rank(name)))[:6]
+        lines += facts([(clean(name), figures.measured(metrics[name], errors.get(name))) for name in foremost], scene.width)
     lines += [[], heading("Parameters"), *_params(one, scene.width), []]
     pairs2 = [
         ("estimator", one.get("estimator")), ("dataset", one.get("dataset")), ("target", one.get("target")), ("task", one.get("task")),

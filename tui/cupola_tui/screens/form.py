@@ -145,7 +145,7 @@ class Form(Dialog[Any]):
         self._turn += 1
         self.look(self._turn)
 
-    @work(exclusive=True, group="look")
+    @work(exclusive=True, group="look", exit_on_error=False)
     async def look(self, turn: int) -> None:
         """Checks what is typed, completes the field in hand, and works the command out; the newest turn counts."""
         await asyncio.sleep(PAUSE)

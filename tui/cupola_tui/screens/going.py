@@ -33,6 +33,7 @@ class Going(Screen[None]):
     pane: Pane
     table: RecordTable
     detail: Detail
+    details: list[Detail]
     kept: State
     app: Any
 
@@ -78,7 +79,9 @@ class Going(Screen[None]):
     def action_next_pane(self, by: int) -> None:
         if self.has_class("-narrow"):
             self.toggle_class("-detail")
-        (self.detail.body if self.table.has_focus else self.table).focus()
+        order = [self.table, *(one.body for one in self.details if one.is_on_screen)]
+        here = order.index(self.focused) if self.focused in order else 0
+        order[(here + by) % len(order)].focus()
 
     def action_zoom(self) -> None:
         """The pane in hand takes the whole width, or gives it back."""

@@ -10,13 +10,12 @@ from textual.binding import BindingType
 from textual.containers import Horizontal
 
 from cupola.errors import CupolaError
-from cupola_tui import figures, keymap
+from cupola_tui import figures, keymap, verbs
 from cupola_tui.lists import Lists
 from cupola_tui.paint import entitle
 from cupola_tui.plain import clean
 from cupola_tui.screens import panes
 from cupola_tui.screens.acting import Acting
-from cupola_tui.screens.going import Going
 from cupola_tui.screens.pane import Pane
 from cupola_tui.state import PaneState, State
 from cupola_tui.widgets.bars import Facts, Footer, Header, PaneTabs
@@ -30,7 +29,7 @@ GAUGE, IDLE = 6, 30.0
 TITLES = ("Datasets", "Experiments", "Jobs", "Registry", "Endpoints")
 
 
-class Main(Acting, Going):
+class Main(Acting):
     """Shows one pane at a time; the views of the others are kept."""
 
     BINDINGS: ClassVar[list[BindingType]] = keymap.bindings("main")
@@ -56,6 +55,7 @@ class Main(Acting, Going):
         self.tabs.set_reactive(PaneTabs.chosen, panes.named().index(self.pane.name))
         self.table = RecordTable(self.view(self.pane), list(self.pane.empty), id="table")
         self.detail = Detail(self.pane, id="detail")
+        self.details = [self.detail]
         self.footer = Footer()
         self.footer.set_reactive(Footer.keys, tuple(keymap.footer(("table", "main"), self.pane.name)))
 
@@ -94,7 +94,7 @@ class Main(Acting, Going):
         slow = self.app.slow  # type: ignore[attr-defined]
         self.set_interval(2.0 if slow else 1.0, self._tick)
 
-    @work(exclusive=True, group="ready")
+    @work(exclusive=True, group="ready", exit_on_error=False)
     async def ready(self) -> None:
         """What the reader says of the directory: its name, its mount, or that it is no workspace."""
         said = await asyncio.wrap_future(self.lists.bridge.ready)
@@ -143,7 +143,8 @@ class Main(Acting, Going):
         if kind == self.pane.kind:
             self._fill()
         elif kind in ("models", "endpoints"):
-            self.detail.again()
+            for detail in self.details:
+                detail.again()
         self._say(jobs=len(self.lists.open_jobs()), endpoints=len(self.lists.serving()))
 
     def on_screen_resume(self) -> None:
@@ -261,20 +262,36 @@ class Main(Acting, Going):
         entitle(self.table, pane.title, told + marks + new)
 
     def _show_record(self) -> None:
-        self.detail.lists = self.lists.records
-        self.detail.show(self.pane, self.table.cursor_record())
+        record = self.table.cursor_record()
+        for detail in self.details:
+            detail.lists = self.lists.records
+            detail.show(self.pane, record)
+        self._dim()
+
+    def _dim(self) -> None:
+        """Which keys of the footer could do nothing now."""
+        chosen = self.table.chosen()
+        stop = verbs.STOPPING.get(self.pane.name, ("",))[0]
+        named = {key.id: stop if key.id == "stop" else key.action[6:-2] for key in self.footer.keys if key.id == "stop" or key.action.startswith("verb(")}
+        self.footer.dimmed = frozenset(ident for ident, name in named.items() if verbs.why_not(name, chosen, self.readonly))
 
     def show_pane(self) -> None:
         self.tabs.chosen = panes.named().index(self.pane.name)
         self.table.busy = ""
         self.detail.set_reactive(Detail.tab, self.kept.panes.setdefault(self.pane.name, PaneState()).tab)
+        if len(self.details) > 1:
+            self.details[1].set_reactive(Detail.tab, _beside(self.pane))
         self.table.show(self.view(self.pane), list(self.pane.empty))
         self._fill()
         self.retitle()
         self._foot()
 
     def _foot(self) -> None:
-        self.footer.keys = tuple(keymap.footer(("table", "main"), self.pane.name))
+        inner = "log" if isinstance(self.focused, LogView) else "table" if self.focused is self.table else "detail"
+        self.footer.keys = tuple(keymap.footer((inner, "main"), self.pane.name))
+
+    def on_descendant_focus(self) -> None:
+        self._foot()
 
     def remember(self) -> None:
         """Writes down what is on the screen."""
@@ -287,7 +304,7 @@ class Main(Acting, Going):
 
     # What the widgets say.
 
-    @work(exclusive=False, group="details")
+    @work(exclusive=False, group="details", exit_on_error=False)
     async def on_log_view_wanted(self, message: LogView.Wanted) -> None:
         answer: Any
         try:
@@ -319,7 +336,7 @@ class Main(Acting, Going):
     def on_detail_tab_changed(self, message: Detail.TabChanged) -> None:
         self.remember()
 
-    @work(exclusive=False, group="details")
+    @work(exclusive=False, group="details", exit_on_error=False)
     async def on_detail_wanted(self, message: Detail.Wanted) -> None:
         await asyncio.gather(*(self._answer(message, name, call, more) for name, (call, more) in message.asks.items()))
 
@@ -334,6 +351,17 @@ class Main(Acting, Going):
         width = event.size.width
         self.set_class(width < NARROW, "-narrow")
         self.set_class(width >= WIDE, "-wide")
+        if width >= WIDE and len(self.details) == 1:
+            aside = Detail(self.pane, id="aside")
+            aside.set_reactive(Detail.tab, _beside(self.pane))
+            self.details.append(aside)
+            self.query_one("#body").mount(aside)
+            self.call_after_refresh(self._show_record)
+
+
+def _beside(pane: Pane) -> int:
+    """Which tab the third pane begins with: the log, else the second."""
+    return next((place for place, tab in enumerate(pane.tabs) if tab.log), 1)
 
 
 def _mount(mount: Any) -> str:

@@ -121,8 +121,12 @@ class Tabs(Bar):
             if self.numbered:
                 line.append((f"{place + 1} ", "key"))
             line += [(name, "title" if place == self.chosen else "dim"), ("  ", "")]
-        if width_of(line) > self.size.width:
-            line = [(text.removesuffix(" ") if text == "  " else text, style) for text, style in line]
+        if self.names and width_of(line) > self.size.width > 0:
+            # The one in front keeps its whole name; the others are cut as far as they must be.
+            spare = self.size.width - 1 - len(self.names) - len(self.names[self.chosen])
+            room = max(2, spare // max(1, len(self.names) - 1))
+            cut = [text if place == self.chosen or text.isspace() else text[:room] for place, text in enumerate(self.names)]
+            line = [(" ", ""), *(span for place, text in enumerate(cut) for span in ((text, "title" if place == self.chosen else "dim"), (" ", "")))]
         self.line = line
 
     def on_click(self, event: events.Click) -> None:
@@ -131,7 +135,7 @@ class Tabs(Bar):
             edge += len(text)
             if event.x < edge:
                 break
-            place += text.isspace() and edge > 1
+            place += text.isspace() and edge > 1 and place < len(self.names)
         if place < len(self.names):
             self.post_message(self.Chosen(self, place))
 

@@ -104,7 +104,8 @@ def _frame(points: Points, width: int, height: int) -> tuple[Canvas, tuple[float
     xs, ys = [x for x, _ in points], [y for _, y in points]
     left, right, low, high = min(xs), max(xs), min(ys), max(ys)
     spare = (high - low) * 0.05 or abs(high) * 0.05 or 1.0
-    return Canvas(max(8, width - AXIS), max(2, height)), (left, right if right > left else left + 1, low - spare, high + spare)
+    low, high = max(low - spare, 0.0) if low >= 0 else low - spare, high + spare
+    return Canvas(max(8, width - AXIS), max(2, height)), (left, right if right > left else left + 1, low, high)
 
 
 def _place(point: tuple[float, float], frame: tuple[float, float, float, float], canvas: Canvas) -> tuple[int, int]:
