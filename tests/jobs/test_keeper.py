@@ -204,9 +204,7 @@ def test_twenty_jobs_on_few_slots_all_end_and_never_more_run_than_fit(store: Sto
         assert len(attempts.open_here(store)) <= have
     ends = [jobs.state(store, job.id) for job in filed]
     assert {one.status for one in ends} == {"Completed"}
-    wait_for(
-        lambda: not (ws.root / ".cupola/queue").exists() or not os.listdir(ws.root / ".cupola/queue"), "queue empty"
-    )
+    wait_for(lambda: not list((ws.root / ".cupola/queue").iterdir()), "the queue is empty")
 
 
 def test_a_job_that_was_edited_by_hand_does_not_run_until_its_user_confirms(store: Store, ws: Workspace, log: Log):

@@ -62,6 +62,13 @@ def ensure() -> None:
         start()
 
 
+def tell(root: Path, job: str) -> None:
+    """Tells the agent of a job; one that died since it was last seen is replaced. Raises AgentTrouble."""
+    register(root)
+    if not poke(workspace=str(root), job=job):
+        start()
+
+
 def start() -> None:
     """Starts the agent of this user and host, detached, and waits until it answers. Raises AgentTrouble."""
     import subprocess

@@ -53,8 +53,7 @@ def file(
         user=user, host=host, submitted=names.now(), spec=spec or {}, run=run, live=live, metrics=metrics or {},
     )  # fmt: skip
     _write(store, job)
-    agents.register(store.root)
-    agents.poke(workspace=str(store.root), job=job.id)
+    agents.tell(store.root, job.id)
     return job
 
 
@@ -88,8 +87,7 @@ def retry(store: Store, reference: str) -> Job:
     files.create_bytes(store, f"{job.attempt(number + 1)}/filed.json", msgspec.json.encode(asked))
     _queue(store, job)
     feed.announce(store, "job", job.id, 0)
-    agents.register(store.root)
-    agents.poke(workspace=str(store.root), job=job.id)
+    agents.tell(store.root, job.id)
     return job
 
 
@@ -103,8 +101,7 @@ def confirm(store: Store, reference: str) -> Job:
     job.mac = secret.sign(job.payload())
     records.write(store, f"{job.directory_in_store}/job.json", job, kind="job", ref=job.id)
     _queue(store, job)
-    agents.register(store.root)
-    agents.poke(workspace=str(store.root), job=job.id)
+    agents.tell(store.root, job.id)
     return job
 
 
