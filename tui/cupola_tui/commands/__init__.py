@@ -68,13 +68,13 @@ def _dispatch(given: list[str]) -> int:
         return acting.run(rest, before)
     if _is_path(name):
         if len(rest) > 1:
-            raise Usage(f"{rest[1]!r} is one word too many", where="cupola PATH")
+            raise Usage(f"{rest[1]!r} is one word too many", where=name)
         return _open_app(name, before)
     from cupola import arguments
 
     known = [*DOMAINS, *(one for one in OWN if not one.startswith("_"))]
     hint = arguments.closest(name, known) or "`cupola --help` lists the commands"
-    raise Usage(f"there is no command {name!r}", where="cupola", hint=hint)
+    raise Usage(f"there is no command {name!r}", hint=hint)
 
 
 def _without_command(options: Any) -> int:

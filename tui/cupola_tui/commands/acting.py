@@ -3,14 +3,17 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from cupola import actions, arguments
+from cupola import actions, arguments, waiting
 from cupola.actions import Action, Parameter
-from cupola.errors import BadOption, Usage
+from cupola.errors import BadOption, Usage, WorkFailed
+from cupola.workspace import Workspace
 from cupola_tui.commands import options as common
+from cupola_tui.commands import output, progress
 from cupola_tui.commands.options import Options
+from cupola_tui.commands.progress import Progress
 
-# What ran, and whose answer is no.
-NO = 3
+# Exit statuses: it failed; it ran, and the answer is no.
+FAILED, NO = 1, 3
 
 
 def run(words: Sequence[str], options: Options) -> int:
@@ -38,7 +41,7 @@ def _parsed(
     try:
         found = arguments.parse([*chosen.parameters, *shared(chosen)], words)
     except BadOption as error:
-        error.where = error.where or f"cupola {chosen.name}"
+        error.where = error.where or chosen.name
         raise
     mine = {one.name for one in chosen.parameters}
     given_everywhere = {name: found.pop(name) for name in list(found) if name not in mine}
@@ -62,7 +65,7 @@ def choose(words: Sequence[str], options: Options) -> tuple[Action | None, list[
     if name not in declared:
         verbs = [one.split(" ", 1)[1] for one in declared]
         hint = arguments.closest(rest[0], verbs) or f"it has: {', '.join(verbs)}"
-        raise Usage(f"there is no verb {rest[0]!r}", where=f"cupola {words[0]}", hint=hint)
+        raise Usage(f"there is no verb {rest[0]!r}", where=words[0], hint=hint)
     return declared[name], rest[1:]
 
 
@@ -81,13 +84,25 @@ def wants_help(words: Sequence[str]) -> bool:
 
 def perform(chosen: Action, found: dict[str, Any], options: Options) -> int:
     """Runs the action on the workspace, prints what comes out, waits where that was asked for."""
-    from cupola.workspace import Workspace
-    from cupola_tui.commands import output, progress
-
     workspace = Workspace.find(options.directory, readonly=options.readonly)
     with progress.shown(quiet=options.quiet, when=chosen.writes) as line:
         result = actions.run(workspace, chosen.name, **found)
         if options.wait:
-            result = progress.wait(workspace, chosen, result, line)
+            result = _waited(workspace, chosen, result, options, line)
     output.show(chosen.name, result, options)
-    return NO if getattr(result, "ok", True) is False or getattr(result, "problems", None) else 0
+    return _status(chosen, result)
+
+
+def _waited(workspace: Workspace, chosen: Action, result: Any, options: Options, line: Progress) -> Any:
+    """What came of it; of work that failed the record is printed too, before the error."""
+    try:
+        return progress.wait(workspace, chosen, result, line)
+    except WorkFailed:
+        output.show(chosen.name, waiting.refresh(workspace, chosen, result), options)
+        raise
+
+
+def _status(chosen: Action, result: Any) -> int:
+    if getattr(result, "ok", True) is False:
+        return NO
+    return FAILED if chosen.name == "job wait" and result.status in waiting.FAILED else 0

@@ -3,7 +3,6 @@
 import msgspec
 
 from cupola.actions import Arg, Parameter
-from cupola.errors import BadOption
 
 
 class Options(msgspec.Struct, kw_only=True):
@@ -51,12 +50,7 @@ def leading(words: list[str]) -> tuple[Options, list[str]]:
         end += 2 if words[end] in takes_value else 1
     if end == 0:
         return Options(), words
-    try:
-        found = arguments.parse([*EVERYWHERE, VERSION], words[:end])
-    except BadOption as error:
-        error.where = "cupola"
-        raise
-    return Options(**found), words[end:]
+    return Options(**arguments.parse([*EVERYWHERE, VERSION], words[:end])), words[end:]
 
 
 def take(options: Options, found: dict[str, object]) -> Options:

@@ -49,6 +49,16 @@ class Progress:
         self.clear()
         print(line, file=sys.stderr, flush=True)
 
+    @contextmanager
+    def of_actions(self) -> Iterator[None]:
+        """Shows what actions wait for by themselves."""
+        with waiting.progress_to(self):
+            try:
+                yield
+            finally:
+                with contextlib.suppress(OSError):
+                    self.clear()
+
     def clear(self) -> None:
         if self._alive and not self.quiet:
             sys.stderr.write("\r\x1b[K")
@@ -59,12 +69,8 @@ class Progress:
 def shown(*, quiet: bool, when: bool = True) -> Iterator[Progress]:
     """Shows what actions wait for by themselves (an import, say); those that do not write wait for nothing."""
     progress = Progress(quiet=quiet)
-    with waiting.progress_to(progress) if when else contextlib.nullcontext():
-        try:
-            yield progress
-        finally:
-            with contextlib.suppress(OSError):
-                progress.clear()
+    with progress.of_actions() if when else contextlib.nullcontext():
+        yield progress
 
 
 def wait(workspace: Workspace, chosen: Action, result: Any, progress: Progress) -> Any:
