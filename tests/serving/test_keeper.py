@@ -236,3 +236,39 @@ def test_sigterm_answers_what_is_in_flight(ws: Workspace, keep: Keep, registered
         answer = line.recv(1 << 16)
     assert answer.startswith(b"HTTP/1.1 200") and b"connection: close" in answer
     until(ended(keeper))
+
+
+def test_variants_get_their_shares_and_can_be_asked_for(ws: Workspace, keep: Keep, registered: list[str]) -> None:
+    state = serve(ws, keep, "late@1")
+    ws.action("endpoint update", endpoint="e", variant={"old": "late@1:1", "new": "late@2:1"})
+    records.wait(ws.store, "e", timeout=30)
+    with httpx.Client(base_url=str(state.url)) as client:
+        drawn = {client.post("/invocations", json=ROW).headers["x-amzn-invoked-production-variant"] for _ in range(60)}
+        assert drawn == {"old", "new"}
+        for name, classifies in (("old", True), ("new", False)):
+            headers = {"X-Amzn-SageMaker-Target-Variant": name}
+            answer = client.post("/invocations", json=ROW, headers=headers)
+            assert answer.headers["x-amzn-invoked-production-variant"] == name
+            assert ("probabilities" in answer.json()) == classifies
+
+
+def test_a_wish_that_cannot_be_read_changes_nothing(ws: Workspace, keep: Keep, registered: list[str]) -> None:
+    state = serve(ws, keep, "late@1")
+    path = ws.root / records.wish_path("e")
+    good = path.read_text()
+    path.write_text("name = [")
+    seen = until(lambda: (found := records.status(ws.store, "e")) and found.reason and found)
+    assert seen.status == "InService" and httpx.get(f"{state.url}/ping").status_code == 200
+    path.write_text(good)
+    until(lambda: (found := records.status(ws.store, "e")) and not found.reason)
+    assert records.find(ws.store, "e").pids == state.pids
+    mark = ws.root / "workspace.toml"
+    mark.rename(ws.root / "away")
+    path.rename(path.with_suffix(".away"))
+    local = Path(records.local_path(ws.store, "e", "json"))
+    until(lambda: b"its mount is broken" in local.read_bytes())
+    assert httpx.post(f"{state.url}/invocations", json=ROW).status_code == 200
+    mark.with_name("away").rename(mark)
+    path.with_suffix(".away").rename(path)
+    until(lambda: (found := records.status(ws.store, "e")) and found.status == "InService" and not found.reason)
+    assert records.find(ws.store, "e").pids == state.pids

@@ -66,6 +66,8 @@ def deploy(
     variants = [Variant(name=ALL_TRAFFIC, model=version.ref)]
     wished = before or Endpoint(name=name, host=host, user=user, variants=variants)
     wished = msgspec.structs.replace(wished, mode=mode, desired="InService", host=host, user=user, variants=variants)
+    if before and records.state_of(ws.store, before).status == "Failed":
+        wished.generation += 1
     return _wish(ws, _sized(wished, workers, memory), before, dry_run)
 
 
@@ -87,19 +89,27 @@ def update(
     endpoint: Name,
     *,
     model: Annotated[str | None, Arg(help="the version to serve from now on", completes="model")] = None,
+    variant: Annotated[dict[str, str] | None, Arg(help="serve side by side: N=MODEL:WEIGHT", pairs=True)] = None,
     workers: Workers = None,
     memory: Memory = None,
     dry_run: DryRun = False,
 ) -> EndpointState:
     """Change what an endpoint serves, or with how many processes; also mends one that has failed.
 
-    New servers are started and take over when all of them are ready, the old ones answer what they have (ALL_AT_ONCE):
-    no request fails. When the new ones cannot serve, the old ones go on, and `reason` says why.
+    With --variant several versions are served side by side, each with requests in proportion to its weight (1 where
+    none is given). New servers are started and take over when all of them are ready, while the old ones answer what
+    they have (ALL_AT_ONCE): no request fails. When the new ones cannot serve, the old ones go on; `reason` says why.
     """
     before = records.wish(ws.store, endpoint)
     changed = msgspec.structs.replace(before, generation=before.generation + 1)
+    if model is not None and variant:
+        raise BadOption(
+            "--model and --variant exclude each other", hint=f"--variant {ALL_TRAFFIC}={model} is the former"
+        )
     if model is not None:
         changed.variants = [Variant(name=ALL_TRAFFIC, model=_deployable(ws, model).ref)]
+    if variant:
+        changed.variants = [_variant(ws, name, given) for name, given in variant.items()]
     return _wish(ws, _sized(changed, workers, memory), before, dry_run)
 
 
@@ -180,6 +190,21 @@ def _deployable(ws: Workspace, model: str) -> models.ModelState:
             hint=f"`cupola model verify {version.name}@{version.version} --trust`, if you know where it comes from",
         )
     return version
+
+
+def _variant(ws: Workspace, name: str, given: str) -> Variant:
+    """MODEL or MODEL:WEIGHT."""
+    names.check_name(name, "name of a variant")
+    model, colon, weight = given.partition(":")
+    try:
+        share = float(weight) if colon else 1.0
+    except ValueError:
+        share = -1.0
+    if not 0 < share < 1e9:
+        raise BadOption(
+            f"{weight!r} is not the weight of a variant", hint=f"a number above 0, as in {name}={model}:0.1"
+        )
+    return Variant(name=name, model=_deployable(ws, model).ref, weight=share)
 
 
 def _sized(wished: Endpoint, workers: int | None, memory: str | None) -> Endpoint:

@@ -45,7 +45,7 @@ def payload(data: str) -> bytes:
 
 def invoke(store: Store, endpoint: EndpointState, body: bytes, content_type: str | None, accept: str) -> Invocation:
     """Sends a payload. Raises NotReady when nothing answers, BadInput for what the endpoint refuses, WorkFailed."""
-    body, media = _typed(body) if content_type is None else (body, content_type)
+    body, media = typed(body) if content_type is None else (body, content_type)
     import http.client
 
     connection = _connection(store, endpoint)
@@ -83,7 +83,7 @@ def last_lines(store: Store, path: str, lines: int) -> str:
     return "".join(data.decode(errors="replace").splitlines(keepends=True)[-lines:] if lines > 0 else [])
 
 
-def _typed(body: bytes) -> tuple[bytes, str]:
+def typed(body: bytes) -> tuple[bytes, str]:
     """A payload and its content type. One record, or a list of them, is put into the shape that endpoints take."""
     text = body.lstrip()
     if text[:1] not in (b"{", b"["):

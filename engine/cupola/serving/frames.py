@@ -200,7 +200,7 @@ def _texts(dtype: str) -> Convert:
         texts: Any = [
             value if value is None or type(value) is str else _text(value, row) for row, value in enumerate(values)
         ]
-        return np.array(texts, dtype=object) if plain else pd.array(texts, dtype=kind)
+        return pd.Series(texts, dtype=object) if plain else pd.array(texts, dtype=kind)
 
     return convert
 

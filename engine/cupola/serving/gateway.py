@@ -214,6 +214,7 @@ def main(argv: list[str]) -> int:
     held = runtime.lock(runtime.runtime_dir() / "gateway.lock", wait=False)
     if held is None:
         return 0
+    listening.allow_many()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(Doors().keep())
     return 0

@@ -25,6 +25,7 @@ from cupola.serving.server import DRAIN, Word
 from cupola.serving.tally import Window
 from cupola.store import Store, files, names, runtime
 from cupola.store import records as store_records
+from cupola.store.root import is_workspace
 
 TICK = 0.5
 LOOK = 1.0  # seconds between looks at the wish; a poke makes it look at once
@@ -72,6 +73,7 @@ class Keeper:
         self.restarts = 0
         self.status = "Creating"
         self.reason: str | None = None
+        self.note: str | None = None
         self.update_failed = False
         self.started = names.now()
         self.window = Window()
@@ -109,19 +111,23 @@ class Keeper:
     # the wish
 
     def _look(self) -> None:
+        self.note = None
         try:
             wish = records.wish(self.store, self.name)
         except NotFound:
-            self._stop(None)
-            self.gone = True
+            if is_workspace(self.store.root):
+                self._stop(None)
+                self.gone = True
+            else:
+                self.note = "the workspace is not there: its mount is broken, or it was moved"
             return
         except CupolaError as error:
-            self.reason = str(error)
+            self.note = str(error)
             return
         if (wish.user, wish.host) != (self.user, self.host):
             self._stop(f"it runs on {wish.host} as {wish.user} now")
         elif not records.signed(self.store, wish):
-            self._note(f"endpoint.toml was edited; `cupola endpoint confirm {self.name}` signs it, and it takes effect")
+            self.note = f"endpoint.toml was edited; `cupola endpoint confirm {self.name}` signs it, and it takes effect"
         elif wish.digest() != self.seen:
             self.seen = wish.digest()
             self._take(wish)
@@ -176,10 +182,6 @@ class Keeper:
         elif self.coming is None:
             self.status, self.reason = "Failed", reason
             self._drain_all()
-
-    def _note(self, reason: str) -> None:
-        if self.status in ("InService", "Creating"):
-            self.reason = reason
 
     # server processes
 
@@ -363,7 +365,7 @@ class Keeper:
         return EndpointStatus(
             name=self.name,
             status=self.status,
-            reason=self.reason,
+            reason=self.reason or self.note,
             host=self.host,
             user=self.user,
             url=listening.url(self.port) if self.listeners else None,

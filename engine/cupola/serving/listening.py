@@ -11,6 +11,14 @@ BACKLOG = 1024
 PORT_PATIENCE = 3.0  # seconds for which the same port as before is tried
 
 
+def allow_many() -> None:
+    """Lets this process have as many open connections as the system allows it."""
+    import resource
+
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
 def url(port: int) -> str:
     return f"http://{LOOPBACK}:{port}"
 

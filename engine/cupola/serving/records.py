@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from cupola.errors import NotFound, WorkFailed
+from cupola.errors import CupolaError, NotFound, WorkFailed
 from cupola.store import Store, files, names, records, runtime, secret
 from cupola.store.records import Record
 
@@ -111,23 +111,23 @@ class EndpointState(msgspec.Struct, kw_only=True):
     name: str
     endpoint: str
     status: str
-    reason: str | None
-    mode: str
-    variants: list[Variant]
-    url: str | None
-    gateway: str | None
-    workers: int
-    workers_ready: int
-    pids: list[int]
-    restarts: int
-    memory: int
-    traffic: Traffic
-    user: str
-    host: str
-    desired: str
-    update_failed: bool
-    started: str | None
-    updated: str | None
+    reason: str | None = None
+    mode: str = MODES[0]
+    variants: list[Variant] = msgspec.field(default_factory=list)
+    url: str | None = None
+    gateway: str | None = None
+    workers: int = 0
+    workers_ready: int = 0
+    pids: list[int] = msgspec.field(default_factory=list)
+    restarts: int = 0
+    memory: int = 0
+    traffic: Traffic = msgspec.field(default_factory=Traffic)
+    user: str = ""
+    host: str = ""
+    desired: str = ""
+    update_failed: bool = False
+    started: str | None = None
+    updated: str | None = None
 
 
 class Gateway(Record, kw_only=True):
@@ -177,11 +177,7 @@ def wish(store: Store, name: str) -> Endpoint:
 
 def wishes(store: Store) -> list[Endpoint]:
     """The wish of every endpoint whose file can be read, by name."""
-    found = []
-    for name in files.listing(store, DIRECTORY):
-        if "endpoint.toml" in files.listing(store, directory(name)):
-            found.append(wish(store, name))
-    return found
+    return [one for one in _each(store).values() if isinstance(one, Endpoint)]
 
 
 def has_keeper(store: Store, name: str) -> bool:
@@ -252,8 +248,11 @@ def find(store: Store, name: str) -> EndpointState:
 
 
 def ls(store: Store) -> list[EndpointState]:
-    """Every endpoint here, by name."""
-    return [state_of(store, one) for one in wishes(store)]
+    """Every endpoint here, by name; one whose endpoint.toml cannot be read says so in its reason."""
+    return [
+        state_of(store, one) if isinstance(one, Endpoint) else _unreadable(name, one)
+        for name, one in _each(store).items()
+    ]
 
 
 def state_of(store: Store, endpoint: Endpoint) -> EndpointState:
@@ -308,12 +307,30 @@ def wait(
         time.sleep(0.05)
 
 
+def _each(store: Store) -> dict[str, Endpoint | CupolaError]:
+    found: dict[str, Endpoint | CupolaError] = {}
+    for name in files.listing(store, DIRECTORY):
+        try:
+            found[name] = wish(store, name)
+        except NotFound:
+            continue
+        except CupolaError as error:
+            found[name] = error
+    return found
+
+
+def _unreadable(name: str, error: CupolaError) -> EndpointState:
+    return EndpointState(name=name, endpoint=name, status="Failed", reason=str(error))
+
+
 def _status(store: Store, endpoint: Endpoint, seen: EndpointStatus | None) -> tuple[str, str | None]:
     if (endpoint.user, endpoint.host) == names.who() and not signed(store, endpoint):
         why = f"endpoint.toml was edited; `cupola endpoint confirm {endpoint.name}` signs it, and it takes effect"
         return (seen.status if seen and seen.status != "Failed" else "Creating"), why
     if seen is None:
         return ("Creating" if endpoint.desired == "InService" else "OutOfService"), None
+    if endpoint.desired == "OutOfService" and _keeper_is_gone(seen):
+        return "OutOfService", None
     if seen.wish != endpoint.digest():
         return ("Updating" if seen.status in ("InService", "Updating") else "Creating"), None
     if seen.status in ("InService", "Creating", "Updating") and _keeper_is_gone(seen):

@@ -57,6 +57,7 @@ def become(
             os._exit(0)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        listening.allow_many()
         warm.reseed(secrets.randbits(32))
         threadpoolctl.threadpool_limits(1)
         code = _serve(store, wish, listeners, line)
