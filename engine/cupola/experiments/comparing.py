@@ -59,7 +59,7 @@ def compare(runs: list[Run]) -> Comparison:
     """Puts runs side by side, in the order given."""
     names = dict.fromkeys(name for run in runs for name in run.params)
     values = [_value(name, [run.params.get(name) for run in runs]) for name in names]
-    values += [_value(name, [getattr(run, name) or None for run in runs]) for name in INPUTS]
+    values += [_value(name, [getattr(run, name) for run in runs]) for name in INPUTS]
     metrics = dict.fromkeys(name for run in runs for name in run.metrics)
     return Comparison(
         runs=[Compared(**{one: getattr(run, one) for one in Compared.__struct_fields__}) for run in runs],

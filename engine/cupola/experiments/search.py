@@ -32,25 +32,33 @@ CLOSING = {"(": ")", "[": "]"}
 class Fields:
     """The fields of a kind of record: getters by full name ("metrics.test_rmse"), and the texts that a word looks in.
 
-    open_ended: beginnings ("metrics.") under which a record may have fields that none of these has.
+    open_ended: beginnings ("metrics.") under which a record may have fields that none of these has. in_full: beginnings
+    of names that are never shortened.
     """
 
-    def __init__(self, getters: Mapping[str, Get], text: Sequence[str] = (), open_ended: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        getters: Mapping[str, Get],
+        text: Sequence[str] = (),
+        open_ended: Sequence[str] = (),
+        in_full: Sequence[str] = (),
+    ) -> None:
         self.getters = getters
         self.text = [getters[name] for name in text if name in getters]
         self.open_ended = tuple(open_ended)
+        self.in_full = tuple(in_full)
 
     def resolve(self, name: str) -> Get | None:
         """The getter of a field by its name, or by the end or beginning of it where that is unambiguous."""
         if name in self.getters:
             return self.getters[name]
         for fits in (_is_end, _is_beginning):
-            found = [full for full in self.getters if fits(full, name)]
+            found = [full for full in self.getters if fits(full, name) and not full.startswith(self.in_full)]
             if len(found) == 1:
                 return self.getters[found[0]]
             if found:
                 raise BadOption(f"{name!r} could be {', '.join(sorted(found)[:5])}")
-        return _nothing if name.startswith(self.open_ended) and self.open_ended else None
+        return _nothing if name.startswith(self.open_ended) else None
 
 
 def select(query: str, records: Iterable[T], fields: Fields) -> list[T]:
@@ -92,7 +100,7 @@ def fields(runs: Iterable[Any]) -> Fields:
         for key in dict.fromkeys(key for run in listed for key in getattr(run, group)):
             getters[f"{group}.{key}"] = _member(group, key)
     text = ("id", "name", "experiment", "estimator", "dataset", "target", "status", "user", "host", "tags")
-    return Fields(getters, text, tuple(f"{group}." for group in _NESTED))
+    return Fields(getters, text, [f"{group}." for group in _NESTED], ["metric_errors."])
 
 
 _NESTED = ("metrics", "params", "metric_errors", "usage", "rows")
@@ -234,7 +242,8 @@ class _Parser:
 def _near(name: str, fields: Fields) -> str | None:
     import difflib
 
-    ends = {full.rpartition(".")[2]: full for full in fields.getters} | {full: full for full in fields.getters}
+    known = [full for full in fields.getters if not full.startswith(fields.in_full)]
+    ends = {full.rpartition(".")[2]: full for full in known} | {full: full for full in known}
     near = [ends[one] for one in difflib.get_close_matches(name, ends, 3, 0.6)]
     return f"did you mean {' or '.join(dict.fromkeys(near))}?" if near else None
 

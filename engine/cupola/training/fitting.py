@@ -89,12 +89,12 @@ class _Fitting:
 
     def run(self) -> Fitted:
         training = self.training
-        times = moments(training.time, self.table[training.time]) if training.time else None
-        parts = splitting.split(self.target.codes, training.split, training.seed, times=times, groups=self.groups)
-        self.notes += parts.notes
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             warnings.filterwarnings("ignore", category=DeprecationWarning)
+            times = moments(training.time, self.table[training.time]) if training.time else None
+            parts = splitting.split(self.target.codes, training.split, training.seed, times=times, groups=self.groups)
+            self.notes += parts.notes
             fitted = self._cross_validated(parts) if parts.folds else self._held_out(parts)
         said = [f"{one.category.__name__}: {_first(str(one.message))}" for one in caught]
         fitted.notes += list(dict.fromkeys(said))[:NOTES]

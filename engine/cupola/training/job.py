@@ -90,7 +90,8 @@ class _Work:
         run.metrics, run.metric_errors = fitted.metrics, fitted.errors
         run.classes = fitted.target.classes
         run.positive = run.classes[1] if run.classes and len(run.classes) == 2 else None
-        run.features = list(fitted.pipeline.named_steps["prepare"].encoders_)
+        encoders = fitted.pipeline.named_steps["prepare"].encoders_
+        run.features = [name for name, _ in self.training.features if name in encoders]
         run.rows = fitted.rows
         run.notes = fitted.notes + notes
         run.model = f"{self.directory}/model"

@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 from cupola.environments.catalogue import Estimator
 
 POINTS = 20
-WATCHING = 0.25  # of the time of fitting may go into looking at what was fitted so far
+ALLOWED = 1.0  # seconds that looking at what was fitted so far may take in all
+WATCHING = 0.25  # of the time of fitting, where that is more
 SPOKEN = "HistGradientBoosting"
 
 Watch = Callable[[Any, int, int], None]
@@ -63,7 +64,7 @@ class Clock:
 
     def due(self, step: int) -> bool:
         spent = time.perf_counter() - self.begun - self.looking
-        return step in self.points and self.looking <= WATCHING * spent
+        return step in self.points and self.looking <= max(ALLOWED, WATCHING * spent)
 
     @contextlib.contextmanager
     def look(self) -> Any:

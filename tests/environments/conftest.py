@@ -1,0 +1,3 @@
+from tests.environments.built import built, known
+
+__all__ = ["built", "known"]

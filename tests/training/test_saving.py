@@ -1,0 +1,117 @@
+import datetime
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from tests.training.conftest import FEATURES, Make, table
+
+from cupola.registry import models, records
+from cupola.store import secret
+from cupola.training import artifacts, fitting, saving
+
+SOURCE = [*table(10).columns]
+READ_BACK = """
+import hashlib, pathlib, sys, pandas
+from cupola.registry import models
+directory = pathlib.Path(sys.argv[1])
+hashes = {one.name: hashlib.sha256(one.read_bytes()).hexdigest() for one in directory.iterdir()}
+found = models.load(directory, hashes).predict(pandas.read_pickle(sys.argv[2]))
+sys.stdout.buffer.write((found.values if found.probabilities is None else found.probabilities).tobytes())
+"""
+
+
+def hashes(directory: Path) -> dict[str, str]:
+    return {one.name: hashlib.sha256(one.read_bytes()).hexdigest() for one in directory.iterdir()}
+
+
+@pytest.mark.parametrize(
+    ("name", "target"),
+    [
+        ("HistGradientBoostingClassifier", "kind"),
+        ("LogisticRegression", "kind"),
+        ("RandomForestRegressor", "value"),
+        ("CategoricalNB", "kind"),
+        ("MLPRegressor", "value"),
+    ],
+)
+def test_another_process_reads_it_back_and_predicts_the_same_to_the_last_bit(
+    name: str, target: str, make: Make, tmp_path: Path
+) -> None:
+    fitted = fitting.fit(table(), make(name, target))
+    assert saving.save(tmp_path, fitted, make(name, target), SOURCE) == []
+    fresh = table(50, seed=5)
+    frame = tmp_path.parent / f"{tmp_path.name}.pickle"
+    fresh.to_pickle(frame)
+    command = [sys.executable, "-c", READ_BACK, str(tmp_path), str(frame)]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    ended = subprocess.run(command, capture_output=True, check=True, env=environment)
+    answer = fitted.pipeline.predict_proba if target == "kind" else fitted.pipeline.predict
+    assert ended.stdout == np.asarray(answer(fresh)).tobytes()
+
+
+def test_the_signature_says_what_goes_in_and_out(make: Make, tmp_path: Path) -> None:
+    frame = table().assign(same=1)
+    training = make("LogisticRegression", features=[*FEATURES, ("same", "integer")])
+    fitted = fitting.fit(frame, training)
+    saving.save(tmp_path, fitted, training, [*SOURCE, "same"])
+    signature = models.load(tmp_path, hashes(tmp_path)).signature
+    assert [(one.name, one.type) for one in signature.columns] == FEATURES
+    assert signature.others == ["kind", "value", "weight", "team", "same"]
+    assert signature.source == [*SOURCE, "same"]
+    assert (signature.target, signature.task, signature.classes) == ("kind", "classification", ["late", "ok"])
+    colour = next(one for one in signature.columns if one.name == "colour")
+    assert sorted(colour.categories or []) == ["blue", "green", "red"]
+    assert colour.dtype == str(frame["colour"].dtype)
+
+
+def test_the_sample_is_rows_as_json_can_hold_them(make: Make, tmp_path: Path) -> None:
+    training = make("LogisticRegression")
+    saving.save(tmp_path, fitting.fit(table(), training), training, SOURCE)
+    sample = json.loads((tmp_path / "sample.json").read_bytes())
+    assert len(sample) == 5
+    assert sample[3]["amount"] is None
+    assert sample[0]["day"] == "2013-01-01"
+    assert datetime.datetime.fromisoformat(sample[1]["at"]) == datetime.datetime(2013, 1, 1, 7)
+
+
+def test_what_skops_cannot_save_is_a_pickle_signed_by_its_maker(make: Make, tmp_path: Path) -> None:
+    training = make("TunedThresholdClassifierCV", params={"estimator": "LogisticRegression"})
+    notes = saving.save(tmp_path, fitting.fit(table(), training), training, SOURCE)
+    assert "saved as a pickle" in notes[0]
+    assert not (tmp_path / "model.skops").exists()
+    made = json.loads((tmp_path / "model.json").read_bytes())
+    assert made["reason"]
+    assert secret.verify(records.pickle_payload(hashes(tmp_path)["model.pkl"]), made["mac"])
+    assert models.load(tmp_path, hashes(tmp_path), pickle_trusted=True).predict(table()).values.shape == (300,)
+
+
+def test_a_run_leaves_what_a_screen_draws(make: Make) -> None:
+    training = make("LogisticRegression")
+    fitted = fitting.fit(table(), training)
+    found: dict[str, Any] = json.loads(json.dumps(artifacts.of_run(fitted, training, {"train_log_loss": [(1, 0.5)]})))
+    assert set(found) == {"confusion.json", "roc.json", "curve.json", "importance.json"}
+    matrix = np.array(found["confusion.json"]["matrix"])
+    assert matrix.sum() == len(fitted.held)
+    assert np.trace(matrix) / matrix.sum() == pytest.approx(fitted.metrics["validation_accuracy"])
+    curve = found["roc.json"]["curves"][0]
+    assert curve["class"] == "ok"
+    assert np.trapezoid(curve["tpr"], curve["fpr"]) == pytest.approx(fitted.metrics["validation_roc_auc"], abs=0.01)
+    assert found["importance.json"]["features"][0]["feature"] in ("amount", "count")
+
+
+def test_the_predictions_of_the_rows_held_out_find_their_rows_again(make: Make) -> None:
+    frame = table()
+    frame.loc[:9, "kind"] = None
+    said = artifacts.predictions(fitting.fit(frame, make("LogisticRegression", cv=3)))
+    assert (frame["kind"][said["row"]].to_numpy() == said["truth"]).all()
+    assert np.allclose(said["probability_late"] + said["probability_ok"], 1)
+    residuals = artifacts.residuals(fitting.fit(frame, make("Ridge", "value")))
+    assert sum(residuals["histogram"]["counts"]) == 60
+    assert isinstance(pd.DataFrame(residuals["pairs"]), pd.DataFrame)
