@@ -367,3 +367,16 @@ def test_any_text_is_read_or_refused_and_never_crashes(tmp_path: Path, content: 
         read_bytes(tmp_path / "given", content.encode())
     except CupolaError as error:
         assert error.message
+
+
+def test_json_lines_that_only_make_sense_together_are_refused(read: Read) -> None:
+    with pytest.raises(BadInput, match="line 1 is not valid JSON"):
+        read(b'{"a":1},{"a":2}\n{"a":3\n"b":4}\n')
+    with pytest.raises(BadInput, match="line 1 is not valid JSON"):
+        read(b'{"a":1},{"a":2}\n{"a":3}\n')
+
+
+def test_ten_thousand_keys_in_json(read: Read) -> None:
+    row = ",".join(f'"k{number}":{number}' for number in range(10_000))
+    seen = read(f'{{"a":1}}\n{{{row}}}\n'.encode())
+    assert len(seen.values) == 10_001 and seen.values["k9999"] == [None, 9999]
