@@ -14,7 +14,7 @@ import msgspec
 from cupola import api
 from cupola.actions import Action, Arg
 from cupola.errors import BadInput, NotFound, ReadOnly
-from cupola_tui.commands import acting, output
+from cupola_tui.commands import acting, cells, output
 from cupola_tui.commands.options import Options
 from cupola_tui.commands.progress import Progress
 
@@ -165,9 +165,9 @@ def _deployed(ws: api.Workspace, version: Any, progress: Progress) -> None:
 
 
 def _say_what_runs(root: Path, progress: Progress) -> None:
-    where = "" if root == Path.cwd() else f"-C {output.cell(root)} "
+    where = "" if root == Path.cwd() else f"-C {cells.cell(root)} "
     progress.say(
-        f"demo: the endpoint {ENDPOINT} and the agent of this host go on running; look: cupola {output.cell(root)}"
+        f"demo: the endpoint {ENDPOINT} and the agent of this host go on running; look: cupola {cells.cell(root)}"
     )
     progress.say(f"demo: stop the endpoint: cupola {where}endpoint rm {ENDPOINT}")
     progress.say(f"demo: stop all of it:    cupola {where}agent stop --jobs")

@@ -3,8 +3,8 @@
 from cupola import actions, arguments
 from cupola.actions import DOMAINS, Action, Parameter
 from cupola_tui.commands import acting, examples
+from cupola_tui.commands.cells import bold
 from cupola_tui.commands.options import EVERYWHERE, VERSION, Options
-from cupola_tui.commands.output import bold
 
 OWN = {
     "cupola [PATH]": "open the app on a directory (default: this one)",

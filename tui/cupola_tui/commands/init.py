@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from cupola.actions import Action, Arg
-from cupola_tui.commands import acting, output
+from cupola_tui.commands import acting, cells, output
 from cupola_tui.commands.options import Options
 
 
@@ -20,9 +20,8 @@ def init(
     name: Annotated[str | None, Arg(help="what the workspace is called (default: as the directory)")] = None,
 ) -> int:
     """Make a directory a workspace: a workspace.toml and room for records; what is there stays as it is."""
-    from cupola.workspace import Workspace
-
     from cupola.errors import ReadOnly
+    from cupola.workspace import Workspace
 
     if options.readonly:
         raise ReadOnly("init writes, and --readonly was given", where=path)
@@ -31,9 +30,9 @@ def init(
     if options.json:
         print(output.as_json(made))
     elif options.quiet:
-        print(output.cell(made["path"]))
+        print(cells.cell(made["path"]))
     else:
-        print(f"{output.cell(made['path'])} is now the workspace {output.cell(made['workspace'])}")
+        print(f"{cells.cell(made['path'])} is now the workspace {cells.cell(made['workspace'])}")
     return 0
 
 
