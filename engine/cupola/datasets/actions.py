@@ -238,7 +238,7 @@ def _work(ws: Workspace, spec: dict[str, Any]) -> dict[str, Any]:
     from cupola.jobs import records as jobs
 
     command = [sys.executable, "-m", "cupola.datasets", "import"]
-    job = jobs.file(ws.store, kind="import", command=command, spec=spec, name=f"import {spec['dataset']}")
+    job = jobs.file(ws.store, kind="import", command=command, spec=spec, name=spec["dataset"])
     try:
         ended = jobs.wait(ws.store, job.id)
     except KeyboardInterrupt:
