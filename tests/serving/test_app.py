@@ -1,5 +1,6 @@
 """What an endpoint answers: every payload, every format, every mistake a client can make."""
 
+import asyncio
 import gzip
 import io
 import json
@@ -253,3 +254,29 @@ async def test_a_stranger_needs_the_token_and_a_web_page_gets_nothing(client: ht
         assert await status(path, method, Authorization="Bearer no") == 401
     assert await status(Host="localhost:9", Origin="http://localhost:10") == 403
     assert await status(Host="localhost:9", Origin="http://localhost:9") == 200
+
+
+async def test_large_bodies_in_work_are_bounded(classifier: Model) -> None:
+    application = Application([Variant("AllTraffic", "late@1", 1.0, classifier)], Guard(lambda: TOKEN), {})
+    body = json.dumps({"dataframe_records": [GOOD]})
+    waiting = asyncio.Event()
+    held = asyncio.Event()
+    reading: list[None] = []
+
+    async def slow() -> AsyncIterator[bytes]:
+        yield b" " * (24 << 20)
+        reading.append(None)
+        if len(reading) == 8:
+            waiting.set()
+        await held.wait()
+        yield body.encode()
+
+    async with connect(application) as client:
+        tasks = [asyncio.create_task(client.post("/invocations", content=slow())) for _ in range(8)]
+        await waiting.wait()
+        assert (await client.post("/invocations", content=body)).status_code == 200
+        refused = await client.post("/invocations", content=b" " * (24 << 20))
+        assert (refused.status_code, refused.headers["retry-after"]) == (503, "1")
+        held.set()
+        assert {(await task).status_code for task in tasks} == {200}
+        assert (await client.post("/invocations", content=body)).status_code == 200

@@ -14,7 +14,20 @@ import msgspec
 from cupola.errors import BadInput, CupolaError
 from cupola.serving import answers, payloads
 from cupola.serving.guard import Guard
-from cupola.serving.http import CLOSE, OWN, Failure, Gone, Header, Receive, Scope, Send, error_body, read_body, text
+from cupola.serving.http import (
+    CLOSE,
+    OWN,
+    Failure,
+    Gone,
+    Header,
+    Receive,
+    Room,
+    Scope,
+    Send,
+    error_body,
+    read_body,
+    text,
+)
 from cupola.serving.payloads import TooLarge, Unsupported
 from cupola.serving.scoring import SMALL, Variant
 from cupola.serving.tally import Counts
@@ -28,6 +41,7 @@ class Application:
     def __init__(self, variants: Sequence[Variant], guard: Guard, version: dict[str, Any]) -> None:
         self.counts = Counts()
         self.draining = False
+        self._room = Room()
         self._variants = {one.name: one for one in variants}
         self._drawn = list(variants)
         self._weights = [one.weight for one in variants]
@@ -72,19 +86,20 @@ class Application:
     async def _timed(self, scope: Scope, receive: Receive) -> tuple[int, list[Header], bytes]:
         """One prediction, counted: how long it took from its last byte on, and whether it failed."""
         headers = dict(scope["headers"])
+        started = failed = None
         try:
-            body = await read_body(headers, receive)
-        except Failure:
-            self.counts.add(0.0, True)
-            raise
-        started = time.perf_counter()
-        failed = True
-        try:
-            answer = await self._predict(headers, body)
+            with self._room.taken(headers) as place:
+                body = await read_body(headers, receive, place)
+                started = time.perf_counter()
+                answer = await self._predict(headers, body)
+                failed = False
+                return answer
+        except Gone:
             failed = False
-            return answer
+            raise
         finally:
-            self.counts.add(time.perf_counter() - started, failed)
+            taken = 0.0 if started is None else time.perf_counter() - started
+            self.counts.add(taken, failed is None)
 
     async def _predict(self, headers: dict[bytes, bytes], body: bytes) -> tuple[int, list[Header], bytes]:
         try:

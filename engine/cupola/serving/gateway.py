@@ -23,7 +23,7 @@ from cupola.jobs import agents
 from cupola.serving import connection, listening, records
 from cupola.serving.connection import Connection
 from cupola.serving.guard import Guard
-from cupola.serving.http import OWN, Failure, Gone, Header, Receive, Scope, Send, read_body
+from cupola.serving.http import OWN, Failure, Gone, Header, Receive, Room, Scope, Send, read_body
 from cupola.serving.records import EndpointStatus
 from cupola.serving.upstream import Answer, Lost, Pool
 from cupola.store import Store, names, runtime, secret
@@ -48,6 +48,7 @@ class Gateway:
     """The ASGI application of one workspace."""
 
     def __init__(self, store: Store, guard: Guard) -> None:
+        self._room = Room()
         self._store = store
         self._guard = guard
         self._pools: dict[str, Pool] = {}
@@ -62,7 +63,8 @@ class Gateway:
             status, headers = refused.status, _json(refused.kind)
             body = msgspec.json.encode({"Message": refused.message, **refused.more})
         except Failure as failure:
-            status, headers = failure.status, _json("ValidationError")
+            kind = "ServiceUnavailable" if failure.status == 503 else "ValidationError"
+            status, headers = failure.status, [*_json(kind), *failure.headers]
             body = msgspec.json.encode({"Message": failure.message})
         except Gone:
             return
@@ -91,10 +93,11 @@ class Gateway:
     async def _invoke(
         self, name: str, headers: dict[bytes, bytes], receive: Receive
     ) -> tuple[int, list[Header], bytes]:
-        body = await read_body(headers, receive)
         try:
-            async with asyncio.timeout(ANSWER_TIME):
-                answer = await self._ask(name, headers, body)
+            with self._room.taken(headers) as place:
+                body = await read_body(headers, receive, place)
+                async with asyncio.timeout(ANSWER_TIME):
+                    answer = await self._ask(name, headers, body)
         except TimeoutError:
             said = f"the endpoint {name} has not answered within {ANSWER_TIME:.0f} s"
             raise _model_error(504, said) from None

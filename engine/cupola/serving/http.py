@@ -1,6 +1,7 @@
 """What our HTTP faces have in common: errors as answers, bodies within bounds. Light: the gateway has nothing else."""
 
-from collections.abc import Awaitable, Callable, MutableMapping
+import contextlib
+from collections.abc import Awaitable, Callable, Iterator, MutableMapping
 from typing import Any
 
 import msgspec
@@ -11,6 +12,8 @@ Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Header = tuple[bytes, bytes]
+
+ROOM = 8 * LIMIT
 
 CODES = {
     400: "BAD_REQUEST",
@@ -41,13 +44,49 @@ class Gone(Exception):
     """The client has left; nobody waits for an answer."""
 
 
+class Room:
+    """The bytes that the bodies in work may take together; who comes when it is full is asked to come again."""
+
+    def __init__(self, size: int = ROOM) -> None:
+        self.free = size
+
+    @contextlib.contextmanager
+    def taken(self, headers: dict[bytes, bytes]) -> Iterator["Place"]:
+        """A place for a request's body, of the length that it announces. Raises Failure 503."""
+        place = Place(self)
+        try:
+            place.reach(min(int(headers.get(b"content-length", 0)), LIMIT))
+            yield place
+        finally:
+            self.free += place.size
+
+
+class Place:
+    """What one body holds of the room."""
+
+    def __init__(self, room: Room) -> None:
+        self._room = room
+        self.size = 0
+
+    def reach(self, size: int) -> None:
+        """Makes it at least that large. Raises Failure 503."""
+        more = size - self.size
+        if more <= 0:
+            return
+        if more > self._room.free:
+            message = "there are too many large requests in work; try again in a moment"
+            raise Failure(503, message, (b"retry-after", b"1"))
+        self._room.free -= more
+        self.size = size
+
+
 def error_body(status: int, message: str) -> bytes:
     """An error as JSON, in MLflow's shape."""
     return msgspec.json.encode({"error_code": CODES.get(status, "ERROR"), "message": message})
 
 
-async def read_body(headers: dict[bytes, bytes], receive: Receive) -> bytes:
-    """The whole body, unless it is over the limit: then no more of it is kept. Raises Failure 413, Gone."""
+async def read_body(headers: dict[bytes, bytes], receive: Receive, place: Place) -> bytes:
+    """The whole body, unless it is over the limit: then no more of it is kept. Raises Failure 413 and 503, Gone."""
     announced = headers.get(b"content-length")
     if announced is not None and int(announced) > LIMIT:
         raise _too_large()
@@ -62,6 +101,7 @@ async def read_body(headers: dict[bytes, bytes], receive: Receive) -> bytes:
         if message["type"] == "http.disconnect":
             raise Gone
         parts += message["body"]
+        place.reach(min(len(parts), LIMIT))
         if len(parts) > LIMIT:
             raise _too_large()
         if not message.get("more_body"):

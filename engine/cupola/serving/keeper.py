@@ -18,8 +18,7 @@ from pathlib import Path
 import msgspec
 
 from cupola.errors import CupolaError, NotFound
-from cupola.jobs import tree
-from cupola.serving import listening, records, server
+from cupola.serving import listening, memory, records, server
 from cupola.serving.records import Endpoint, EndpointStatus, Variant
 from cupola.serving.server import DRAIN, Word
 from cupola.serving.tally import Window
@@ -31,6 +30,7 @@ TICK = 0.5
 LOOK = 1.0  # seconds between looks at the wish; a poke makes it look at once
 CRASHES, CRASH_SPAN = 5, 30.0
 DRAIN_LIMIT = 65.0
+SILENCE = 180.0  # seconds without a word from a server; a prediction on the event loop may keep it silent for a while
 BACKLOG = 1024
 MESSAGE = 1 << 18
 
@@ -46,6 +46,8 @@ class Worker:
         self.ready = False
         self.failed: str | None = None
         self.drain_until: float | None = None
+        self.heard = time.monotonic()
+        self.ended: str | None = None
 
     def drain(self) -> None:
         """Tells it to answer what it has and to end."""
@@ -82,7 +84,6 @@ class Keeper:
         self.written = ""
         self.told = 0
         self.next_look = self.next_memory = self.next_traffic = 0.0
-        self.over_memory: set[int] = set()
         self.selector = selectors.DefaultSelector()
         self.pokes = listening.bound(records.local_path(store, name, "poke"), socket.SOCK_DGRAM)
 
@@ -236,6 +237,7 @@ class Keeper:
                 if worker.line.fileno() >= 0 and worker.line in self.selector.get_map():
                     self.selector.unregister(worker.line)
                 return
+            worker.heard = time.monotonic()
             word = msgspec.json.decode(data, type=Word)
             if word.counts:
                 self.window.add(word.counts)
@@ -272,7 +274,7 @@ class Keeper:
         if worker.failed is not None:
             self._fail(worker.wish, worker.failed)
             return
-        how = self._how(worker, status)
+        how = worker.ended or _how(status)
         print(names.now(), f"server {worker.pid} {how}", flush=True)
         now = time.monotonic()
         self.crashes.append(now)
@@ -283,30 +285,28 @@ class Keeper:
             self.restarts += 1
             self._start(worker.wish)
 
-    def _how(self, worker: Worker, status: int) -> str:
-        if worker.pid in self.over_memory:
-            self.over_memory.discard(worker.pid)
-            return f"was ended: the endpoint was over its memory limit of {worker.wish.memory:,} bytes"
-        if os.WIFSIGNALED(status):
-            return f"was ended by {signal.Signals(os.WTERMSIG(status)).name}"
-        return f"ended with exit status {os.waitstatus_to_exitcode(status)}"
-
     def _count(self, wish: Endpoint) -> int:
         return sum(one.ready and one.wish is wish and one.drain_until is None for one in self.workers)
 
     def _watch(self, now: float) -> None:
-        """Ends servers that take too long to drain or use too much memory."""
+        """Ends servers that take too long to drain, that have been silent for too long, or that use too much memory."""
         for worker in self.workers:
             if worker.drain_until is not None and now > worker.drain_until:
                 os.kill(worker.pid, signal.SIGKILL)
-        wish = self.served or self.coming
-        if wish is None or not wish.memory or now < self.next_memory:
+            elif worker.ready and worker.drain_until is None and now - worker.heard > SILENCE:
+                self._end(worker, f"was ended: it gave no sign of life for {SILENCE:.0f} s")
+        if now < self.next_memory:
             return
         self.next_memory = now + TICK
-        if tree.memory(os.getpid(), wish.memory) > wish.memory and self.workers:
-            largest = max(self.workers, key=lambda one: _resident(one.pid))
-            self.over_memory.add(largest.pid)
-            os.kill(largest.pid, signal.SIGKILL)
+        for wish in {id(one.wish): one.wish for one in self.workers if one.wish.memory}.values():
+            group = [one for one in self.workers if one.wish is wish]
+            if memory.used([one.pid for one in group], wish.memory) > wish.memory:
+                largest = max(group, key=lambda one: memory.resident(one.pid))
+                self._end(largest, f"was ended: the endpoint was over its memory limit of {wish.memory:,} bytes")
+
+    def _end(self, worker: Worker, why: str) -> None:
+        worker.ended = why
+        os.kill(worker.pid, signal.SIGKILL)
 
     # signals, pokes
 
@@ -399,8 +399,7 @@ def main(argv: list[str]) -> int:
     return Keeper(store, name, held).keep()
 
 
-def _resident(pid: int) -> int:
-    try:
-        return int(Path(f"/proc/{pid}/statm").read_text().split()[1])
-    except (OSError, IndexError):
-        return 0
+def _how(status: int) -> str:
+    if os.WIFSIGNALED(status):
+        return f"was ended by {signal.Signals(os.WTERMSIG(status)).name}"
+    return f"ended with exit status {os.waitstatus_to_exitcode(status)}"

@@ -33,6 +33,7 @@ from cupola.store import Store, files, secret
 
 PR_SET_PDEATHSIG = 1
 DRAIN_TIME = 60.0
+SIGN_OF_LIFE = 10.0  # seconds between words to the keeper when there is nothing to tell
 DRAIN = b"drain"
 
 libc = ctypes.CDLL(None, use_errno=True)
@@ -103,6 +104,7 @@ class Server:
         self._line = line
         self._state = ServerState()
         self._ended = asyncio.Event()
+        self._next_word = 0.0
 
     async def run(self, listeners: Sequence[socket.socket]) -> int:
         loop = asyncio.get_running_loop()
@@ -141,7 +143,8 @@ class Server:
     def _second(self, now: float) -> None:
         for one in list(self._state.connections):
             one.look(now, self._app.draining)  # type: ignore[union-attr]
-        if self._app.counts.requests:
+        if self._app.counts.requests or now >= self._next_word:
+            self._next_word = now + SIGN_OF_LIFE
             counts, self._app.counts = self._app.counts, Counts()
             try:
                 self._line.send(msgspec.json.encode(Word(counts=counts)))

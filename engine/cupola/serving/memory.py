@@ -1,0 +1,31 @@
+"""What server processes use of memory."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+PAGE = os.sysconf("SC_PAGE_SIZE")
+NEAR = 0.8
+
+
+def used(pids: Sequence[int], limit: int) -> int:
+    """Bytes that these processes use together: resident pages, and near the limit the exact share of shared ones."""
+    rough = sum(map(resident, pids))
+    return rough if rough < NEAR * limit else sum(map(_share, pids))
+
+
+def resident(pid: int) -> int:
+    """Bytes of a process that are in memory, shared ones included; 0 when it is gone."""
+    try:
+        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * PAGE
+    except (OSError, IndexError):
+        return 0
+
+
+def _share(pid: int) -> int:
+    """Its proportional share: a page that four processes share counts a quarter in each."""
+    try:
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    except OSError:
+        return 0
+    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:")), 0)
