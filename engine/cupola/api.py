@@ -46,7 +46,9 @@ class Verb:
     def __call__(self, *given: Any, **options: Any) -> Any:
         named = self._named(given, options)
         result = actions.run(self._workspace, self._action.name, **{name: _plain(one) for name, one in named.items()})
-        return Started(self._workspace, self._action, result) if self._action.waits else result
+        if self._action.waits in (None, "itself"):
+            return result
+        return Started(self._workspace, self._action, result)
 
     def _named(self, given: tuple[Any, ...], options: dict[str, Any]) -> dict[str, Any]:
         """All arguments by name; a last positional parameter that is a list takes what is left."""

@@ -110,7 +110,7 @@ def split(text: str) -> list[str]:
 
 def closest(word: str, known: Iterable[str]) -> str | None:
     """A hint that names what was probably meant, or None."""
-    near = difflib.get_close_matches(word, list(known), n=3, cutoff=0.6)
+    near = difflib.get_close_matches(word, list(known), n=2, cutoff=0.7)
     return f"did you mean {' or '.join(near)}?" if near else None
 
 

@@ -5,14 +5,12 @@ from typing import Any
 import msgspec
 
 # The fields that name a record, in the order in which they are looked for.
-NAMES = ("run", "job", "endpoint", "id", "name")
+NAMES = ("id", "run", "job", "endpoint", "name", "path", "trash")
 
 
 def reference(record: Any) -> str:
     """What names this record; "" where nothing does."""
     fields = record if isinstance(record, dict) else msgspec.structs.asdict(record)
-    if "version" in fields:
-        name = fields.get("dataset") if "columns" in fields else fields.get("name")
-        return f"{name or fields.get('name')}@{fields['version']}"
-    own = fields.get("id")
-    return str(own or next((fields[one] for one in NAMES if fields.get(one)), ""))
+    if fields.get("name") and "version" in fields:
+        return f"{fields['name']}@{fields['version']}"
+    return str(next((fields[one] for one in NAMES if fields.get(one)), ""))

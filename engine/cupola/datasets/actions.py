@@ -44,7 +44,7 @@ class Restored(msgspec.Struct, kw_only=True):
     path: str
 
 
-@action("dataset import", about="dataset", key="i")
+@action("dataset import", about="dataset", key="i", waits="itself")
 def import_(
     ws: Workspace,
     source: Annotated[str, Arg(help="the file: CSV or TSV (gzip too), Parquet, JSON Lines", completes="file")],

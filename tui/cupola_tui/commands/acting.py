@@ -87,7 +87,7 @@ def perform(chosen: Action, found: dict[str, Any], options: Options) -> int:
     workspace = Workspace.find(options.directory, readonly=options.readonly)
     with progress.shown(quiet=options.quiet, when=chosen.writes) as line:
         result = actions.run(workspace, chosen.name, **found)
-        if options.wait:
+        if options.wait and chosen.waits != "itself":
             result = _waited(workspace, chosen, result, options, line)
     output.show(chosen.name, result, options)
     return _status(chosen, result)
