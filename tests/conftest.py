@@ -33,7 +33,7 @@ def home(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         yield directory
     finally:
         if (directory / "runtime" / "agent.json").exists():
-            command = [sys.executable, "-m", "cupola_tui.commands", "agent", "stop", "--jobs"]
+            command = [sys.executable, "-m", "cupola.agent", "stop", "--jobs"]
             subprocess.run(command, env=os.environ, timeout=60, capture_output=True, check=False)
         shutil.rmtree(directory, ignore_errors=True)
 

@@ -1,6 +1,7 @@
 """One agent per user and host: it is detached, wins alone, dies without harm, and takes up what goes on without it."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,7 +13,7 @@ import msgspec
 import pytest
 
 from cupola import actions
-from cupola.agent import actions as agent_actions
+from cupola.agent import stopping
 from cupola.errors import AgentTrouble
 from cupola.jobs import agents, attempts, tree
 from cupola.jobs import records as jobs
@@ -26,7 +27,7 @@ from cupola.workspace import Workspace
 def ws(home: Path) -> Iterator[Workspace]:
     workspace = Workspace.init(home / "ws")
     yield workspace
-    agent_actions.stop(workspace, jobs=True)
+    stopping.stop(jobs=True)
 
 
 def wait_for(condition: Callable[[], object], what: str, cap: float = 30) -> None:
@@ -154,6 +155,14 @@ def test_it_stops_when_told_and_the_starter_with_it_but_not_the_jobs(ws: Workspa
     assert actions.run(ws, "agent stop", jobs=True).status == "Stopped"
     assert not runtime.alive(keeper)
     assert "the agent was stopped with all its jobs" in jobs.state(ws.store, job.id).reason
+
+
+def test_it_ends_when_its_runtime_directory_was_removed(ws: Workspace, home: Path):
+    agents.ensure()
+    me = agent()
+    shutil.rmtree(home / "runtime")
+    assert runtime.wait_end(me, 20)
+    assert not (home / "runtime").exists()
 
 
 def test_an_idle_agent_uses_next_to_no_cpu(ws: Workspace):

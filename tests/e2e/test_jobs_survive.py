@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from cupola.agent import actions as agent_actions
+from cupola.agent import stopping
 from cupola.jobs import agents, attempts
 from cupola.jobs import records as jobs
 from cupola.store import runtime
@@ -33,7 +33,7 @@ time.sleep(60)
 def ws(home: Path) -> Iterator[Workspace]:
     workspace = Workspace.init(home / "ws")
     yield workspace
-    agent_actions.stop(workspace, jobs=True)
+    stopping.stop(jobs=True)
 
 
 def wait_for(condition: Callable[[], object], what: str, cap: float = 30) -> None:
@@ -73,7 +73,7 @@ def test_a_job_goes_on_when_everything_but_its_keeper_is_killed(ws: Workspace):
     command = ["sh", "-c", f"touch {proof}; sleep 2; echo finished"]
     job = jobs.file(ws.store, kind="command", command=command, directory=ws.root)
     wait_for(proof.exists, "the job runs")
-    agent = agent_actions.status(ws).pid
+    agent = getattr(stopping.running(), "pid", None)
     assert agent
     for pid in (*(int(one) for one in _children(agent)), agent):
         os.kill(pid, signal.SIGKILL)
@@ -91,7 +91,7 @@ def test_an_agent_that_is_killed_at_any_moment_loses_and_doubles_nothing(ws: Wor
     ]
     for pause in (0.0, 0.05, 0.1, 0.3):
         time.sleep(pause)
-        pid = agent_actions.status(ws).pid
+        pid = getattr(stopping.running(), "pid", None)
         if pid:
             os.kill(pid, signal.SIGKILL)
         agents.ensure()

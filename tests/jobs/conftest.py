@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from cupola.agent import actions as agent_actions
+from cupola.agent import stopping
 from cupola.jobs import records as jobs
 from cupola.jobs.records import JobState
 from cupola.store import Store
@@ -28,7 +28,7 @@ def ws() -> Iterator[Workspace]:
         try:
             yield workspace
         finally:
-            agent_actions.stop(workspace, jobs=True)
+            stopping.stop(jobs=True)
             shutil.rmtree(directory, ignore_errors=True)
 
 

@@ -8,9 +8,10 @@ from collections.abc import Callable
 import pytest
 
 from cupola import actions
-from cupola.errors import BadOption, NotFound, NotReady
+from cupola.errors import BadOption, DiskTrouble, NotFound, NotReady
 from cupola.jobs import records as jobs
 from cupola.jobs.records import JobState
+from cupola.store import files
 from cupola.workspace import Workspace
 
 Run = Callable[..., JobState]
@@ -59,6 +60,17 @@ def test_what_cannot_be_is_refused_before_anything_is_filed(ws: Workspace, wrong
     with pytest.raises(BadOption):
         actions.run(ws, "job submit", **wrong)
     assert len(jobs.ls(ws.store)) == before
+
+
+def test_a_full_disk_is_said_and_leaves_nothing_behind(ws: Workspace, monkeypatch: pytest.MonkeyPatch):
+    def full(*_: object) -> None:
+        raise DiskTrouble("no space is left", where="jobs")
+
+    monkeypatch.setattr(files, "publish_dir", full)
+    with pytest.raises(DiskTrouble):
+        actions.run(ws, "job submit", command=["true"])
+    assert files.listing(ws.store, ".cupola/queue") == []
+    assert files.listing(ws.store, ".cupola/staging") == []
 
 
 def test_verbs_say_why_they_cannot_act(ws: Workspace, run: Run):

@@ -1,10 +1,18 @@
-"""The agent's own process: `python -m cupola.agent [--foreground]`. It detaches itself, and says when it is ready."""
+"""The agent's own process: `python -m cupola.agent [--foreground]`. It detaches itself, and says when it is ready.
+
+`python -m cupola.agent stop [--jobs]` stops it from anywhere; `cupola agent stop` does it from a workspace.
+"""
 
 import os
 import sys
 
 
 def main() -> None:
+    if sys.argv[1:2] == ["stop"]:
+        from cupola.agent.stopping import stop
+
+        stop(jobs="--jobs" in sys.argv[2:])
+        return
     if "--foreground" in sys.argv[1:]:
         from cupola.agent.loop import run
 

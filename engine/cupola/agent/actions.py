@@ -1,23 +1,19 @@
 """What a user can do with the agent of this host: start it, stop it, look at it, have it start at boot."""
 
 import os
-import signal
 import sys
-import time
 from pathlib import Path
 from typing import Annotated, Any
 
 import msgspec
 
 from cupola.actions import Arg, action
-from cupola.errors import AgentTrouble, CupolaError
+from cupola.agent import stopping
+from cupola.errors import CupolaError
 from cupola.jobs import agents, attempts
 from cupola.jobs.environment import allowed
 from cupola.store import Store, names, runtime
 from cupola.workspace import Workspace
-
-STOPPED = "the agent was stopped with all its jobs"
-STOPPING = 40.0  # seconds that jobs get to end, ten of them between SIGTERM and SIGKILL
 
 
 class AgentState(msgspec.Struct, kw_only=True):
@@ -50,14 +46,7 @@ def stop(
     ws: Workspace, *, jobs: Annotated[bool, Arg(help="stop the jobs and endpoints of this host too")] = False
 ) -> AgentState:
     """Stop the agent of this host; jobs and endpoints go on, and the next agent takes them up."""
-    process = _running()
-    if process is not None:
-        agents.poke(stop=True)
-        if not runtime.wait_end(process, 15):
-            runtime.send(process, signal.SIGKILL)
-            runtime.wait_end(process, 10)
-    if jobs:
-        _stop_work(ws.store)
+    stopping.stop(jobs=jobs)
     return status(ws)
 
 
@@ -66,12 +55,12 @@ def status(ws: Workspace) -> AgentState:
     """Show the agent of this host: whether it runs, its slots, what it runs, where its gateway is."""
     user, host = names.who()
     roots = agents.registered()
-    process = _running()
+    process = stopping.running()
     found = AgentState(
         status="Running" if process else "Stopped", host=host, user=user, workspaces=[str(root) for root in roots]
     )
     if process:
-        me = _written()
+        me = stopping.written()
         found.pid, found.started, found.python, found.slots = process.pid, me["started"], me["python"], me["slots"]
     for root in roots:
         _count(found, root, ws)
@@ -118,20 +107,6 @@ WantedBy=default.target
 """
 
 
-def _running() -> runtime.Process | None:
-    """The agent's process, when it runs."""
-    try:
-        process = msgspec.convert(_written()["process"], runtime.Process)
-    except (OSError, msgspec.MsgspecError, KeyError):
-        return None
-    return process if runtime.alive(process) else None
-
-
-def _written() -> dict[str, Any]:
-    found: dict[str, Any] = msgspec.json.decode(agents.agent_file().read_bytes())
-    return found
-
-
 def _count(found: AgentState, root: Path, ws: Workspace) -> None:
     """Adds what runs here of one workspace."""
     from cupola.serving import records as serving
@@ -145,22 +120,3 @@ def _count(found: AgentState, root: Path, ws: Workspace) -> None:
         return
     if root == ws.root and gateway and gateway.process and runtime.alive(gateway.process):
         found.gateway = gateway.url
-
-
-def _stop_work(here: Store) -> None:
-    """Stops all that runs on this host for this user, and waits till it has ended."""
-    from cupola.agent import endpoints, queue
-
-    deadline = time.monotonic() + STOPPING
-    stores = [here, *(store for root in agents.registered() if root != here.root and (store := _open(root)))]
-    while left := [one for store in stores for one in queue.stop_all(store, STOPPED) + endpoints.stop_all(store)]:
-        for process in left:
-            if not runtime.wait_end(process, max(0.0, deadline - time.monotonic())):
-                raise AgentTrouble(f"what it runs has not ended: process {process.pid} still does")
-
-
-def _open(root: Path) -> Store | None:
-    try:
-        return Store.open(root)
-    except CupolaError:
-        return None

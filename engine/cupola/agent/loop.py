@@ -31,7 +31,7 @@ def run(ready: Callable[[], Any]) -> int:
     if lock is None:
         return _wait_for_other(ready)
     with lock:
-        return Agent().run(ready)
+        return Agent(lock).run(ready)
 
 
 def _wait_for_other(ready: Callable[[], Any]) -> int:
@@ -45,7 +45,9 @@ def _wait_for_other(ready: Callable[[], Any]) -> int:
 
 
 class Agent:
-    def __init__(self) -> None:
+    def __init__(self, lock: runtime.Lock) -> None:
+        self.lock = lock
+        self.directory = runtime.runtime_dir()
         self.host = Host(Gateway())
         self.served: dict[Path, Served] = {}
         self.host.on_freed = self._wake_all
@@ -69,8 +71,9 @@ class Agent:
             self.host.launcher.mend()
         self._say(f"agent {os.getpid()} stops; its jobs go on")
         self.host.launcher.close()
-        agents.socket_path().unlink(missing_ok=True)
-        agents.agent_file().unlink(missing_ok=True)
+        if self._reachable():
+            agents.socket_path().unlink()
+            agents.agent_file().unlink()
         return 0
 
     def _listen(self) -> None:
@@ -111,6 +114,9 @@ class Agent:
                 self._say("the starter is gone; it is started again")
         if self._due():
             self._serve()
+            if not self._reachable():
+                self._say(f"the files of agent {os.getpid()} have been removed: nobody can reach it any more")
+                self.stopping = True
 
     def _due(self) -> bool:
         """Whether it is time to look for workspaces that registered without a word."""
@@ -119,6 +125,16 @@ class Agent:
             return False
         self.next_serve = moment + BEAT
         return True
+
+    def _reachable(self) -> bool:
+        """Whether the names in the runtime directory are still its own; keeps them young for those who clean up."""
+        try:
+            for name in ("agent.lock", "agent.sock", "agent.json"):
+                os.utime(self.directory / name)
+            named, mine = (self.directory / "agent.lock").stat(), os.fstat(self.lock.descriptor)
+        except OSError:
+            return False
+        return (named.st_dev, named.st_ino) == (mine.st_dev, mine.st_ino)
 
     def _hear(self) -> None:
         """All that was said since the last time."""

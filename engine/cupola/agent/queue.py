@@ -14,6 +14,7 @@ import msgspec
 
 from cupola.agent.host import Host
 from cupola.agent.launching import Launch
+from cupola.agent.shares import Shares
 from cupola.errors import CupolaError, NotFound
 from cupola.jobs import attempts, keeper, strays, verdict, warm, wish
 from cupola.jobs.attempts import AttemptEnd, Started
@@ -32,18 +33,19 @@ class Queue:
         self.host = host
         self.watch = watch
         self.wake = wake
+        self.shares = Shares(store)
         self.jobs: dict[str, Job] = {}
         self.launches: dict[tuple[str, int], Launch] = {}
         self.tries: dict[tuple[str, int], int] = {}
         self.told_to_stop: set[tuple[str, int]] = set()
         self.seen_missing: dict[str, float] = {}
-        self.running = 0
+        self.running: list[Job] = []
 
     def reconcile(self) -> None:
         """One look at every open job; those that may start do so in the order in which they were filed."""
         entries = files.listing(self.store, QUEUE)
         ready: list[tuple[Job, int]] = []
-        self.running = 0
+        self.running = []
         for name in entries:
             try:
                 number = self._step(name)
@@ -72,7 +74,7 @@ class Queue:
             self.launches.pop((job.id, number), None)
             return self._running(job, number, started)
         if (job.id, number) in self.launches and not self._launch_failed(job, number):
-            self.running += 1
+            self.running.append(job)
             return 0
         if asked := attempts.optional(self.store, f"{directory}/stop.json", Asked):
             return self._conclude(job, number, "stopped", keeper.stopped(asked))
@@ -123,7 +125,7 @@ class Queue:
         if (started.user, started.host) != names.who():
             return 0
         if runtime.alive(started.keeper):
-            self.running += 1
+            self.running.append(job)
             self.watch(started.keeper)
             if (job.id, number) not in self.told_to_stop and attempts.optional(
                 self.store, f"{job.attempt(number)}/stop.json", Asked
@@ -141,7 +143,7 @@ class Queue:
         end = AttemptEnd(
             attempt=number, started=started, ended=names.now(), host=names.who()[1], **found._asdict()
         )  # fmt: skip
-        keeper.conclude(self.store, job, end)
+        keeper.record_end(self.store, job, end)
         return self._after(job, number)
 
     def _launch_failed(self, job: Job, number: int) -> bool:
@@ -169,6 +171,11 @@ class Queue:
             if self.tries.get((job.id, number), 0) >= TRIES:
                 self._conclude(job, number, "start", "its keeper could not be started; `cupola agent log` says why")
                 continue
+            if kind := self.shares.exceeded(job, self.running):
+                short.add(kind)
+                continue
+            if not self._unchanged(job):
+                continue
             held = self.host.take(job)
             if isinstance(held, str):
                 short.add(held)
@@ -177,12 +184,20 @@ class Queue:
             self._launch(job, number, grant, held.descriptors)
             held.close()
 
+    def _unchanged(self, job: Job) -> bool:
+        """Whether its file still says what was read; if not, it is read anew at the next look."""
+        now = wish.readable(self.store, job.directory_in_store)
+        if now is not None and now.payload() == job.payload():
+            return True
+        del self.jobs[job.id]
+        return False
+
     def _launch(self, job: Job, number: int, grant: keeper.Grant, descriptors: list[int]) -> None:
         text = msgspec.json.encode(grant).decode().replace('"descriptors":[]', '"descriptors":{fds}')
         argv = [str(self.store.root), job.directory_in_store, str(number), text]
         own = job.interpreter is not None and warm.is_own(job.interpreter)
         launch = self.host.launcher.launch("cupola.jobs.keeper", argv, descriptors, self.wake, warm=own)
-        self.running += 1
+        self.running.append(job)
         self.launches[job.id, number] = launch
 
 

@@ -1,5 +1,6 @@
 """What people do to jobs: file one, stop it, have it tried again, sign what was edited by hand."""
 
+import contextlib
 import os
 import shutil
 from pathlib import Path
@@ -7,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from cupola.errors import BadOption, NotReady, Refused
+from cupola.errors import BadOption, CupolaError, NotReady, Refused
 from cupola.jobs import agents, attempts, wish
 from cupola.jobs.code import snapshot
 from cupola.jobs.environment import allowed
@@ -69,7 +70,8 @@ def stop(store: Store, reference: str, reason: str = "") -> Job:
     path = f"{job.attempt(number)}/stop.json"
     files.create_bytes(store, path, msgspec.json.encode(_asked(reason)))
     feed.announce(store, "job", job.id, 0)
-    agents.poke(workspace=str(store.root), job=job.id)
+    if (job.user, job.host) == names.who():
+        agents.tell(store.root, job.id)
     return job
 
 
@@ -118,6 +120,8 @@ def _write(store: Store, job: Job) -> None:
         files.publish_dir(store, staged, job.directory_in_store)
     except BaseException:
         files.discard(staged)
+        with contextlib.suppress(CupolaError):
+            files.remove(store, f"{wish.QUEUE}/{job.id}")
         raise
     feed.announce(store, "job", job.id, job.revision)
 

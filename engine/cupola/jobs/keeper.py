@@ -16,7 +16,7 @@ from typing import Any
 
 import msgspec
 
-from cupola.errors import CupolaError, ErrorInfo, NotFound
+from cupola.errors import CupolaError, ErrorInfo
 from cupola.jobs import attempts, cgroup, child, launch, tree, verdict, wish
 from cupola.jobs.attempt import run_directory
 from cupola.jobs.attempts import AttemptEnd, Started
@@ -255,21 +255,22 @@ class Keeper:
         }
 
 
-def conclude(store: Store, job: Job, end: AttemptEnd) -> bool:
-    """Makes result.json, trying for as long as the workspace is there; whether it is ours that counts."""
-    while True:
+def record_end(store: Store, job: Job, end: AttemptEnd) -> bool:
+    """Makes result.json; False when the attempt had ended already. Raises DiskTrouble, ReadOnly."""
+    made = files.create_bytes(store, f"{job.attempt(end.attempt)}/result.json", _pretty(end))
+    feed.announce(store, "job", job.id, 0)
+    return made
+
+
+def conclude(store: Store, job: Job, end: AttemptEnd) -> None:
+    """Makes result.json, trying for as long as the workspace is there."""
+    while store.root.exists():
         try:
-            made = files.create_bytes(store, f"{job.attempt(end.attempt)}/result.json", _pretty(end))
-        except NotFound:
-            return False
+            record_end(store, job, end)
+            return
         except CupolaError as error:
             print(f"job {job.id}: its end cannot be written yet: {error}", file=sys.stderr, flush=True)
             time.sleep(1)
-            if not store.root.exists():
-                return False
-            continue
-        feed.announce(store, "job", job.id, 0)
-        return made
 
 
 def stopped(asked: Asked) -> str:
