@@ -20,40 +20,41 @@ SOURCE = [*table(10).columns]
 READ_BACK = """
 import hashlib, pathlib, sys, pandas
 from cupola.registry import models
-directory = pathlib.Path(sys.argv[1])
-hashes = {one.name: hashlib.sha256(one.read_bytes()).hexdigest() for one in directory.iterdir()}
-found = models.load(directory, hashes).predict(pandas.read_pickle(sys.argv[2]))
-sys.stdout.buffer.write((found.values if found.probabilities is None else found.probabilities).tobytes())
+frame = pandas.read_pickle(sys.argv[1])
+for directory in map(pathlib.Path, sys.argv[2:]):
+    hashes = {one.name: hashlib.sha256(one.read_bytes()).hexdigest() for one in directory.iterdir()}
+    found = models.load(directory, hashes).predict(frame)
+    values = found.values if found.probabilities is None else found.probabilities
+    print(hashlib.sha256(values.tobytes()).hexdigest())
 """
+SEVERAL = [
+    ("HistGradientBoostingClassifier", "kind"),
+    ("LogisticRegression", "kind"),
+    ("RandomForestRegressor", "value"),
+    ("CategoricalNB", "kind"),
+    ("MLPRegressor", "value"),
+]
 
 
 def hashes(directory: Path) -> dict[str, str]:
     return {one.name: hashlib.sha256(one.read_bytes()).hexdigest() for one in directory.iterdir()}
 
 
-@pytest.mark.parametrize(
-    ("name", "target"),
-    [
-        ("HistGradientBoostingClassifier", "kind"),
-        ("LogisticRegression", "kind"),
-        ("RandomForestRegressor", "value"),
-        ("CategoricalNB", "kind"),
-        ("MLPRegressor", "value"),
-    ],
-)
-def test_another_process_reads_it_back_and_predicts_the_same_to_the_last_bit(
-    name: str, target: str, make: Make, tmp_path: Path
-) -> None:
-    fitted = fitting.fit(table(), make(name, target))
-    assert saving.save(tmp_path, fitted, make(name, target), SOURCE) == []
+def test_another_process_reads_them_back_and_predicts_the_same_to_the_last_bit(make: Make, tmp_path: Path) -> None:
     fresh = table(50, seed=5)
-    frame = tmp_path.parent / f"{tmp_path.name}.pickle"
-    fresh.to_pickle(frame)
-    command = [sys.executable, "-c", READ_BACK, str(tmp_path), str(frame)]
+    fresh.to_pickle(tmp_path / "fresh")
+    expected, directories = [], []
+    for name, target in SEVERAL:
+        fitted = fitting.fit(table(), make(name, target))
+        directories.append(tmp_path / name)
+        directories[-1].mkdir()
+        assert saving.save(directories[-1], fitted, make(name, target), SOURCE) == []
+        answer = fitted.pipeline.predict_proba if target == "kind" else fitted.pipeline.predict
+        expected.append(hashlib.sha256(np.asarray(answer(fresh)).tobytes()).hexdigest())
+    command = [sys.executable, "-c", READ_BACK, str(tmp_path / "fresh"), *map(str, directories)]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    ended = subprocess.run(command, capture_output=True, check=True, env=environment)
-    answer = fitted.pipeline.predict_proba if target == "kind" else fitted.pipeline.predict
-    assert ended.stdout == np.asarray(answer(fresh)).tobytes()
+    ended = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
+    assert ended.stdout.split() == expected
 
 
 def test_the_signature_says_what_goes_in_and_out(make: Make, tmp_path: Path) -> None:
