@@ -70,8 +70,8 @@ def test_it_sees_itself_as_a_fresh_interpreter_would(run: Run, log: Log, ws: Wor
     (ws.root / "package").mkdir()
     (ws.root / "package" / "__main__.py").write_text("import sys; print(__name__, __package__, sys.argv, sys.path)")
     same(log, *both(run, store, "look.py", "one", "--two=3"))
-    first, second = both(run, store, "-m", "package", "x")
-    same(log, first, second)
+    same(log, *both(run, store, "-m", "package", "x"))
+    same(log, *both(run, store, "-m", "timeit", "-n1", "-r1", "import sys; print(sys.argv)", "-h"))
 
 
 @pytest.mark.parametrize("end", ENDS)

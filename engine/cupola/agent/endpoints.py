@@ -4,6 +4,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 
 from cupola.agent.host import Host
 from cupola.agent.launching import Launch
@@ -75,7 +76,8 @@ class Endpoints:
             elif self._wanted(name) and not self._adopted(name, upkeep):
                 here += 1
                 argv = [str(self.store.root), name]
-                upkeep.start(lambda argv=argv: self.host.launcher.launch("cupola.serving.keeper", argv, [], self.wake))  # type: ignore[misc]
+                launch = self.host.launcher.launch
+                upkeep.start(partial(launch, "cupola.serving.keeper", argv, [], self.wake, warm=True))
         if here:
             self.host.gateway.ensure(self.store, self.host)
 

@@ -40,12 +40,11 @@ class Launcher:
         self.starter: subprocess.Popen[bytes] | None = None
         self.under_way: dict[int, Launch] = {}
         self.ids = itertools.count(1)
-        self.warm = False
         self.deaths = 0
         self.again_at = 0.0
 
     def launch(
-        self, module: str, argv: list[str], descriptors: list[int], told: Callable[[], None], warm: bool = True
+        self, module: str, argv: list[str], descriptors: list[int], told: Callable[[], None], warm: bool = False
     ) -> Launch:
         """Asks for a process that runs `main(argv)` of a module; "{fds}" in argv becomes the inherited descriptors."""
         found = Launch(told)
@@ -73,7 +72,7 @@ class Launcher:
                 pass_fds=[theirs.fileno()], env=allowed(os.environ) | held_to(1, []),
             )  # fmt: skip
         with self.lock:
-            self.line, self.warm = ours, False
+            self.line = ours
 
     def hear(self) -> bool:
         """Takes one reply of the starter; False when it is gone."""
@@ -87,7 +86,7 @@ class Launcher:
             return False
         reply = msgspec.json.decode(data, type=Reply)
         if reply.id == 0:
-            self.warm, self.deaths = True, 0
+            self.deaths = 0
             for what in reply.missing:
                 print(f"the starter could not import {what}", file=sys.stderr, flush=True)
             return True
@@ -115,7 +114,7 @@ class Launcher:
         with self.lock:
             assert self.line is not None
             self.line.close()
-            self.line, self.warm = None, False
+            self.line = None
             lost, self.under_way = list(self.under_way.values()), {}
         if self.starter:
             self.starter.wait()

@@ -16,7 +16,7 @@ from cupola.agent.host import Host
 from cupola.agent.launching import Launch
 from cupola.agent.shares import Shares
 from cupola.errors import CupolaError, NotFound
-from cupola.jobs import attempts, keeper, strays, verdict, warm, wish
+from cupola.jobs import attempts, keeper, strays, verdict, wish
 from cupola.jobs.attempts import AttemptEnd, Started
 from cupola.jobs.wish import QUEUE, Asked, Job
 from cupola.store import Store, files, names, runtime
@@ -195,8 +195,7 @@ class Queue:
     def _launch(self, job: Job, number: int, grant: keeper.Grant, descriptors: list[int]) -> None:
         text = msgspec.json.encode(grant).decode().replace('"descriptors":[]', '"descriptors":{fds}')
         argv = [str(self.store.root), job.directory_in_store, str(number), text]
-        own = job.interpreter is not None and warm.is_own(job.interpreter)
-        launch = self.host.launcher.launch("cupola.jobs.keeper", argv, descriptors, self.wake, warm=own)
+        launch = self.host.launcher.launch("cupola.jobs.keeper", argv, descriptors, self.wake)
         self.running.append(job)
         self.launches[job.id, number] = launch
 

@@ -18,6 +18,8 @@ from typing import NoReturn
 
 import msgspec
 
+from cupola.jobs import warm
+
 MODULES = (
     "numpy", "pandas", "pyarrow", "pyarrow.parquet", "pyarrow.csv", "duckdb", "scipy.sparse", "scipy.stats", "joblib",
     "sklearn", "sklearn.compose", "sklearn.ensemble", "sklearn.linear_model", "sklearn.metrics",
@@ -26,7 +28,7 @@ MODULES = (
 )  # fmt: skip
 FIRST = ("cupola.jobs.keeper",)
 OWN = (
-    "cupola.jobs.attempt", "cupola.datasets.importing", "cupola.training.__main__",
+    "cupola.jobs.attempt", "cupola.datasets.importing", "cupola.training.job",
     "cupola.registry.registration", "cupola.serving.keeper", "cupola.serving.gateway",
 )  # fmt: skip
 MESSAGE = 1 << 18
@@ -36,7 +38,7 @@ DESCRIPTORS = 16
 class Request(msgspec.Struct, kw_only=True):
     """Fork a process of its own session that runs `main(argv)` of a module; its descriptors' numbers become `{fds}`.
 
-    One that is not `warm` need not wait until all is imported.
+    One that is not `warm` does not wait until all is imported: it imports itself what it finds missing.
     """
 
     id: int
@@ -44,7 +46,7 @@ class Request(msgspec.Struct, kw_only=True):
     argv: list[str]
     env: dict[str, str]
     log: str
-    warm: bool = True
+    warm: bool = False
 
 
 class Reply(msgspec.Struct, kw_only=True):
@@ -68,9 +70,7 @@ def main() -> None:
     missing = []
     for name in (*FIRST, *MODULES, *OWN):
         missing += _import(name)
-        waiting += _fork_cold(line)
-    from cupola.jobs import warm
-
+        waiting += _fork_early(line)
     warm.prepare()
     gc.collect()
     gc.freeze()
@@ -99,8 +99,8 @@ def _receive(line: socket.socket) -> tuple[Request, list[int]] | None:
     return (msgspec.json.decode(data, type=Request), descriptors) if data else None
 
 
-def _fork_cold(line: socket.socket) -> list[tuple[Request, list[int]]]:
-    """Serves, between two imports, what was asked for and need not be warm; gives back the rest."""
+def _fork_early(line: socket.socket) -> list[tuple[Request, list[int]]]:
+    """Serves, between two imports, what was asked for and need not have it all; gives back the rest."""
     rest = []
     while select.select([line], [], [], 0)[0]:
         asked = _receive(line)
@@ -109,6 +109,7 @@ def _fork_cold(line: socket.socket) -> list[tuple[Request, list[int]]]:
         if asked[0].warm:
             rest.append(asked)
         else:
+            warm.prepare()
             _fork(line, *asked)
     return rest
 

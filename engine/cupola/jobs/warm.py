@@ -128,6 +128,7 @@ def _main(found: Entry) -> int:
                 sys.path.insert(0, os.getcwd())  # noqa: PTH109
             sys.argv = [found.module, *found.arguments]
             main.__dict__.update(__builtins__=__builtins__)
+            _forget(found.module)
             runpy._run_module_as_main(found.module)  # type: ignore[attr-defined]
         else:
             _script(found.script or "", found.arguments, main)
@@ -138,6 +139,13 @@ def _main(found: Entry) -> int:
         sys.excepthook(type(error), error, error.__traceback__)
         return 1
     return 0
+
+
+def _forget(module: str) -> None:
+    """Takes what is to be the main program out of what is imported: runpy runs it anew, and warns if it was."""
+    sys.modules.pop(f"{module}.__main__", None)
+    if not hasattr(sys.modules.get(module), "__path__"):
+        sys.modules.pop(module, None)
 
 
 def _script(script: str, arguments: list[str], main: types.ModuleType) -> None:
