@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from cupola.errors import Ambiguous, NotFound
+from cupola.errors import Ambiguous, DiskTrouble, NotFound
 from cupola.store import Store, files, records
 from cupola.store.records import Record
 
@@ -106,7 +106,7 @@ def read(store: Store, place: str) -> Run:
 
 def directories(store: Store) -> dict[str, str]:
     """The experiment of every run by the run's id."""
-    return {run: experiment for experiment in names(store) for run in files.listing(store, f"{DIRECTORY}/{experiment}")}
+    return {run: experiment for experiment in names(store) for run in _runs(store, experiment)}
 
 
 def names(store: Store) -> list[str]:
@@ -180,12 +180,26 @@ def artifact_path(store: Store, run: Run, name: str) -> str:
     return f"{attempt_directory(store, run)}/artifacts/{name}"
 
 
+def _runs(store: Store, experiment: str) -> list[str]:
+    """The runs of an experiment; a file that somebody put among the experiments has none."""
+    try:
+        return files.listing(store, f"{DIRECTORY}/{experiment}")
+    except DiskTrouble as trouble:
+        if isinstance(trouble.__cause__, NotADirectoryError):
+            return []
+        raise
+
+
 def _read(store: Store, experiment: str, one: str) -> Run | None:
     """The run in that directory; None where there is none (a filing under way, or it has just gone to the trash)."""
     try:
-        return records.read(store, f"{DIRECTORY}/{experiment}/{one}/run.json", Run)
+        return read(store, f"{experiment}/{one}")
     except NotFound:
         return None
+    except DiskTrouble as trouble:
+        if isinstance(trouble.__cause__, NotADirectoryError):
+            return None
+        raise
 
 
 def _overlay(store: Store, found: list[Run]) -> None:

@@ -189,13 +189,7 @@ class _Parser:
         except BadOption as error:
             raise self.trouble(error.message, start) from None
         if found is None:
-            import difflib
-
-            ends = {full.rpartition(".")[2]: full for full in self.fields.getters} | {f: f for f in self.fields.getters}
-            near = [ends[one] for one in difflib.get_close_matches(name, ends, 3, 0.6)]
-            raise self.trouble(
-                f"there is no field {name!r}", start, f"did you mean {' or '.join(near)}?" if near else None
-            )
+            raise self.trouble(f"there is no field {name!r}", start, _near(name, self.fields))
         return found
 
     def values(self) -> list[Any]:
