@@ -53,3 +53,11 @@ def test_a_name_of_two_kinds_has_to_say_which(ws: Workspace, finish: Finish) -> 
         lineage(ws, "nothing")
     with pytest.raises(BadOption):
         lineage(ws, "model:late", up=True, down=True)
+
+
+def test_a_name_goes_before_the_beginning_of_an_id(ws: Workspace, finish: Finish) -> None:
+    run = finish()
+    model = ws.action("model register", run=run.id, name="late")
+    save(ws.store, Endpoint(name=run.id[:1], host="h", user="u", variants=[Variant(name="v", model=model.ref)]))
+    assert lineage(ws, run.id[:1]).root == f"endpoint:{run.id[:1]}"
+    assert lineage(ws, run.id[:6]).root == f"run:{run.id}"

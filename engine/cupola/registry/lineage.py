@@ -80,13 +80,18 @@ def _node(store: Store, reference: str) -> Node:
     kind, colon, rest = reference.partition(":")
     if colon and kind in finders:
         return finders[kind](store, rest)
-    found = []
+    found, doubt = [], None
     for find in finders.values():
         try:
             found.append(find(store, reference))
-        except (NotFound, BadName) as error:
-            if isinstance(error, Ambiguous):
-                raise
+        except Ambiguous as error:
+            doubt = error
+        except (NotFound, BadName):
+            continue
+    named = [one for one in found if reference.partition("@")[0] in (one.name, one.ref)]
+    found = named or found  # a name goes before the beginning of an id
+    if doubt and not named:
+        raise doubt
     if not found:
         raise NotFound(f"there is no dataset, run, model or endpoint {reference!r}")
     if len(found) > 1:
