@@ -26,6 +26,7 @@ KEPT = 50  # categories that get a column of their own; the others share one
 CODES = 254  # categories that HistGradientBoosting can tell apart, less one for the others
 FEW = 20  # more categories than this, each in one row, are names of rows
 BINS = 10
+AT_ONCE = 64  # rows that are encoded one by one
 LARGEST = float(np.finfo(np.float32).max)  # trees compute in float32
 
 
@@ -87,11 +88,11 @@ class Categories:
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_places": {}}
 
-    def transform(self, keys: NDArray[Any], codes: NDArray[np.intp], out: Floats) -> None:
+    def transform(self, column: "pd.Series[Any]", out: Floats) -> None:
         if not self._places:
             self._places = {key: place for place, key in enumerate(self.kept)}
         other = len(self.kept)
-        places = np.array([self._places.get(key, other) for key in keys] + [other + 1], dtype=np.intp)[codes]
+        places = self._of_few(column) if len(column) <= AT_ONCE else self._of_many(column)
         if self.coded:
             out[:, 0] = places
             if self.nan:
@@ -106,6 +107,19 @@ class Categories:
             return [column]
         extra = ["(other)"] * self.rare + ["(missing)"] * self.missing
         return [f"{column}={value}" for value in [*self.kept, *extra]]
+
+    def _of_few(self, column: "pd.Series[Any]") -> NDArray[np.intp]:
+        """As _of_many, several times faster for a request's one row."""
+        other, missing = len(self.kept), column.isna().to_numpy()
+        values = zip(column.tolist(), missing, strict=True)
+        return np.array(
+            [other + 1 if absent else self._places.get(_key(value), other) for value, absent in values], dtype=np.intp
+        )
+
+    def _of_many(self, column: "pd.Series[Any]") -> NDArray[np.intp]:
+        keys, codes = categories(column)
+        other = len(self.kept)
+        return np.array([self._places.get(key, other) for key in keys] + [other + 1], dtype=np.intp)[codes]
 
     def _targets(self, other: int) -> list[tuple[int, int]]:
         places = [*range(other)] + [other] * self.rare + [other + 1] * self.missing
@@ -282,7 +296,7 @@ _TRUTH = {"true": 1, "True": 1, "false": 0, "False": 0}
 
 def _encode(encoder: Any, name: str, column: "pd.Series[Any]", out: Floats) -> None:
     if isinstance(encoder, Categories):
-        encoder.transform(*categories(column), out)
+        encoder.transform(column, out)
     elif isinstance(encoder, Dates):
         encoder.transform(moments(name, column), out)
     else:
