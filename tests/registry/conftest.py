@@ -48,12 +48,12 @@ def finished(store: Store, *, status: str = "Completed", extra: dict[str, bytes]
         estimator="LogisticRegression",
         metrics={"test_roc_auc": 0.8},
         metric_errors={"test_roc_auc": 0.01},
-        model=f"experiments/flights/{one}/attempts/1/model",
+        model_directory=f"experiments/flights/{one}/attempts/1/model",
         **fields,
     )
     signature = {"columns": [{"name": "hour", "type": "integer"}], "source": ["hour", "late"], "others": ["late"]}
     content = {"signature.json": json.dumps(signature).encode(), "sample.json": b'[{"hour": 1}]', "model.json": b"{}"}
     for name, data in (content | (extra or {"model.skops": b"a model" * 1000})).items():
-        files.write_bytes(store, f"{run.model}/{name}", data)
+        files.write_bytes(store, f"{run.model_directory}/{name}", data)
     records.create(store, path(run), run, kind="run", ref=run.id)
     return run

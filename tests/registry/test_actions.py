@@ -30,7 +30,7 @@ def test_a_version_has_all_that_its_run_said(ws: Workspace, finish: Finish) -> N
 def test_the_copy_does_not_change_with_the_run(ws: Workspace, finish: Finish) -> None:
     run = finish()
     made = ws.action("model register", run=run.id, name="late")
-    files.write_bytes(ws.store, f"{run.model}/model.skops", b"another")
+    files.write_bytes(ws.store, f"{run.model_directory}/model.skops", b"another")
     assert ws.action("model verify", model="late").ok
     assert made.sha256 == ws.action("model show", model="late").sha256
 

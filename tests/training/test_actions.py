@@ -58,7 +58,7 @@ def test_a_training_runs_in_the_background_and_leaves_a_whole_run(ws: Workspace)
     assert steps == [*range(2, 41, 2), None]
     assert "confusion.json" in experiments.artifacts(ws.store, run)
     model = registry.find(ws.store, "lateness")
-    assert (model.ref, model.run) == (run.registered, run.id)
+    assert (model.ref, model.run) == (run.model, run.id)
     assert "model.skops" in model.files
     assert files.listing(ws.store, ".cupola/staging") == []
 
@@ -67,7 +67,7 @@ def test_what_the_rows_show_to_be_wrong_fails_the_run_in_a_sentence(ws: Workspac
     run = finished(ws, estimator="GammaRegressor", target="value")
     assert run.status == "Failed"
     assert run.reason.startswith("GammaRegressor cannot learn from this")
-    assert run.model is None
+    assert run.model is None and run.model_directory is None
     assert jobs.state(ws.store, run.job).error.message == run.reason  # type: ignore[union-attr]
 
 

@@ -43,8 +43,8 @@ class Run(Record, kw_only=True):
 
     params: the parameters that were given. metrics: by name with the split in front ("validation_roc_auc");
     metric_errors: the standard error of each. metric: the one that runs are compared by. dataset: the exact version.
-    notes: what happened in training that is worth knowing. model: the directory of the model in the workspace.
-    registered: the version that --register made. usage: seconds, cpu_seconds, peak_memory (bytes).
+    notes: what happened in training that is worth knowing. model: the version that --register made of it, if any;
+    model_directory: where the fitted model lies in the workspace. usage: seconds, cpu_seconds, peak_memory (bytes).
     """
 
     id: str
@@ -83,7 +83,7 @@ class Run(Record, kw_only=True):
     message: str = ""
     notes: list[str] = msgspec.field(default_factory=list)
     model: str | None = None
-    registered: str | None = None
+    model_directory: str | None = None
 
     @property
     def directory(self) -> str:

@@ -22,7 +22,7 @@ def register(store: Store, run: Run, name: str, description: str = "") -> ModelV
     if run.status != "Completed":
         hint = f"`cupola run show {run.id}` says more"
         raise NotReady(f"the run {run.name} has not completed, it is {run.status}", where=run.id, hint=hint)
-    if not run.model:
+    if not run.model_directory:
         raise NotReady(f"the run {run.name} has left no model", where=run.id)
     staged = files.staging(store)
     try:
@@ -37,7 +37,7 @@ def register(store: Store, run: Run, name: str, description: str = "") -> ModelV
 
 
 def _staged(store: Store, run: Run, name: str, description: str, staged: Path) -> ModelVersion:
-    source = run.model or ""
+    source = run.model_directory or ""
     origin = files.absolute(store, source)
     copied = {one: contents.copy(origin / one, staged / one) for one in files.listing(store, source)}
     hashes = {one: sha256 for one, (sha256, _) in copied.items()}

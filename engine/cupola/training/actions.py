@@ -24,8 +24,8 @@ LARGEST_SEED = 2**32 - 1
 
 
 class Trained(msgspec.Struct, kw_only=True):
-    """A training run and how it stands: `run` and `job` are ids, `model` the directory of the model once it is there,
-    `registered` the version that --register made of it."""
+    """A training run and how it stands: `run` and `job` are ids, `model` the version that --register made of it, and
+    `model_directory` where the fitted model lies once it is there."""
 
     run: str
     job: str
@@ -35,7 +35,7 @@ class Trained(msgspec.Struct, kw_only=True):
     metrics: dict[str, float]
     metric_errors: dict[str, float]
     model: str | None
-    registered: str | None
+    model_directory: str | None
     reason: str
     notes: list[str]
 

@@ -58,7 +58,7 @@ class _Work:
         self.attempt.report(0.92, "saving")
         notes = self._save(fitted, [column.name for column in version.columns])
         self._complete(fitted, notes)
-        return {"run": self.run.id, "model": self.run.registered or self.run.model, "metrics": self.run.metrics}
+        return {"run": self.run.id, "model": self.run.model, "metrics": self.run.metrics}
 
     def _measured(self, name: str, value: float, step: int | None) -> None:
         if step is not None:
@@ -94,7 +94,7 @@ class _Work:
         run.features = [name for name, _ in self.training.features if name in encoders]
         run.rows = fitted.rows
         run.notes = fitted.notes + notes
-        run.model = f"{self.directory}/model"
+        run.model_directory = f"{self.directory}/model"
         run.environment |= {"packages": saving.packages()}
         run.usage = _usage(self.begun)
         if not believed(self.attempt):
@@ -109,7 +109,7 @@ class _Work:
 
         self.attempt.report(0.97, f"registering {model}")
         try:
-            self.run.registered = register(self.store, self.run, model).ref
+            self.run.model = register(self.store, self.run, model).ref
         except CupolaError as error:
             self.run.notes.append(f"it was not registered as {model}: {error}")
 
