@@ -15,7 +15,9 @@ def send(text: str, write: Callable[[str], None]) -> bool:
     data = text.encode()[:LONGEST]
     if os.environ.get("TMUX"):
         with contextlib.suppress(OSError, subprocess.TimeoutExpired):
-            done = subprocess.run(["tmux", "load-buffer", "-w", "-"], input=text.encode(), capture_output=True, timeout=2, check=False)
+            done = subprocess.run(
+                ["tmux", "load-buffer", "-w", "-"], input=text.encode(), capture_output=True, timeout=2, check=False
+            )
             if done.returncode == 0:
                 return True
     write(f"\x1b]52;c;{base64.b64encode(data).decode()}\x07")

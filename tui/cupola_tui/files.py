@@ -9,11 +9,11 @@ def absolute(typed: str) -> str:
     """The whole path; a URL is left alone. The process that reads the workspace stands elsewhere."""
     if "://" in typed:
         return typed
-    return os.path.normpath(os.path.join(os.getcwd(), os.path.expanduser(typed)))  # noqa: PTH118, PTH109, PTH111
+    return os.path.abspath(os.path.expanduser(typed))  # noqa: PTH100, PTH111 - nothing is to be resolved
 
 
 def complete(typed: str) -> list[str]:
-    """What the path may become, directories with a slash at their end. Looks at the disk: not for the screen's thread."""
+    """What the path may become, directories with a slash at their end. Reads the disk: not for the screen thread."""
     head, _, name = typed.rpartition("/")
     directory = absolute(head + "/" if "/" in typed else ".")
     found = []

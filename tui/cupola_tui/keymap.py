@@ -15,9 +15,9 @@ PANES = (DATASETS, EXPERIMENTS, JOBS, REGISTRY, ENDPOINTS)
 class Key:
     """One row of the table.
 
-    id: what config.toml calls it. keys: as Textual names them. action: what it runs. words: what the footer and the help
-    say. scope: where it works (app, main, table, detail, log, form, question). panes: the panes it applies to (all when
-    empty). footer: shown there, smaller first; 0 for the help alone. group: the heading in the help.
+    id: what config.toml calls it. keys: as Textual names them. action: what it runs. words: what footer and help say.
+    scope: where it works (app, main, table, detail, log, form, dialog). panes: those it applies to (all when empty).
+    footer: shown there, smaller first; 0 for the help alone. group: the heading in the help.
     """
 
     id: str
@@ -37,9 +37,19 @@ class Key:
 
 
 _NAMES = {
-    "question_mark": "?", "slash": "/", "colon": ":", "full_stop": ".", "minus": "-", "exclamation_mark": "!", "escape": "esc",
-    "left_square_bracket": "[", "right_square_bracket": "]", "pagedown": "pgdn", "pageup": "pgup", "space": "space",
-}  # fmt: skip
+    "question_mark": "?",
+    "slash": "/",
+    "colon": ":",
+    "full_stop": ".",
+    "minus": "-",
+    "exclamation_mark": "!",
+    "escape": "esc",
+    "left_square_bracket": "[",
+    "right_square_bracket": "]",
+    "pagedown": "pgdn",
+    "pageup": "pgup",
+    "space": "space",
+}
 
 
 def display(key: str) -> str:
@@ -124,12 +134,20 @@ TABLE: tuple[Key, ...] = (
     Key("dialog_close", "escape,q", "close", "leave", "dialog", group="Program", shows="esc"),
     Key("dialog_copy", "y", "copy", "copy what a dialog says", "dialog", group="Program"),
     Key("form_run", "ctrl+s", "submit", "run", "form", footer=1, group="Forms"),
-    Key("form_command", "exclamation_mark", "command_line", "the command line that does this", "form", footer=2, group="Forms"),
+    Key(
+        "form_command",
+        "exclamation_mark",
+        "command_line",
+        "the command line that does this",
+        "form",
+        footer=2,
+        group="Forms",
+    ),
     Key("form_next", "tab,down", "next(1)", "next field", "form", group="Forms", shows="tab"),
     Key("form_previous", "shift+tab,up", "next(-1)", "previous field", "form", group="Forms"),
     Key("form_complete", "ctrl+n", "complete", "complete", "form", footer=3, group="Forms"),
     Key("form_close", "escape", "close", "leave", "form", footer=4, group="Forms"),
-)  # fmt: skip
+)
 
 
 def bindings(scope: str) -> list[BindingType]:
@@ -151,7 +169,9 @@ def applies(key: Key, pane: str) -> bool:
 def footer(scopes: tuple[str, ...], pane: str) -> list[Key]:
     """What the footer offers, the innermost scope first."""
     found = [key for key in TABLE if key.footer and key.scope in scopes and applies(key, pane)]
-    return sorted(found, key=lambda key: (scopes.index(key.scope) if key.scope == scopes[0] != "table" else 9, key.footer))
+    return sorted(
+        found, key=lambda key: (scopes.index(key.scope) if key.scope == scopes[0] != "table" else 9, key.footer)
+    )
 
 
 def config_path() -> Path:
@@ -177,7 +197,7 @@ def remapped(config: dict[str, Any]) -> tuple[dict[str, str], list[str]]:
         if name not in known:
             wrong.append(f"config.toml: there is no key called {name!r}")
         elif not isinstance(keys, str) or not keys:
-            wrong.append(f"config.toml: the key of {name} must be a text such as \"ctrl+e\"")
+            wrong.append(f'config.toml: the key of {name} must be a text such as "ctrl+e"')
         else:
             chosen[name] = keys
     return chosen, wrong

@@ -1,4 +1,4 @@
-"""The lists of records that the screen shows, kept fresh: one question at a time for each, and slower while it fails."""
+"""The lists of records that the screen shows, kept fresh: one question at a time for each, slower while it fails."""
 
 import asyncio
 import time
@@ -12,9 +12,14 @@ from cupola_tui.widgets.rows import Record
 KINDS = ("datasets", "runs", "jobs", "models", "endpoints")
 # Which lists a change makes old.
 FED_BY = {
-    "dataset": ("datasets",), "run": ("runs",), "job": ("jobs", "runs"), "model": ("models",), "endpoint": ("endpoints",),
-    "agent": ("agent",), "file": KINDS,
-}  # fmt: skip
+    "dataset": ("datasets",),
+    "run": ("runs",),
+    "job": ("jobs", "runs"),
+    "model": ("models",),
+    "endpoint": ("endpoints",),
+    "agent": ("agent",),
+    "file": KINDS,
+}
 OPEN = ("Queued", "InProgress", "Stopping")
 LEAST = 0.15
 SLOWEST = 30.0

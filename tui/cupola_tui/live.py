@@ -1,7 +1,9 @@
-"""The one seam between the screen and the workspace: a small child process that reads and writes it (see cupola.bridge).
+"""The one seam between the screen and the workspace: a small child process that reads and writes it.
 
-The child is started before Textual is imported, so that it reads meanwhile. It may hang on a dead mount; then the screen
-says so, gives it up and starts another, and nothing is lost.
+What it speaks is in cupola.bridge.
+
+The child is started before Textual is imported, so that it reads meanwhile. It may hang on a dead mount; then the
+screen says so, gives it up and starts another, and nothing is lost.
 """
 
 import contextlib
@@ -23,13 +25,20 @@ SLOW_CALLS = {"action", "init", "actions", "describe", "check", "complete", "com
 
 
 class Bridge:
-    """Asks the child and hands out its answers as futures; `listen` gets what it says unasked, in the reader's thread."""
+    """Asks the child and hands out its answers as futures; `listen` gets what it says unasked, in its own thread."""
 
     def __init__(self, root: str, readonly: bool = False, command: list[str] | None = None) -> None:
         self.root = root
         self.readonly = readonly
         self.listen: Callable[[Event], None] | None = None
-        self._command = command or [sys.executable, "-P", "-m", "cupola.bridge", root, *(["--readonly"] if readonly else [])]
+        self._command = command or [
+            sys.executable,
+            "-P",
+            "-m",
+            "cupola.bridge",
+            root,
+            *(["--readonly"] if readonly else []),
+        ]
         self._lock = threading.Lock()
         self._generation = 0
         self._next = 0
@@ -47,8 +56,13 @@ class Bridge:
                 self.ready = Future()
             # Neither its working directory nor its modules may lie on the mount.
             self._child = subprocess.Popen(
-                self._command, cwd="/", stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True
-            )  # fmt: skip
+                self._command,
+                cwd="/",
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,
+            )
         if old:
             old.kill()
         for future, *_ in lost:
@@ -69,7 +83,10 @@ class Bridge:
             child.stdin.flush()
         except (OSError, ValueError):
             self._pending.pop(number, None)
-            _fail(future, errors.AgentTrouble("the process that reads the workspace has ended", hint="it is being started again"))
+            _fail(
+                future,
+                errors.AgentTrouble("the process that reads the workspace has ended", hint="it is being started again"),
+            )
         return future
 
     def silence(self) -> float:

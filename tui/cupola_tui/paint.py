@@ -83,8 +83,8 @@ def entitle(widget: Widget, title: str, below: str | None = None) -> None:
     """Sets the words in a widget's border where they are others than before: Textual draws it all anew each time."""
     if getattr(widget, "_words", None) != (title, below):
         widget._words = (title, below)  # type: ignore[attr-defined]
-        widget.border_title = Content(title or " ")  # type: ignore[assignment]
-        widget.border_subtitle = Content(below) if below else None  # type: ignore[assignment]
+        widget.border_title = Content(title or " ")
+        widget.border_subtitle = Content(below) if below else None
 
 
 class PaintedScroll(Painter, ScrollView):

@@ -25,4 +25,5 @@ def lines(value: Any) -> list[str]:
 
 def _visible(character: str) -> str:
     """Surrogates, unassigned and private characters have no agreed width, and would shift all that follows."""
-    return "\N{REPLACEMENT CHARACTER}" if unicodedata.category(character) in ("Cs", "Cn", "Co", "Cc", "Cf") else character
+    category = unicodedata.category(character)
+    return " " if category[0] == "Z" else "\N{REPLACEMENT CHARACTER}" if category[0] == "C" else character

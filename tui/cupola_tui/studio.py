@@ -86,8 +86,12 @@ class Studio(App[None], inherit_bindings=False):
     def on_mount(self) -> None:
         if sys.platform != "win32" and not self.is_headless:
             asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, self.exit, None, 143)
-        self.bridge.listen = lambda event: self.post_message(self.Said(event)) and None
+        self.bridge.listen = self._heard
         self.call_after_refresh(self._begin)
+
+    def _heard(self, event: Event) -> None:
+        """Called in the bridge's thread."""
+        self.post_message(self.Said(event))
 
     def _begin(self) -> None:
         """After the first frame: nothing was read before it."""
@@ -138,7 +142,13 @@ class Studio(App[None], inherit_bindings=False):
         if isinstance(error, CupolaError):
             self.push_screen(Panel.of(error))
         else:
-            self.push_screen(Panel("This is a fault of ours", f"{type(error).__name__}: {error}", hint=f"the details are in {write_down(error)}; :log shows it"))
+            self.push_screen(
+                Panel(
+                    "This is a fault of ours",
+                    f"{type(error).__name__}: {error}",
+                    hint=f"the details are in {write_down(error)}; :log shows it",
+                )
+            )
 
     def complain_not(self, name: str, result: Any) -> None:
         """Shows what an action answered, where a notice is too short for it."""
@@ -195,7 +205,9 @@ class Studio(App[None], inherit_bindings=False):
             super()._handle_exception(error)
             return
         self._return_code = 1
-        self.parting = f"cupola: a fault of ours ended the screen ({type(error).__name__}); the details are in {write_down(error)}"
+        self.parting = (
+            f"cupola: a fault of ours ended the screen ({type(error).__name__}); the details are in {write_down(error)}"
+        )
         self._close_messages_no_wait()
 
     # Keys that work everywhere.
@@ -225,7 +237,11 @@ class Studio(App[None], inherit_bindings=False):
 
     def action_mouse(self) -> None:
         self.release_mouse(not self.mouse_free)
-        self.say("the mouse is your terminal's: select text; M takes it back" if self.mouse_free else "the mouse is Cupola's again")
+        self.say(
+            "the mouse is your terminal's: select text; M takes it back"
+            if self.mouse_free
+            else "the mouse is Cupola's again"
+        )
 
     def action_interrupt(self) -> None:
         self.say("q leaves; jobs and endpoints go on")
@@ -233,6 +249,8 @@ class Studio(App[None], inherit_bindings=False):
     def leave(self) -> None:
         """Ends the screen and says what goes on without it."""
         jobs, serving = len(self.lists.open_jobs()), len(self.lists.serving())
-        parts = [f"{jobs} job{'s' * (jobs != 1)}"] * bool(jobs) + [f"{serving} endpoint{'s' * (serving != 1)}"] * bool(serving)
+        parts = [f"{jobs} job{'s' * (jobs != 1)}"] * bool(jobs) + [f"{serving} endpoint{'s' * (serving != 1)}"] * bool(
+            serving
+        )
         self.parting = f"{' and '.join(parts)} go on without this screen; `cupola` shows them again" if parts else ""
         self.exit()

@@ -12,16 +12,21 @@ OPEN = ("Queued", "InProgress", "Stopping")
 LOOKING = {"ls", "show", "log", "preview", "profile", "metrics", "wait", "attach", "compare"}
 # Verbs that are offered on records although their first parameter names another kind.
 ALSO = {
-    EXPERIMENTS: ("train",), DATASETS: ("dataset import", "train", "dataset sql"), REGISTRY: ("endpoint deploy",),
-    ENDPOINTS: ("endpoint invoke",), JOBS: ("job submit",),
-}  # fmt: skip
+    EXPERIMENTS: ("train",),
+    DATASETS: ("dataset import", "train", "dataset sql"),
+    REGISTRY: ("endpoint deploy",),
+    ENDPOINTS: ("endpoint invoke",),
+    JOBS: ("job submit",),
+}
 NEEDS_NO_RECORD = {"dataset import", "train", "job submit", "dataset sql", "init", "endpoint deploy", "model register"}
 STOPPING = {JOBS: ("job stop",), EXPERIMENTS: ("job stop",), ENDPOINTS: ("endpoint stop", "endpoint rm")}
 
 
 def of(pane: Pane, actions: dict[str, Record]) -> list[str]:
     """The verbs of a pane's records, in the order in which they are declared."""
-    about = [name for name, form in actions.items() if form.get("about") == pane.about and name.split()[-1] not in LOOKING]
+    about = [
+        name for name, form in actions.items() if form.get("about") == pane.about and name.split()[-1] not in LOOKING
+    ]
     return list(dict.fromkeys([*about, *(name for name in ALSO.get(pane.name, ()) if name in actions)]))
 
 
@@ -65,9 +70,13 @@ def context(pane: Pane, record: Record | None) -> dict[str, Any]:
         known |= {"target": record.get("target")}
     elif pane.name == EXPERIMENTS:
         known |= {
-            "dataset": record.get("dataset"), "target": record.get("target"), "estimator": record.get("estimator"),
-            "experiment": record.get("experiment"), "param": _pairs(record.get("params")), "job": record.get("job"),
-        }  # fmt: skip
+            "dataset": record.get("dataset"),
+            "target": record.get("target"),
+            "estimator": record.get("estimator"),
+            "experiment": record.get("experiment"),
+            "param": _pairs(record.get("params")),
+            "job": record.get("job"),
+        }
     elif pane.name == JOBS and record.get("run"):
         known |= {"run": str(record["run"]).rpartition("/")[2]}
     elif pane.name == REGISTRY:
@@ -77,13 +86,14 @@ def context(pane: Pane, record: Record | None) -> dict[str, Any]:
 
 def prefill(form: Record, pane: Pane, record: Record | None) -> dict[str, str]:
     """The values that a form begins with."""
-    known = context(pane, record)
+    fields = form.get("fields") or []
+    # Only a form that takes such a record has to do with this one: an import does not.
+    takes = any(pane.about in (field.get("completes"), field["name"]) for field in fields) or form["name"] == "train"
+    known = context(pane, record) if takes else {}
     filled: dict[str, str] = {}
-    for place, field in enumerate(form.get("fields") or []):
+    for field in fields:
         name, kind = field["name"], field.get("completes") or ""
-        if place == 0 and form.get("about") == pane.about and record is not None:
-            filled[name] = pane.ref(record)
-        elif name in known and (field.get("required") or name in ("param", "experiment", "target")):
+        if name in known and (field.get("required") or name in ("param", "experiment", "target")):
             filled[name] = str(known[name])
         elif field.get("required") and kind in known:
             filled[name] = str(known[kind])
@@ -93,7 +103,11 @@ def prefill(form: Record, pane: Pane, record: Record | None) -> dict[str, str]:
 
 
 def _pairs(params: Any) -> str:
-    return " ".join(f"{clean(name)}={_typed(value)}" for name, value in params.items() if value is not None) if params else ""
+    return (
+        " ".join(f"{clean(name)}={_typed(value)}" for name, value in params.items() if value is not None)
+        if params
+        else ""
+    )
 
 
 def _typed(value: Any) -> str:

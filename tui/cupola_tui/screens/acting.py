@@ -7,7 +7,7 @@ from typing import Any
 from textual import work
 
 from cupola.errors import CupolaError
-from cupola_tui import figures, keymap, verbs
+from cupola_tui import keymap, verbs
 from cupola_tui.plain import clean
 from cupola_tui.screens.going import Going
 from cupola_tui.screens.pane import Pane
@@ -72,14 +72,23 @@ class Acting(Going):
             self.app.complain_not(name, result)
             return
         made = {
-            "train": (keymap.EXPERIMENTS, result.get("run") or result.get("id")), "dataset import": (keymap.DATASETS, None),
-            "model register": (keymap.REGISTRY, None), "endpoint deploy": (keymap.ENDPOINTS, result.get("endpoint") or result.get("name")),
+            "train": (keymap.EXPERIMENTS, result.get("run") or result.get("id")),
+            "dataset import": (keymap.DATASETS, None),
+            "model register": (keymap.REGISTRY, None),
+            "endpoint deploy": (keymap.ENDPOINTS, result.get("endpoint") or result.get("name")),
             "job submit": (keymap.JOBS, result.get("job") or result.get("id")),
-        }.get(name)  # fmt: skip
+        }.get(name)
         if made:
             self.go_to(*made)
         words = result.get("status") or ""
-        what = next((str(result[key]) for key in ("endpoint", "model", "run", "dataset", "job", "name", "id") if isinstance(result.get(key), str)), "")
+        what = next(
+            (
+                str(result[key])
+                for key in ("endpoint", "model", "run", "dataset", "job", "name", "id")
+                if isinstance(result.get(key), str)
+            ),
+            "",
+        )
         if name == "endpoint invoke" or not (words or what):
             self.app.complain_not(name, result)
         else:
@@ -102,12 +111,28 @@ class Acting(Going):
             return
         keys = {key.action: key.label for key in keymap.TABLE if keymap.applies(key, self.pane.name)}
         rows = [
-            Choice(name, _words(name, self.pane), keys.get(f"verb({name!r})", ""), verbs.why_not(name, records, self.readonly, bool(actions[name].get("writes", True))))
-            for name in verbs.of(self.pane, actions) if name.split()[-1] not in ("rm", "stop")
-        ]  # fmt: skip
+            Choice(
+                name,
+                _words(name, self.pane),
+                keys.get(f"verb({name!r})", ""),
+                verbs.why_not(name, records, self.readonly, bool(actions[name].get("writes", True))),
+            )
+            for name in verbs.of(self.pane, actions)
+            if name.split()[-1] not in ("rm", "stop")
+        ]
         none = "" if records else "there is no record under the cursor"
-        rows += [Choice(f"!{key.action}", key.words, key.label, none) for key in keymap.TABLE if key.id in ("log", "compare", "stop", "trash", "copy", "editor") and keymap.applies(key, self.pane.name)]
-        label = self.pane.label(records[0]) if len(records) == 1 else f"{len(records)} {self.pane.noun}s" if records else self.pane.title
+        rows += [
+            Choice(f"!{key.action}", key.words, key.label, none)
+            for key in keymap.TABLE
+            if key.id in ("log", "compare", "stop", "trash", "copy", "editor") and keymap.applies(key, self.pane.name)
+        ]
+        label = (
+            self.pane.label(records[0])
+            if len(records) == 1
+            else f"{len(records)} {self.pane.noun}s"
+            if records
+            else self.pane.title
+        )
         chosen = await self.app.push_screen_wait(Menu(label, rows, (x, y) if x >= 0 else None))
         if chosen and chosen.startswith("!"):
             await self.run_action(chosen[1:])
@@ -122,12 +147,18 @@ class Acting(Going):
     @work(group="verb", exit_on_error=False)
     async def action_stop(self) -> None:
         """Stops what runs, after a y."""
-        await self._ask_and_do(verbs.STOPPING.get(self.pane.name, ()), "Stop", "What they have done so far stays; they do not go on by themselves.")
+        await self._ask_and_do(
+            verbs.STOPPING.get(self.pane.name, ()),
+            "Stop",
+            "What they have done so far stays; they do not go on by themselves.",
+        )
 
     @work(group="verb", exit_on_error=False)
     async def action_trash(self) -> None:
         """Moves records to the trash, after a y or their name."""
-        await self._ask_and_do((f"{self.pane.about} rm",), "Move to the trash:", "u brings them back, as long as the trash is not emptied.")
+        await self._ask_and_do(
+            (f"{self.pane.about} rm",), "Move to the trash:", "u brings them back, as long as the trash is not emptied."
+        )
 
     async def _ask_and_do(self, names: tuple[str, ...], words: str, loss: str) -> None:
         from cupola_tui.screens.question import Question
@@ -144,7 +175,9 @@ class Acting(Going):
         labels = [clean(pane.label(one)) for one in records]
         typed = labels[0] if len(labels) == 1 and self._guarded(records[0], actions[name]) else ""
         asked = f"{words} {labels[0] if len(labels) == 1 else f'{len(labels)} {pane.noun}s'}?"
-        if await self.app.push_screen_wait(Question(asked, [*(f"• {label}" for label in labels[:12]), "", loss], typed)):
+        if await self.app.push_screen_wait(
+            Question(asked, [*(f"• {label}" for label in labels[:12]), "", loss], typed)
+        ):
             await self._do_each(name, actions[name], records)
 
     def _guarded(self, record: Record, form: Record) -> bool:
@@ -156,7 +189,11 @@ class Acting(Going):
         try:
             first = (await self.app.ask("describe", name=name))["fields"][0]
             for record in records:
-                ref = str(record.get("job")) if first.get("completes") == "job" and pane.about != "job" else pane.ref(record)
+                ref = (
+                    str(record.get("job"))
+                    if first.get("completes") == "job" and pane.about != "job"
+                    else pane.ref(record)
+                )
                 result = await self.app.ask("action", name=name, arguments={first["name"]: ref})
                 if isinstance(result, dict) and result.get("trash"):
                     self.trashed.append((pane.about, str(result["trash"]), pane.label(record)))
@@ -222,7 +259,12 @@ class Acting(Going):
         """The record's TOML file in $EDITOR; the app waits and comes back."""
         record = self.table.cursor_record()
         if record is None or self.readonly:
-            self.app.say("edit: this workspace was opened read-only" if self.readonly else "edit: there is no record under the cursor", "warning")
+            self.app.say(
+                "edit: this workspace was opened read-only"
+                if self.readonly
+                else "edit: there is no record under the cursor",
+                "warning",
+            )
             return
         name = str(record.get("dataset") or record.get("name"))
         self.app.edit(f"{self.root}/{self.pane.name}/{name}/{self.pane.about}.toml")
@@ -244,9 +286,17 @@ class Acting(Going):
             return
         options = ["-C", self.root, *(["--readonly"] if self.readonly else [])]
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-P", "-m", "cupola_tui", *options, *words, cwd="/", stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
-        )  # fmt: skip
+            sys.executable,
+            "-P",
+            "-m",
+            "cupola_tui",
+            *options,
+            *words,
+            cwd="/",
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
         output, _ = await process.communicate()
         self.app.show_result(text, output.decode(errors="replace").strip(), process.returncode != 0)
 
@@ -260,14 +310,20 @@ def copies(pane: Pane, record: Record, root: str) -> list[tuple[str, str, str]]:
     """What can be copied of a record: words, key, text."""
     ref, path = pane.ref(record), f"{root}/{pane.files(record)}"
     found = [
-        ("reference", "r", ref), ("id", "i", str(record.get("id") or record.get("name"))), ("path", "p", path),
+        ("reference", "r", ref),
+        ("id", "i", str(record.get("id") or record.get("name"))),
+        ("path", "p", path),
         ("command", "c", f"cupola -C {shlex.quote(root)} {pane.about} show {shlex.quote(ref)} --json"),
-        ("Python", "y", f'import cupola\n\nws = cupola.open({root!r})\none = ws.action("{pane.about} show", {pane.about}={ref!r})'),
-    ]  # fmt: skip
+        (
+            "Python",
+            "y",
+            f'import cupola\n\nws = cupola.open({root!r})\none = ws.action("{pane.about} show", {pane.about}={ref!r})',
+        ),
+    ]
     if pane.name == keymap.ENDPOINTS:
         from cupola_tui.screens.endpoints import snippets
 
         found += [(title, title[0].lower(), code) for title, code in snippets(record) if title in ("curl", "boto3")]
         found[0] = ("name", "n", ref)
         found[3] = ("command", "m", found[3][2])
-    return [(words, key, figures.clean(text) if "\n" not in text else text) for words, key, text in found]
+    return [(words, key, clean(text) if "\n" not in text else text) for words, key, text in found]

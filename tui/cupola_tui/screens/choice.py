@@ -13,6 +13,7 @@ from textual.widgets.option_list import Option
 from cupola_tui.paint import fit
 from cupola_tui.plain import clean
 from cupola_tui.screens.dialog import Dialog
+from cupola_tui.widgets.entry import Entry
 
 MOST = 200
 
@@ -47,8 +48,9 @@ class Menu(Dialog[str]):
             width = max((len(one.words) for one in self.choices), default=10) + 16
             self.styles.align = ("left", "top")
             self.query_one("#box").styles.offset = Offset(
-                max(0, min(x, self.app.size.width - width - 4)), max(0, min(y, self.app.size.height - len(self.choices) - 2))
-            )  # fmt: skip
+                max(0, min(x, self.app.size.width - width - 4)),
+                max(0, min(y, self.app.size.height - len(self.choices) - 2)),
+            )
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         chosen = next(one for one in self.choices if one.id == event.option.id)
@@ -81,7 +83,7 @@ class Palette(Dialog[str]):
         super().__init__(classes="-palette")
         self.heading, self.hint = heading, "enter does it, esc leaves"
         self.choices = choices
-        self.typed = Input(placeholder="a few letters of an action, a record, a screen")
+        self.typed = Entry(placeholder="a few letters of an action, a record, a screen")
         self.options = OptionList()
         self.options.can_focus = False
 
@@ -101,9 +103,12 @@ class Palette(Dialog[str]):
         self.options.clear_options()
         room = max(20, self.app.size.width * 9 // 10 - 20 if self.app.size.width < 84 else 56)
         self.options.add_options(
-            Option(Content.assemble(f"{fit(clean(one.words), room)} ", (f"{fit(one.key or one.kind, 12, True)}", "dim")), id=str(place))
+            Option(
+                Content.assemble(f"{fit(clean(one.words), room)} ", (f"{fit(one.key or one.kind, 12, True)}", "dim")),
+                id=str(place),
+            )
             for place, one in enumerate(found)
-        )  # fmt: skip
+        )
         self._found = found
         self.options.highlighted = 0 if found else None
 
@@ -133,7 +138,11 @@ def fuzzy(typed: str, choices: Sequence[Choice], text: Callable[[Choice], str]) 
     wanted = typed.casefold().split()
     if not wanted:
         return list(choices)
-    scored = [(sum(scores), place, one) for place, one in enumerate(choices) if None not in (scores := [_score(word, text(one).casefold()) for word in wanted])]
+    scored = []
+    for place, one in enumerate(choices):
+        scores = [_score(word, text(one).casefold()) for word in wanted]
+        if None not in scores:
+            scored.append((sum(score or 0 for score in scores), place, one))
     return [one for _, _, one in sorted(scored, key=lambda found: found[:2])]
 
 

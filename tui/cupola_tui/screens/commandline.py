@@ -12,6 +12,7 @@ from cupola_tui.live import Bridge
 from cupola_tui.paint import Line, fit
 from cupola_tui.plain import clean
 from cupola_tui.screens.dialog import Dialog, Lines
+from cupola_tui.widgets.entry import Entry
 from cupola_tui.widgets.rows import Record
 
 SHOWN = 9
@@ -20,12 +21,14 @@ SHOWN = 9
 class CommandLine(Dialog[str]):
     """Asks for a command; tab completes, up brings earlier ones back."""
 
-    def __init__(self, bridge: Bridge, actions: dict[str, Record], words: dict[str, str], history: list[str], text: str = "") -> None:
+    def __init__(
+        self, bridge: Bridge, actions: dict[str, Record], words: dict[str, str], history: list[str], text: str = ""
+    ) -> None:
         super().__init__(classes="-command")
         self.bridge, self.actions, self.words, self.history = bridge, actions, words, history
         self.list = Lines()
         self.list.can_focus = False
-        self.typed = Input(text, placeholder="an action or a screen: deploy churn@3 --name churn", compact=True, select_on_focus=False)
+        self.typed = Entry(text, placeholder="an action or a screen: deploy churn@3 --name churn")
         self.found: list[tuple[str, str]] = []
         self.chosen = -1
         self.back = 0
@@ -71,7 +74,11 @@ class CommandLine(Dialog[str]):
         before, _, word = text.rpartition(" ")
         fields = form.get("fields") or []
         if word.startswith("-"):
-            return [(f"{before} {one['option']} ", one.get("help") or "") for one in fields if not one["positional"] and one["option"].startswith(word)]
+            return [
+                (f"{before} {one['option']} ", one.get("help") or "")
+                for one in fields
+                if not one["positional"] and one["option"].startswith(word)
+            ]
         last = before.rpartition(" ")[2]
         field = next((one for one in fields if one["option"] == last), None)
         if field is None:
@@ -79,20 +86,35 @@ class CommandLine(Dialog[str]):
             positional = [one for one in fields if one["positional"]]
             field = positional[place] if place < len(positional) else None
         if field is None:
-            return [(f"{before} {one['option']} ", one.get("help") or "") for one in fields if not one["positional"] and one["option"] not in before]
+            return [
+                (f"{before} {one['option']} ", one.get("help") or "")
+                for one in fields
+                if not one["positional"] and one["option"] not in before
+            ]
         if field.get("choices"):
             values = [one for one in field["choices"] if str(one).startswith(word)]
         elif field.get("completes"):
-            values = await asyncio.wrap_future(self.bridge.ask("complete", kind=field["completes"], prefix=word, arguments={}))
+            values = await asyncio.wrap_future(
+                self.bridge.ask("complete", kind=field["completes"], prefix=word, arguments={})
+            )
         else:
             return [(text, f"{field['name']}: {field.get('help') or ''}")]
-        return [(f"{before} {one} ", field.get("help") or "" if place == 0 else "") for place, one in enumerate(values or [])]
+        return [
+            (f"{before} {one} ", field.get("help") or "" if place == 0 else "")
+            for place, one in enumerate(values or [])
+        ]
 
     def _tell(self) -> None:
         def draw(width: int, height: int) -> list[Line]:
             first = max(0, min(self.chosen, len(self.found) - SHOWN))
             return [
-                [(f" {fit(clean(text), min(50, width // 2))}", "reverse" if first + place == self.chosen else "accent"), (f" {clean(said)}", "dim")]
+                [
+                    (
+                        f" {fit(clean(text), min(50, width // 2))}",
+                        "reverse" if first + place == self.chosen else "accent",
+                    ),
+                    (f" {clean(said)}", "dim"),
+                ]
                 for place, (text, said) in enumerate(self.found[first : first + SHOWN])
             ]
 
@@ -100,7 +122,12 @@ class CommandLine(Dialog[str]):
         self.list.refresh(layout=True)
 
     def on_key(self, event: events.Key) -> None:
-        moves: dict[str, Any] = {"tab": lambda: self._cycle(1), "shift+tab": lambda: self._cycle(-1), "up": lambda: self._recall(1), "down": lambda: self._recall(-1)}
+        moves: dict[str, Any] = {
+            "tab": lambda: self._cycle(1),
+            "shift+tab": lambda: self._cycle(-1),
+            "up": lambda: self._recall(1),
+            "down": lambda: self._recall(-1),
+        }
         if event.key in moves:
             event.stop()
             event.prevent_default()

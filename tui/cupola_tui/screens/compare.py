@@ -21,16 +21,36 @@ class Compare(Reading):
 
     def lines(self, width: int) -> list[Line]:
         first, cell = 26, max(16, min(28, (width - 28) // max(1, len(self.runs))))
-        head: Line = [(" " * first, ""), *((fit(clean(one.get("name") or one.get("id")), cell - 1, True) + " ", "title") for one in self.runs)]
+        head: Line = [
+            (" " * first, ""),
+            *((fit(clean(one.get("name") or one.get("id")), cell - 1, True) + " ", "title") for one in self.runs),
+        ]
         lines = [head, [], [("Metrics", "title")]]
         lines += [self._metric(name, first, cell) for name in self._names("metrics")]
-        lines += [[], [("≈ not different from the first: less than two standard errors of the difference", "dim")], [], [("What differs", "title")]]
-        facts = [(key, [one.get(key) for one in self.runs]) for key in ("estimator", "dataset", "target", "seed", "user", "host")]
+        lines += [
+            [],
+            [("≈ not different from the first: less than two standard errors of the difference", "dim")],
+            [],
+            [("What differs", "title")],
+        ]
+        facts = [
+            (key, [one.get(key) for one in self.runs])
+            for key in ("estimator", "dataset", "target", "seed", "user", "host")
+        ]
         facts += [(name, [(one.get("params") or {}).get(name) for one in self.runs]) for name in self._names("params")]
         different = [(name, values) for name, values in facts if any(value != values[0] for value in values)]
-        same = [name for name, values in facts if all(value == values[0] for value in values) and values[0] not in (None, "")]
+        same = [
+            name
+            for name, values in facts
+            if all(value == values[0] for value in values) and values[0] not in (None, "")
+        ]
         for name, values in different:
-            lines.append([(fit(f" {clean(name)}", first), ""), *((fit(figures.short(value), cell - 1, True) + " ", "warn") for value in values)])
+            lines.append(
+                [
+                    (fit(f" {clean(name)}", first), ""),
+                    *((fit(figures.short(value), cell - 1, True) + " ", "warn") for value in values),
+                ]
+            )
         return [*lines, [], [(f"the same: {', '.join(map(clean, same))}", "dim")]]
 
     def _names(self, key: str) -> list[str]:
@@ -41,7 +61,9 @@ class Compare(Reading):
         for place, one in enumerate(self.runs):
             value, error = (one.get("metrics") or {}).get(name), (one.get("metric_errors") or {}).get(name)
             sign = "" if place == 0 else self._sign(name, one)
-            line.append((fit(f"{figures.measured(value, error)}{sign}", cell - 1, True) + " ", "dim" if sign == " ≈" else ""))
+            line.append(
+                (fit(f"{figures.measured(value, error)}{sign}", cell - 1, True) + " ", "dim" if sign == " ≈" else "")
+            )
         return line
 
     def _sign(self, name: str, other: Record) -> str:

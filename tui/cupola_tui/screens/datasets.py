@@ -20,14 +20,40 @@ def ref(record: Record) -> str:
 def columns(records: list[Record]) -> list[Column]:
     return [
         text("name", "name", width=10, grow=30, priority=9),
-        Column("version", "ver", lambda one: (f"@{one.get('version', '')}", ""), lambda one: one.get("version"), width=4, grow=6, priority=8),
-        Column("rows", "rows", lambda one: (figures.count(one.get("rows")), ""), lambda one: one.get("rows"), width=9, grow=13, right=True, priority=7),
+        Column(
+            "version",
+            "ver",
+            lambda one: (f"@{one.get('version', '')}", ""),
+            lambda one: one.get("version"),
+            width=4,
+            grow=6,
+            priority=8,
+        ),
+        Column(
+            "rows",
+            "rows",
+            lambda one: (figures.count(one.get("rows")), ""),
+            lambda one: one.get("rows"),
+            width=9,
+            grow=13,
+            right=True,
+            priority=7,
+        ),
         Column("columns", "cols", lambda one: (str(_width(one)), ""), _width, width=4, grow=5, right=True, priority=5),
         text("target", "target", width=8, grow=18, priority=6),
-        Column("bytes", "size", lambda one: (figures.size(one.get("bytes")), ""), lambda one: one.get("bytes"), width=7, grow=8, right=True, priority=3),
+        Column(
+            "bytes",
+            "size",
+            lambda one: (figures.size(one.get("bytes")), ""),
+            lambda one: one.get("bytes"),
+            width=7,
+            grow=8,
+            right=True,
+            priority=3,
+        ),
         text("user", "who", width=5, grow=10, priority=2),
         age("imported", priority=4),
-    ]  # fmt: skip
+    ]
 
 
 def _width(record: Record) -> int:
@@ -38,11 +64,19 @@ def _width(record: Record) -> int:
 def overview(scene: Scene) -> list[Line]:
     one = scene.record
     pairs = [
-        ("rows", figures.count(one.get("rows"))), ("columns", _width(one)), ("target", one.get("target")),
-        ("description", one.get("description")), ("tags", one.get("tags")), ("source", one.get("source")),
-        ("format", one.get("source_format")), ("size", figures.size(one.get("bytes"))), ("options", one.get("options")),
-        ("imported", one.get("imported")), ("by", f"{one.get('user')} on {one.get('host')}"), ("sha256", str(one.get("sha256") or "")[:16]),
-    ]  # fmt: skip
+        ("rows", figures.count(one.get("rows"))),
+        ("columns", _width(one)),
+        ("target", one.get("target")),
+        ("description", one.get("description")),
+        ("tags", one.get("tags")),
+        ("source", one.get("source")),
+        ("format", one.get("source_format")),
+        ("size", figures.size(one.get("bytes"))),
+        ("options", one.get("options")),
+        ("imported", one.get("imported")),
+        ("by", f"{one.get('user')} on {one.get('host')}"),
+        ("sha256", str(one.get("sha256") or "")[:16]),
+    ]
     lines = facts(pairs, scene.width)
     for note in one.get("notes") or []:
         lines += [[(" ⚠ " if first else "   ", "warn"), (part, "")] for first, part in _folded(note, scene.width)]
@@ -67,12 +101,17 @@ def profile(scene: Scene) -> list[Line]:
         shape, role = shapes.get(one.get("name"), {}), one.get("role") or ""
         missing = one.get("missing") or 0
         share = f"{missing / rows:.1%}" if rows and missing else "0"
-        lines.append([
-            (f" {fit(clean(one.get('name')), name_width)} ", "bold" if role == "target" else ""),
-            (f"{SHORT.get(one.get('type'), clean(one.get('type'))):<5}", "accent"), (f"{share:>8}", "warn" if missing else "dim"),
-            (f"{figures.count(one.get('distinct')):>9}  ", ""), (f"{bars(shape):<{BARS}} ", "good"),
-            (f"{clean(role)} " if role != "feature" else "", "warn"), (spread(shape), "dim"),
-        ])  # fmt: skip
+        lines.append(
+            [
+                (f" {fit(clean(one.get('name')), name_width)} ", "bold" if role == "target" else ""),
+                (f"{SHORT.get(one.get('type'), clean(one.get('type'))):<5}", "accent"),
+                (f"{share:>8}", "warn" if missing else "dim"),
+                (f"{figures.count(one.get('distinct')):>9}  ", ""),
+                (f"{bars(shape):<{BARS}} ", "good"),
+                (f"{clean(role)} " if role != "feature" else "", "warn"),
+                (spread(shape), "dim"),
+            ]
+        )
     if not shapes:
         lines += [[], *pending(scene, "profile", "reading the profile")]
     return lines
@@ -103,8 +142,12 @@ def preview(scene: Scene) -> list[Line]:
         return pending(scene, "preview", "reading the first rows")
     names, rows = _table(answer)
     cells = [[figures.short(value) for value in row] for row in rows]
-    widths = [min(20, max(len(clean(name)), *(len(row[place]) for row in cells), 1)) for place, name in enumerate(names)]
-    lines: list[Line] = [[(" " + " ".join(fit(clean(name), width) for name, width in zip(names, widths, strict=True)), "dim bold")]]
+    widths = [
+        min(20, max(len(clean(name)), *(len(row[place]) for row in cells), 1)) for place, name in enumerate(names)
+    ]
+    lines: list[Line] = [
+        [(" " + " ".join(fit(clean(name), width) for name, width in zip(names, widths, strict=True)), "dim bold")]
+    ]
     for row in cells:
         lines.append([(" " + " ".join(fit(cell, width) for cell, width in zip(row, widths, strict=True)), "")])
     return lines
@@ -132,7 +175,10 @@ def _drawn(shape: Record, width: int) -> list[Line]:
     histogram = shape.get("histogram") or {}
     counts, edges = histogram.get("counts") or [], histogram.get("edges") or []
     if counts:
-        bins = [(f"{figures.short(low)} to {figures.short(high)}", count) for low, high, count in zip(edges, edges[1:], counts, strict=False)]
+        bins = [
+            (f"{figures.short(low)} to {figures.short(high)}", count)
+            for low, high, count in zip(edges, edges[1:], counts, strict=False)
+        ]
     else:
         bins = [(figures.short(one.get("value")), one.get("count", 0)) for one in shape.get("top") or []]
     if not bins:
@@ -141,8 +187,9 @@ def _drawn(shape: Record, width: int) -> list[Line]:
     most = max(1, *(count for _, count in bins))
     room = max(4, width - names - 14)
     return [
-        [(f" {fit(name, names)} ", "dim"), ("█" * round(count / most * room) or "▏", "good"), (f" {count:,}", "")] for name, count in bins
-    ]  # fmt: skip
+        [(f" {fit(name, names)} ", "dim"), ("█" * round(count / most * room) or "▏", "good"), (f" {count:,}", "")]
+        for name, count in bins
+    ]
 
 
 def _profile(record: Record) -> dict[str, Ask]:
@@ -168,7 +215,10 @@ PANE = Pane(
         Tab("Shapes", shapes, _profile),
         Tab("Preview", preview, _preview),
     ),
-    empty=("Datasets: immutable versions of tables, with their schema and profile.", "i imports a CSV, Parquet or JSON Lines file."),
+    empty=(
+        "Datasets: immutable versions of tables, with their schema and profile.",
+        "i imports a CSV, Parquet or JSON Lines file.",
+    ),
     label=ref,
     files=lambda one: f"datasets/{one.get('dataset')}/{one.get('version')}-{one.get('id')}",
 )

@@ -1,6 +1,6 @@
 """What all dialogs share: a box in the middle, esc leaves, y copies what it says."""
 
-from typing import ClassVar, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from textual.app import ComposeResult
 from textual.binding import BindingType
@@ -18,7 +18,7 @@ Result = TypeVar("Result")
 class Dialog(ModalScreen[Result]):
     """A box over the screen below."""
 
-    CSS_PATH = "dialog.tcss"
+    CSS_PATH: ClassVar[Any] = "dialog.tcss"
     BINDINGS: ClassVar[list[BindingType]] = keymap.bindings("dialog")
     heading = ""
     hint = "esc leaves"

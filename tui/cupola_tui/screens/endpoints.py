@@ -13,13 +13,57 @@ def columns(records: list[Record]) -> list[Column]:
         text("name", "name", width=10, grow=26, priority=9),
         status(),
         Column("model", "model", lambda one: (_models(one), ""), _models, width=10, grow=26, priority=7),
-        Column("rps", "req/s", lambda one: (_figure(one, "rps", 1), ""), lambda one: _traffic(one).get("rps"), width=6, grow=8, right=True, priority=6),
-        Column("p50", "p50 ms", lambda one: (_figure(one, "p50_ms", 1), ""), lambda one: _traffic(one).get("p50_ms"), width=6, grow=8, right=True, priority=5),
-        Column("p99", "p99 ms", lambda one: (_figure(one, "p99_ms", 1), ""), lambda one: _traffic(one).get("p99_ms"), width=6, grow=8, right=True, priority=4),
-        Column("errors", "errors", _errors, lambda one: _traffic(one).get("errors"), width=6, grow=8, right=True, priority=5),
-        Column("live", "last 20 s", lambda one: (spark(one, 1, 20), "good"), lambda one: _traffic(one).get("rps"), width=20, grow=20, priority=3),
+        Column(
+            "rps",
+            "req/s",
+            lambda one: (_figure(one, "rps", 1), ""),
+            lambda one: _traffic(one).get("rps"),
+            width=6,
+            grow=8,
+            right=True,
+            priority=6,
+        ),
+        Column(
+            "p50",
+            "p50 ms",
+            lambda one: (_figure(one, "p50_ms", 1), ""),
+            lambda one: _traffic(one).get("p50_ms"),
+            width=6,
+            grow=8,
+            right=True,
+            priority=5,
+        ),
+        Column(
+            "p99",
+            "p99 ms",
+            lambda one: (_figure(one, "p99_ms", 1), ""),
+            lambda one: _traffic(one).get("p99_ms"),
+            width=6,
+            grow=8,
+            right=True,
+            priority=4,
+        ),
+        Column(
+            "errors",
+            "errors",
+            _errors,
+            lambda one: _traffic(one).get("errors"),
+            width=6,
+            grow=8,
+            right=True,
+            priority=5,
+        ),
+        Column(
+            "live",
+            "last 20 s",
+            lambda one: (spark(one, 1, 20), "good"),
+            lambda one: _traffic(one).get("rps"),
+            width=20,
+            grow=20,
+            priority=3,
+        ),
         text("user", "who", width=5, grow=10, priority=2),
-    ]  # fmt: skip
+    ]
 
 
 def _traffic(record: Record) -> Record:
@@ -58,29 +102,53 @@ def overview(scene: Scene) -> list[Line]:
     if one.get("reason"):
         lines += [[(" ", ""), (part, "bad")] for part in fold(clean(one["reason"]), scene.width - 2)]
     room = max(3, min(8, (scene.height - 14) // 3))
-    for title, place, style in (("requests/s", 1, "good"), ("p50 ms", 2, "accent"), ("p99 ms", 3, "warn"), ("errors/s", 4, "bad")):
+    for title, place, style in (
+        ("requests/s", 1, "good"),
+        ("p50 ms", 2, "accent"),
+        ("p99 ms", 3, "warn"),
+        ("errors/s", 4, "bad"),
+    ):
         values = series(one, place)
         if any(values):
-            lines += [[], [(f" {title} ", "title"), (f"now {figures.number(values[-1], 1)}, most {figures.number(max(values), 1)}", "dim")]]
+            lines += [
+                [],
+                [
+                    (f" {title} ", "title"),
+                    (f"now {figures.number(values[-1], 1)}, most {figures.number(max(values), 1)}", "dim"),
+                ],
+            ]
             lines += area(values, scene.width - 2, room if place == 1 else max(2, room // 2), style)
     if not any(series(one, 1)):
         lines += [[], [(" no request in the last minute: i sends one", "dim")]]
     lines += [[], heading("Variants"), *variants(scene), []]
-    return lines + facts([
-        ("requests", figures.count(traffic.get("requests"))), ("errors", figures.count(traffic.get("errors"))),
-        ("p50", f"{_figure(one, 'p50_ms', 2)} ms"), ("p99", f"{_figure(one, 'p99_ms', 2)} ms"),
-        ("workers", f"{one.get('workers_ready', '')} of {one.get('workers', '')} ready"), ("mode", one.get("mode")), ("gateway", one.get("gateway")),
-        ("memory", figures.size(one.get("memory") or None)), ("by", f"{one.get('user')} on {one.get('host')}"), ("started", one.get("started")),
-    ], scene.width)  # fmt: skip
+    return lines + facts(
+        [
+            ("requests", figures.count(traffic.get("requests"))),
+            ("errors", figures.count(traffic.get("errors"))),
+            ("p50", f"{_figure(one, 'p50_ms', 2)} ms"),
+            ("p99", f"{_figure(one, 'p99_ms', 2)} ms"),
+            ("workers", f"{one.get('workers_ready', '')} of {one.get('workers', '')} ready"),
+            ("mode", one.get("mode")),
+            ("gateway", one.get("gateway")),
+            ("memory", figures.size(one.get("memory") or None)),
+            ("by", f"{one.get('user')} on {one.get('host')}"),
+            ("started", one.get("started")),
+        ],
+        scene.width,
+    )
 
 
 def variants(scene: Scene) -> list[Line]:
     found = scene.record.get("variants") or []
     total = sum(one.get("weight") or 0 for one in found) or 1
     return [
-        [(f" {clean(one.get('name')):<12}", ""), (clean(one.get("model")), "accent"), (f"  {(one.get('weight') or 0) / total:.0%} of the requests", "dim")]
+        [
+            (f" {clean(one.get('name')):<12}", ""),
+            (clean(one.get("model")), "accent"),
+            (f"  {(one.get('weight') or 0) / total:.0%} of the requests", "dim"),
+        ]
         for one in found
-    ]  # fmt: skip
+    ]
 
 
 def calls(scene: Scene) -> list[Line]:
@@ -101,8 +169,8 @@ def snippets(record: Record) -> list[tuple[str, str]]:
         ("Cupola", f"cupola endpoint invoke {name} rows.csv"),
         (
             "boto3",
-            f'client = boto3.client("sagemaker-runtime", endpoint_url="{gateway.split("/endpoints")[0]}", region_name="us-east-1",\n'
-            '                      aws_access_key_id="x", aws_secret_access_key="x")\n'
+            f'client = boto3.client("sagemaker-runtime", endpoint_url="{gateway.split("/endpoints")[0]}",\n'
+            '                      region_name="us-east-1", aws_access_key_id="x", aws_secret_access_key="x")\n'
             f'client.invoke_endpoint(EndpointName="{name}", ContentType="text/csv", Body=rows)["Body"].read()',
         ),
     ]
@@ -123,7 +191,10 @@ PANE = Pane(
     ref=lambda one: str(one.get("name")),
     columns=columns,
     tabs=(Tab("Overview", overview), Tab("Calls", calls), Tab("Log", lambda scene: [], log=_log)),
-    empty=("Endpoints: registered models that answer requests.", "Go to Registry (4), choose a version, and d deploys it."),
+    empty=(
+        "Endpoints: registered models that answer requests.",
+        "Go to Registry (4), choose a version, and d deploys it.",
+    ),
     label=lambda one: str(one.get("name")),
     files=lambda one: f"endpoints/{one.get('name')}",
 )

@@ -20,15 +20,40 @@ def path(record: Record) -> str:
 
 def columns(records: list[Record]) -> list[Column]:
     return [
-        Column("name", "name", lambda one: (_name(one), badge(one.get("status"))[1]), lambda one: one.get("name"), width=14, grow=26, priority=9),
-        Column("status", "status", lambda one: badge(one.get("status")), lambda one: one.get("status"), width=12, grow=14, priority=7),
+        Column(
+            "name",
+            "name",
+            lambda one: (_name(one), badge(one.get("status"))[1]),
+            lambda one: one.get("name"),
+            width=14,
+            grow=26,
+            priority=9,
+        ),
+        Column(
+            "status",
+            "status",
+            lambda one: badge(one.get("status")),
+            lambda one: one.get("status"),
+            width=12,
+            grow=14,
+            priority=7,
+        ),
         *[_metric(name, 6 - place) for place, name in enumerate(common_metrics(records))],
         text("estimator", "estimator", width=10, grow=30, priority=3),
-        Column("fit", "time", lambda one: (figures.span(one.get("started"), one.get("ended")), ""), _took, width=6, grow=8, right=True, priority=3),
+        Column(
+            "fit",
+            "time",
+            lambda one: (figures.span(one.get("started"), one.get("ended")), ""),
+            _took,
+            width=6,
+            grow=8,
+            right=True,
+            priority=3,
+        ),
         text("experiment", "experiment", width=8, grow=18, priority=2),
         text("user", "who", width=5, grow=10, priority=2),
         age("submitted", priority=4),
-    ]  # fmt: skip
+    ]
 
 
 def _name(record: Record) -> str:
@@ -41,7 +66,7 @@ def _took(record: Record) -> float | None:
 
 
 def common_metrics(records: list[Record]) -> list[str]:
-    """The metrics worth a column: those of the validation (else the test) that most runs have, the rest of names last."""
+    """The metrics worth a column: those of the validation (else the test) that most runs have."""
     seen = Counter(name for record in records[:500] for name in record.get("metrics") or {})
     for split in ("validation_", "test_", ""):
         found = [name for name, _ in seen.most_common() if name.startswith(split)]
@@ -63,36 +88,69 @@ def _metric(name: str, priority: int) -> Column:
     def value(record: Record) -> Any:
         return (record.get("metrics") or {}).get(name)
 
-    return Column(name, clean(title), lambda one: (figures.number(value(one)), ""), value, width=8, grow=14, right=True, priority=priority)
+    return Column(
+        name,
+        clean(title),
+        lambda one: (figures.number(value(one)), ""),
+        value,
+        width=8,
+        grow=14,
+        right=True,
+        priority=priority,
+    )
 
 
 def overview(scene: Scene) -> list[Line]:
     from cupola_tui.widgets.plot import curve
 
     one = scene.record
-    lines: list[Line] = [[(" ", ""), badge(one.get("status")), (f"  {clean(one.get('secondary_status') or '')}", "dim")]]
+    lines: list[Line] = [
+        [(" ", ""), badge(one.get("status")), (f"  {clean(one.get('secondary_status') or '')}", "dim")]
+    ]
     if one.get("reason"):
         lines += [[(" ", ""), (part, "bad")] for part in fold(clean(one["reason"]), scene.width - 2)]
     entries = (scene.answer("metrics") or {}).get("entries") or []
     chosen = _curve_of(entries)
     if chosen:
-        pairs = {name: [(float(e["step"]), float(e["value"])) for e in entries if e.get("name") == name and e.get("step") is not None] for name in chosen}
+        pairs = {
+            name: [
+                (float(e["step"]), float(e["value"]))
+                for e in entries
+                if e.get("name") == name and e.get("step") is not None
+            ]
+            for name in chosen
+        }
         lines += [[], *curve(pairs, scene.width - 2, max(6, min(14, scene.height // 3)))]
-    metrics = {name: value for name, value in (one.get("metrics") or {}).items() if name.startswith(("validation_", "test_"))}
+    metrics = {
+        name: value for name, value in (one.get("metrics") or {}).items() if name.startswith(("validation_", "test_"))
+    }
     errors = one.get("metric_errors") or {}
     if metrics:
         lines += [[], heading("Metrics")]
         foremost = sorted(metrics, key=lambda name: (not name.startswith("validation_"), rank(name)))[:6]
-        lines += facts([(clean(name), figures.measured(metrics[name], errors.get(name))) for name in foremost], scene.width)
+        lines += facts(
+            [(clean(name), figures.measured(metrics[name], errors.get(name))) for name in foremost], scene.width
+        )
     lines += [[], heading("Parameters"), *_params(one, scene.width), []]
     pairs2 = [
-        ("estimator", one.get("estimator")), ("dataset", one.get("dataset")), ("target", one.get("target")), ("task", one.get("task")),
-        ("seed", one.get("seed")), ("submitted", one.get("submitted")), ("took", figures.span(one.get("started"), one.get("ended"))),
-        ("by", f"{one.get('user')} on {one.get('host')}"), ("tags", one.get("tags")), ("job", one.get("job")), ("id", one.get("id")),
-    ]  # fmt: skip
+        ("estimator", one.get("estimator")),
+        ("dataset", one.get("dataset")),
+        ("target", one.get("target")),
+        ("task", one.get("task")),
+        ("seed", one.get("seed")),
+        ("submitted", one.get("submitted")),
+        ("took", figures.span(one.get("started"), one.get("ended"))),
+        ("by", f"{one.get('user')} on {one.get('host')}"),
+        ("tags", one.get("tags")),
+        ("job", one.get("job")),
+        ("id", one.get("id")),
+    ]
     lines += facts(pairs2, scene.width)
     for note in one.get("notes") or []:
-        lines += [[(" ⚠ " if place == 0 else "   ", "warn"), (part, "")] for place, part in enumerate(fold(clean(note), scene.width - 4))]
+        lines += [
+            [(" ⚠ " if place == 0 else "   ", "warn"), (part, "")]
+            for place, part in enumerate(fold(clean(note), scene.width - 4))
+        ]
     return lines
 
 
@@ -109,7 +167,9 @@ def _curve_of(entries: list[Record]) -> list[str]:
 
 def _params(record: Record, width: int) -> list[Line]:
     params = record.get("params") or {}
-    return facts([(clean(name), value) for name, value in sorted(params.items())], width) or [[(" the estimator's own defaults", "dim")]]
+    return facts([(clean(name), value) for name, value in sorted(params.items())], width) or [
+        [(" the estimator's own defaults", "dim")]
+    ]
 
 
 def metrics(scene: Scene) -> list[Line]:
@@ -128,7 +188,13 @@ def metrics(scene: Scene) -> list[Line]:
         else:
             cells = [_cell(values, errors, name)]
         lines.append([(f" {clean(name):<{first}}", ""), ("".join(f"{one:>{cell}}" for one in cells), "")])
-    lines += [[], *[[(" " + part, "dim")] for part in fold("± is one standard error: of the folds, or of a bootstrap of the rows.", scene.width - 2)]]
+    lines += [
+        [],
+        *[
+            [(" " + part, "dim")]
+            for part in fold("± is one standard error: of the folds, or of a bootstrap of the rows.", scene.width - 2)
+        ],
+    ]
     return lines
 
 
@@ -146,10 +212,19 @@ def params(scene: Scene) -> list[Line]:
     environment = one.get("environment") or {}
     code = one.get("code") or {}
     lines = [heading("Parameters"), *_params(one, scene.width), [], heading("Features")]
-    lines += [[(" " + part, "")] for part in fold(", ".join(clean(name) for name in one.get("features") or []) or figures.ABSENT, scene.width - 2)]
+    lines += [
+        [(" " + part, "")]
+        for part in fold(
+            ", ".join(clean(name) for name in one.get("features") or []) or figures.ABSENT, scene.width - 2
+        )
+    ]
     lines += [[], heading("Code"), *facts([("commit", code.get("commit")), ("dirty", code.get("dirty"))], scene.width)]
     packages = environment.get("packages") or {}
-    shown = [("python", environment.get("python")), *sorted(packages.items())] if isinstance(packages, dict) else list(environment.items())
+    shown = (
+        [("python", environment.get("python")), *sorted(packages.items())]
+        if isinstance(packages, dict)
+        else list(environment.items())
+    )
     return [*lines, [], heading("Environment"), *facts([(clean(name), value) for name, value in shown], scene.width)]
 
 
@@ -167,15 +242,26 @@ def artifacts(scene: Scene) -> list[Line]:
 def confusion(answer: Record, width: int) -> list[Line]:
     matrix = answer.get("matrix") or answer.get("counts") or []
     classes = [figures.short(one) for one in answer.get("classes") or answer.get("labels") or range(len(matrix))]
-    cell = max(7, *(min(12, len(name) + 1) for name in classes), *(len(f"{value:,}") + 1 for row in matrix for value in row))
-    lines: list[Line] = [heading(f"Confusion matrix ({clean(answer.get('split') or 'test')})"), [], [(" " * (cell + 3) + "predicted", "dim")]]
+    cell = max(
+        7, *(min(12, len(name) + 1) for name in classes), *(len(f"{value:,}") + 1 for row in matrix for value in row)
+    )
+    lines: list[Line] = [
+        heading(f"Confusion matrix ({clean(answer.get('split') or 'test')})"),
+        [],
+        [(" " * (cell + 3) + "predicted", "dim")],
+    ]
     lines.append([(f" {'true':<{cell}} ", "dim"), *[(fit(name, cell, True), "dim") for name in classes]])
     for name, row in zip(classes, matrix, strict=False):
         total = sum(row) or 1
         line: Line = [(f" {fit(name, cell)} ", "")]
         for place, value in enumerate(row):
             right = classes[place] == name
-            line.append((f"{value:,}".rjust(cell), ("good bold" if right else "bad") if value / total > 0.2 else "dim" if not right else "good"))
+            line.append(
+                (
+                    f"{value:,}".rjust(cell),
+                    ("good bold" if right else "bad") if value / total > 0.2 else "dim" if not right else "good",
+                )
+            )
         line.append((f"   {row[classes.index(name)] / total:6.1%} right", "dim"))
         lines.append(line)
     return lines
@@ -188,7 +274,10 @@ def residuals(answer: Record, scene: Scene) -> list[Line]:
     points = [(float(x), float(y)) for x, y in zip(predicted, wrong, strict=False)]
     if not points:
         return facts([(clean(name), value) for name, value in answer.items()], scene.width)
-    return [heading("Residuals (true minus predicted) over predicted"), *scatter(points, scene.width - 2, max(8, scene.height - 4))]
+    return [
+        heading("Residuals (true minus predicted) over predicted"),
+        *scatter(points, scene.width - 2, max(8, scene.height - 4)),
+    ]
 
 
 def lineage(scene: Scene, kind: str = "run") -> list[Line]:
@@ -198,16 +287,29 @@ def lineage(scene: Scene, kind: str = "run") -> list[Line]:
     names = {f"{m.get('name')}@{m.get('version')}" for m in models}
     exact = {f"{m.get('name')}@{m.get('version')}-{m.get('id')}" for m in models}
     served = [
-        e for e in scene.lists.get("endpoints", []) if any(v.get("model") in names | exact for v in e.get("variants") or [])
-    ]  # fmt: skip
-    lines: list[Line] = [heading("Came from"), *_tree([("dataset", one.get("dataset")), ("code", (one.get("code") or {}).get("commit")), ("job", one.get("job"))])]
-    lines += [[], heading("Became"), *_tree([("model", ", ".join(sorted(names))), *[("endpoint", e.get("name")) for e in served]])]
+        e
+        for e in scene.lists.get("endpoints", [])
+        if any(v.get("model") in names | exact for v in e.get("variants") or [])
+    ]
+    lines: list[Line] = [
+        heading("Came from"),
+        *_tree(
+            [("dataset", one.get("dataset")), ("code", (one.get("code") or {}).get("commit")), ("job", one.get("job"))]
+        ),
+    ]
+    lines += [
+        [],
+        heading("Became"),
+        *_tree([("model", ", ".join(sorted(names))), *[("endpoint", e.get("name")) for e in served]]),
+    ]
     return lines
 
 
 def _tree(pairs: list[tuple[str, Any]]) -> list[Line]:
     shown = [(name, value) for name, value in pairs if value]
-    return [[("  → ", "dim"), (f"{name:<9} ", "dim"), (clean(value), "accent")] for name, value in shown] or [[("  nothing yet", "dim")]]
+    return [[("  → ", "dim"), (f"{name:<9} ", "dim"), (clean(value), "accent")] for name, value in shown] or [
+        [("  nothing yet", "dim")]
+    ]
 
 
 def _metrics(record: Record) -> dict[str, Ask]:
@@ -216,7 +318,11 @@ def _metrics(record: Record) -> dict[str, Ask]:
 
 def _artifact(record: Record) -> dict[str, Ask]:
     name = "residuals" if record.get("task") == "regression" else "confusion"
-    return {"artifact": ("artifact", {"run": record.get("id"), "name": name})} if record.get("status") == "Completed" else {}
+    return (
+        {"artifact": ("artifact", {"run": record.get("id"), "name": name})}
+        if record.get("status") == "Completed"
+        else {}
+    )
 
 
 def _log(record: Record) -> Ask | None:

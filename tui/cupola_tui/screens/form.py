@@ -19,6 +19,7 @@ from cupola_tui.screens.dialog import Dialog, Lines
 from cupola_tui.screens.panel import Panel
 from cupola_tui.screens.plainview import PlainView
 from cupola_tui.widgets.bars import Bar
+from cupola_tui.widgets.entry import Entry
 from cupola_tui.widgets.rows import Record
 
 PAUSE = 0.12
@@ -32,7 +33,7 @@ class Note(Bar):
     """What is wrong with a field, or what it is for."""
 
 
-class Typed(Input):
+class Typed(Entry):
     """An input that leaves `!` to the form while it is empty."""
 
     async def _on_key(self, event: events.Key) -> None:
@@ -49,13 +50,15 @@ class FormField(Horizontal):
     def __init__(self, field: Record, value: str) -> None:
         super().__init__()
         self.field = field
-        self.input = Typed(value, placeholder=_placeholder(field), compact=True)
+        self.input = Typed(value, placeholder=_placeholder(field))
         self.note = Note()
 
     def compose(self) -> ComposeResult:
         name = Name()
         required = " *" if self.field.get("required") else ""
-        name.set_reactive(Bar.line, [(f" {clean(self.field['name']).rstrip('_').replace('_', '-')}", ""), (required, "mark")])
+        name.set_reactive(
+            Bar.line, [(f" {clean(self.field['name']).rstrip('_').replace('_', '-')}", ""), (required, "mark")]
+        )
         yield name
         yield self.input
         yield self.note
@@ -83,7 +86,7 @@ class Go(Bar, can_focus=True):
 class Form(Dialog[Any]):
     """Fills in and runs one action; its result is what the action returned."""
 
-    CSS_PATH: ClassVar[list[Any]] = ["dialog.tcss", "form.tcss"]
+    CSS_PATH: ClassVar[Any] = ["dialog.tcss", "form.tcss"]
     BINDINGS: ClassVar[list[BindingType]] = keymap.bindings("form")
     AUTO_FOCUS = ""
 
@@ -91,7 +94,9 @@ class Form(Dialog[Any]):
         super().__init__()
         self.bridge, self.form = bridge, form
         fields = sorted(form.get("fields") or [], key=lambda one: (not one.get("required"), one["name"] not in values))
-        self.fields = [FormField(field, values.get(field["name"], "")) for field in fields if field["name"] != "dry_run"]
+        self.fields = [
+            FormField(field, values.get(field["name"], "")) for field in fields if field["name"] != "dry_run"
+        ]
         self.others = others or []
         self.heading = clean(form["name"]) + (f" ({len(self.others) + 1} marked)" if self.others else "")
         self.hint = "ctrl+s runs it   ! the command   ctrl+n completes   esc leaves"
@@ -114,7 +119,10 @@ class Form(Dialog[Any]):
 
     def on_mount(self) -> None:
         self.query_one("#below-all").styles.height = "auto"
-        self.go.line = [(f"  ▶ {clean(self.form['name'])}", "key"), (f"   {clean(self.form.get('summary') or '')}", "dim")]
+        self.go.line = [
+            (f"  ▶ {clean(self.form['name'])}", "key"),
+            (f"   {clean(self.form.get('summary') or '')}", "dim"),
+        ]
         first = next((one for one in self.fields if one.field.get("required") and not one.input.value), None)
         (first.input if first else self.go).focus()
         self._look()
@@ -122,7 +130,9 @@ class Form(Dialog[Any]):
     def values(self) -> dict[str, str]:
         """What is typed in, empty fields left out; paths as seen from where the app was started."""
         typed = {one.field["name"]: (one.input.value.strip(), one.field) for one in self.fields}
-        return {name: files.absolute(value) if _is_path(field) else value for name, (value, field) in typed.items() if value}
+        return {
+            name: files.absolute(value) if _is_path(field) else value for name, (value, field) in typed.items() if value
+        }
 
     # As one types.
 
@@ -187,8 +197,14 @@ class Form(Dialog[Any]):
 
     def _tell(self) -> None:
         def draw(width: int, height: int) -> list[Any]:
-            shown = [(f" {clean(one)} ", "reverse" if place == self.chosen else "accent") for place, one in enumerate(self.completions[:20])]
-            command = [[("$ " if place == 0 else "  ", "dim"), (part, "dim")] for place, part in enumerate(fold(clean(self.command), width - 3)[:3])]
+            shown = [
+                (f" {clean(one)} ", "reverse" if place == self.chosen else "accent")
+                for place, one in enumerate(self.completions[:20])
+            ]
+            command = [
+                [("$ " if place == 0 else "  ", "dim"), (part, "dim")]
+                for place, part in enumerate(fold(clean(self.command), width - 3)[:3])
+            ]
             said = [[(part, "warn")] for part in fold(self.said, width - 1)[:2]] if self.said else []
             return [shown, *command, *said]
 
@@ -206,7 +222,7 @@ class Form(Dialog[Any]):
 
     def action_next(self, by: int) -> None:
         order = [*(one.input for one in self.fields), self.go]
-        here = order.index(self.focused) if self.focused in order else 0  # type: ignore[arg-type]
+        here = order.index(self.focused) if self.focused in order else 0
         order[(here + by) % len(order)].focus()
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
@@ -217,7 +233,11 @@ class Form(Dialog[Any]):
         if field is None or not self.completions:
             return
         self.chosen = (self.chosen + 1) % len(self.completions[:20])
-        before = field.input.value.rpartition(" ")[0] + " " if field.field.get("repeated") and " " in field.input.value else ""
+        before = (
+            field.input.value.rpartition(" ")[0] + " "
+            if field.field.get("repeated") and " " in field.input.value
+            else ""
+        )
         field.input.value = before + self.completions[self.chosen]
         field.input.cursor_position = len(field.input.value)
         self._tell()
@@ -244,7 +264,9 @@ class Form(Dialog[Any]):
                 return
             self.said = "working ..."
             self._tell()
-            result = await asyncio.wrap_future(self.bridge.ask("action", progress=self._progress, name=name, arguments=values))
+            result = await asyncio.wrap_future(
+                self.bridge.ask("action", progress=self._progress, name=name, arguments=values)
+            )
             first = next((one["name"] for one in self.form.get("fields") or []), "")
             for other in self.others:
                 await asyncio.wrap_future(self.bridge.ask("action", name=name, arguments=values | {first: other}))

@@ -15,15 +15,19 @@ from cupola_tui.screens import panes
 from cupola_tui.screens.pane import Pane
 from cupola_tui.state import State
 from cupola_tui.widgets.detail import Detail
+from cupola_tui.widgets.entry import Entry
 from cupola_tui.widgets.log import LogView
 from cupola_tui.widgets.rows import Record, holding
 from cupola_tui.widgets.table import RecordTable, View
 
 OPERATORS = ("=", ">", "<", " contains ", " exists", " in ", " and ", " or ", "not ")
 WORDS = {
-    "log": "the app's own log", "quit": "leave; jobs and endpoints go on", "reader replace": "give up the process that reads the workspace, and start another",
-    "theme": "the next theme", "help": "the keys",
-}  # fmt: skip
+    "log": "the app's own log",
+    "quit": "leave; jobs and endpoints go on",
+    "reader replace": "give up the process that reads the workspace, and start another",
+    "theme": "the next theme",
+    "help": "the keys",
+}
 
 
 class Going(Screen[None]):
@@ -126,7 +130,7 @@ class Going(Screen[None]):
         try:
             prompt = self.query_one("#prompt", Input)
         except NoMatches:
-            prompt = Input(id="prompt", compact=True, select_on_focus=False)
+            prompt = Entry(id="prompt")
             await self.mount(prompt, before=self.query_one("Footer"))
         with prompt.prevent(Input.Changed):
             prompt.value, prompt.placeholder = value, placeholder
@@ -136,7 +140,9 @@ class Going(Screen[None]):
 
     async def action_filter(self) -> None:
         self._log_search = None
-        await self._prompt(self.kept.panes[self.pane.name].filter, 'filter: a word, or validation_roc_auc > 0.8 and user = "ana"')
+        await self._prompt(
+            self.kept.panes[self.pane.name].filter, 'filter: a word, or validation_roc_auc > 0.8 and user = "ana"'
+        )
 
     async def on_log_view_search(self, message: LogView.Search) -> None:
         self._log_search = message.log
@@ -207,13 +213,25 @@ class Going(Screen[None]):
             actions = await self.known_actions()
         except CupolaError:
             actions = {}
-        rows = [Choice(f"go {name}", panes.pane(name).title, key=str(place), kind="screen") for place, name in enumerate(panes.named(), 1)]
+        rows = [
+            Choice(f"go {name}", panes.pane(name).title, key=str(place), kind="screen")
+            for place, name in enumerate(panes.named(), 1)
+        ]
         rows += [Choice(f"do {name}", name, kind="action") for name in actions]
-        rows += [Choice(f"key {key.action}", key.words, key.label, kind="key") for key in keymap.TABLE if key.scope == "main" and not key.action.startswith(("verb", "pane")) and keymap.applies(key, self.pane.name)]
+        rows += [
+            Choice(f"key {key.action}", key.words, key.label, kind="key")
+            for key in keymap.TABLE
+            if key.scope == "main"
+            and not key.action.startswith(("verb", "pane"))
+            and keymap.applies(key, self.pane.name)
+        ]
         rows += [Choice(f"word {word}", said, kind=f":{word}") for word, said in WORDS.items()]
         for name in panes.named():
             pane = panes.pane(name)
-            rows += [Choice(f"at {name} {pane.ident(one)}", clean(pane.label(one)), kind=pane.noun) for one in self.lists.get(pane.kind)[:2000]]
+            rows += [
+                Choice(f"at {name} {pane.ident(one)}", clean(pane.label(one)), kind=pane.noun)
+                for one in self.lists.get(pane.kind)[:2000]
+            ]
         chosen = await self.app.push_screen_wait(Palette(rows))
         if chosen:
             await self._chosen(*chosen.split(" ", 1))

@@ -21,7 +21,10 @@ class Help(Reading):
         left = [line for block in blocks[:3] for line in block]
         right = [line for block in blocks[3:] for line in block]
         half = width // 2
-        return [_beside(left[row] if row < len(left) else [], right[row] if row < len(right) else [], half) for row in range(max(len(left), len(right)))]
+        return [
+            _beside(left[row] if row < len(left) else [], right[row] if row < len(right) else [], half)
+            for row in range(max(len(left), len(right)))
+        ]
 
     def _group(self, group: str) -> list[Line]:
         keys = [key for key in keymap.TABLE if key.group == group and keymap.applies(key, self.pane)]

@@ -10,15 +10,32 @@ from cupola_tui.widgets.rows import Column, Record
 
 def columns(records: list[Record]) -> list[Column]:
     return [
-        Column("name", "name", lambda one: (clean(one.get("name") or one.get("id")), ""), lambda one: one.get("name"), width=14, grow=30, priority=9),
+        Column(
+            "name",
+            "name",
+            lambda one: (clean(one.get("name") or one.get("id")), ""),
+            lambda one: one.get("name"),
+            width=14,
+            grow=30,
+            priority=9,
+        ),
         text("kind", "kind", width=7, grow=10, priority=6),
         status(),
         Column("progress", "progress", _progress, lambda one: one.get("progress"), width=9, grow=26, priority=5),
-        Column("took", "time", lambda one: (figures.span(one.get("started"), one.get("ended")), ""), _took, width=6, grow=8, right=True, priority=4),
+        Column(
+            "took",
+            "time",
+            lambda one: (figures.span(one.get("started"), one.get("ended")), ""),
+            _took,
+            width=6,
+            grow=8,
+            right=True,
+            priority=4,
+        ),
         text("host", "host", width=6, grow=14, priority=2),
         text("user", "who", width=5, grow=10, priority=2),
         age("submitted", priority=4),
-    ]  # fmt: skip
+    ]
 
 
 def _took(record: Record) -> float | None:
@@ -32,14 +49,19 @@ def _progress(record: Record) -> tuple[str, str]:
         share = record.get("progress")
         if isinstance(share, int | float):
             filled = round(max(0.0, min(1.0, share)) * 5)
-            return f"{'█' * filled}{'░' * (5 - filled)} {share:4.0%} {clean(record.get('message') or '')}".rstrip(), "accent"
+            return (
+                f"{'█' * filled}{'░' * (5 - filled)} {share:4.0%} {clean(record.get('message') or '')}".rstrip(),
+                "accent",
+            )
         return clean(record.get("message") or record.get("secondary_status") or ""), "accent"
     return clean(record.get("reason") or ""), "bad" if record.get("status") == "Failed" else "dim"
 
 
 def overview(scene: Scene) -> list[Line]:
     one = scene.record
-    lines: list[Line] = [[(" ", ""), badge(one.get("status")), (f"  {clean(one.get('secondary_status') or '')}", "dim")]]
+    lines: list[Line] = [
+        [(" ", ""), badge(one.get("status")), (f"  {clean(one.get('secondary_status') or '')}", "dim")]
+    ]
     for key, style in (("reason", "bad" if one.get("status") == "Failed" else ""), ("message", "dim")):
         if one.get(key):
             lines += [[(" ", ""), (part, style)] for part in fold(clean(one[key]), scene.width - 2)]
@@ -56,17 +78,34 @@ def overview(scene: Scene) -> list[Line]:
         lines += [[(f" about {left} left", "dim")]] if left else []
     usage = one.get("usage") or {}
     pairs = [
-        ("kind", one.get("kind")), ("command", " ".join(clean(part) for part in one.get("command") or [])),
-        ("submitted", one.get("submitted")), ("started", one.get("started")), ("ended", one.get("ended")),
-        ("took", figures.span(one.get("started"), one.get("ended"))), ("exit code", one.get("exit_code")), ("attempt", one.get("attempt")),
-        ("by", f"{one.get('user')} on {one.get('host')}"), ("cpus", one.get("cpus")), ("gpus", one.get("gpus") or None),
-        ("memory", figures.size(one.get("memory"))), ("run", one.get("run")), ("id", one.get("id")),
-    ]  # fmt: skip
+        ("kind", one.get("kind")),
+        ("command", " ".join(clean(part) for part in one.get("command") or [])),
+        ("submitted", one.get("submitted")),
+        ("started", one.get("started")),
+        ("ended", one.get("ended")),
+        ("took", figures.span(one.get("started"), one.get("ended"))),
+        ("exit code", one.get("exit_code")),
+        ("attempt", one.get("attempt")),
+        ("by", f"{one.get('user')} on {one.get('host')}"),
+        ("cpus", one.get("cpus")),
+        ("gpus", one.get("gpus") or None),
+        ("memory", figures.size(one.get("memory"))),
+        ("run", one.get("run")),
+        ("id", one.get("id")),
+    ]
     lines += [[], *facts(pairs, scene.width)]
     if usage:
-        lines += [[], heading("Used"), *facts([(clean(name), _used(name, value)) for name, value in usage.items()], scene.width)]
+        lines += [
+            [],
+            heading("Used"),
+            *facts([(clean(name), _used(name, value)) for name, value in usage.items()], scene.width),
+        ]
     if one.get("output"):
-        lines += [[], heading("Gave"), *facts([(clean(name), value) for name, value in one["output"].items()], scene.width)]
+        lines += [
+            [],
+            heading("Gave"),
+            *facts([(clean(name), value) for name, value in one["output"].items()], scene.width),
+        ]
     return lines
 
 
@@ -98,7 +137,10 @@ PANE = Pane(
     ref=lambda one: str(one.get("id")),
     columns=columns,
     tabs=(Tab("Overview", overview), Tab("Log", lambda scene: [], log=_log)),
-    empty=("Jobs: what runs in the background, and goes on when you leave.", ":job submit -- COMMAND runs any command; training and importing are jobs too."),
+    empty=(
+        "Jobs: what runs in the background, and goes on when you leave.",
+        ":job submit -- COMMAND runs any command; training and importing are jobs too.",
+    ),
     label=lambda one: str(one.get("name") or one.get("id")),
     files=lambda one: f"jobs/{str(one.get('submitted'))[:7]}/{one.get('id')}",
 )

@@ -12,7 +12,12 @@ LETTERS = "asdfghjklqwertyuiop"
 class Jump(ModalScreen[Widget]):
     """Shows the letters where the targets are."""
 
-    CSS = "Jump { background: $background 40%; layers: letters; } Jump Static { width: 3; height: 1; background: $warning; color: $background; text-style: bold; position: absolute; }"
+    CSS = """
+    Jump { background: $background 40%; }
+    Jump Static {
+        width: 3; height: 1; position: absolute; background: $warning; color: $background; text-style: bold;
+    }
+    """
 
     def __init__(self, targets: list[Widget]) -> None:
         super().__init__()

@@ -10,7 +10,7 @@ from textual.binding import BindingType
 from textual.containers import Horizontal
 
 from cupola.errors import CupolaError
-from cupola_tui import figures, keymap, verbs
+from cupola_tui import keymap, verbs
 from cupola_tui.lists import Lists
 from cupola_tui.paint import entitle
 from cupola_tui.plain import clean
@@ -91,7 +91,7 @@ class Main(Acting):
         for kind in dict.fromkeys((self.pane.kind, "jobs", "endpoints", "models", "datasets", "runs", "agent")):
             self.lists.refresh(kind)
         self.set_timer(0.2, self._still_reading)
-        slow = self.app.slow  # type: ignore[attr-defined]
+        slow = self.app.slow
         self.set_interval(2.0 if slow else 1.0, self._tick)
 
     @work(exclusive=True, group="ready", exit_on_error=False)
@@ -104,9 +104,11 @@ class Main(Acting):
             return
         self._user = str(workspace.get("user") or "")
         self._say(
-            name=workspace.get("name") or "", path=workspace.get("path") or self.header.facts.path,
-            mount=_mount(workspace.get("mount")), readonly=bool(workspace.get("readonly")),
-        )  # fmt: skip
+            name=workspace.get("name") or "",
+            path=workspace.get("path") or self.header.facts.path,
+            mount=_mount(workspace.get("mount")),
+            readonly=bool(workspace.get("readonly")),
+        )
         for notice in workspace.get("notices") or []:
             self.notify(clean(notice), severity="warning", markup=False, timeout=10)
 
@@ -170,10 +172,12 @@ class Main(Acting):
             self.lists.refresh(kind)
 
     def _say(self, **facts: Any) -> None:
-        self.header.facts = Facts(**{**{name: getattr(self.header.facts, name) for name in Facts.__dataclass_fields__}, **facts})
+        self.header.facts = Facts(
+            **{**{name: getattr(self.header.facts, name) for name in Facts.__dataclass_fields__}, **facts}
+        )
 
     def _still_reading(self) -> None:
-        if not self.view(self.pane).rows.loaded:
+        if not self.view(self.pane).rows.loaded and not self.table.busy:
             self.table.busy = "reading ..."
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
@@ -215,7 +219,10 @@ class Main(Acting):
             host = await asyncio.wrap_future(self.lists.bridge.ask("host"))
         except CupolaError:
             return
-        gpus = tuple((float(one.get("busy") or 0), 100 * (one.get("memory_used") or 0) / (one.get("memory_total") or 1)) for one in host.get("gpus") or [])
+        gpus = tuple(
+            (float(one.get("busy") or 0), 100 * (one.get("memory_used") or 0) / (one.get("memory_total") or 1))
+            for one in host.get("gpus") or []
+        )
         if not self.is_active:
             return
         self._say(cpu=(*self.header.facts.cpu, float(host.get("cpu") or 0))[-GAUGE:], gpus=gpus)
@@ -228,7 +235,10 @@ class Main(Acting):
         for ident in set(before or {}) - set(now):
             job = ended.get(ident)
             if job and job.get("user") == (self._user or job.get("user")):
-                self.app.ring(f"{job.get('kind')} {job.get('name') or ident}: {job.get('status')}", bad=job.get("status") == "Failed")
+                self.app.ring(
+                    f"{job.get('kind')} {job.get('name') or ident}: {job.get('status')}",
+                    bad=job.get("status") == "Failed",
+                )
 
     def _fill(self) -> None:
         """Puts the newest list into the table in front."""
@@ -258,7 +268,13 @@ class Main(Acting):
         marks = f"  {len(rows.marks)} marked" if rows.marks else ""
         new = f"  +{len(rows.waiting)} new, g shows them" if rows.waiting else ""
         query = self.kept.panes[pane.name].filter
-        told = f"/{clean(query)}  {fault}" if fault else f"/{clean(query)}  {shown:,} of {total:,}" if query else f"{total:,}"
+        told = (
+            f"/{clean(query)}  {fault}"
+            if fault
+            else f"/{clean(query)}  {shown:,} of {total:,}"
+            if query
+            else f"{total:,}"
+        )
         entitle(self.table, pane.title, told + marks + new)
 
     def _show_record(self) -> None:
@@ -272,8 +288,14 @@ class Main(Acting):
         """Which keys of the footer could do nothing now."""
         chosen = self.table.chosen()
         stop = verbs.STOPPING.get(self.pane.name, ("",))[0]
-        named = {key.id: stop if key.id == "stop" else key.action[6:-2] for key in self.footer.keys if key.id == "stop" or key.action.startswith("verb(")}
-        self.footer.dimmed = frozenset(ident for ident, name in named.items() if verbs.why_not(name, chosen, self.readonly))
+        named = {
+            key.id: stop if key.id == "stop" else key.action[6:-2]
+            for key in self.footer.keys
+            if key.id == "stop" or key.action.startswith("verb(")
+        }
+        self.footer.dimmed = frozenset(
+            ident for ident, name in named.items() if verbs.why_not(name, chosen, self.readonly)
+        )
 
     def show_pane(self) -> None:
         self.tabs.chosen = panes.named().index(self.pane.name)
@@ -300,7 +322,7 @@ class Main(Acting):
         kept.cursor, kept.sort, kept.backwards = view.cursor, view.rows.sort, view.rows.backwards
         kept.tab = self.detail.tab
         self.kept.pane = self.pane.name
-        self.app.remember()  # type: ignore[attr-defined]
+        self.app.remember()
 
     # What the widgets say.
 
@@ -309,7 +331,9 @@ class Main(Acting):
         answer: Any
         try:
             answer = await asyncio.wrap_future(
-                self.lists.bridge.ask("log", kind=message.kind, ref=message.ref, offset=message.offset, limit=message.limit)
+                self.lists.bridge.ask(
+                    "log", kind=message.kind, ref=message.ref, offset=message.offset, limit=message.limit
+                )
             )
         except CupolaError as error:
             answer = error
@@ -366,4 +390,4 @@ def _beside(pane: Pane) -> int:
 
 def _mount(mount: Any) -> str:
     kind = mount.get("kind") if isinstance(mount, dict) else mount
-    return figures.clean(kind or "")
+    return clean(kind or "")

@@ -8,6 +8,7 @@ from textual.widgets import Input
 from cupola_tui.paint import Line, fold
 from cupola_tui.plain import clean
 from cupola_tui.screens.dialog import Dialog, Lines
+from cupola_tui.widgets.entry import Entry
 
 
 class Offer(Dialog[str]):
@@ -21,8 +22,11 @@ class Offer(Dialog[str]):
         self.path = path
         self.sheet = Lines()
         self.sheet.can_focus = False
-        usable = "".join(letter if letter.isascii() and (letter.isalnum() or letter in "._-") else "-" for letter in PurePath(path).name)
-        self.typed = Input(usable.lstrip("._-") or "workspace", compact=True)
+        usable = "".join(
+            letter if letter.isascii() and (letter.isalnum() or letter in "._-") else "-"
+            for letter in PurePath(path).name
+        )
+        self.typed = Entry(usable.lstrip("._-") or "workspace")
 
     def inside(self) -> ComposeResult:
         yield self.sheet
@@ -33,7 +37,10 @@ class Offer(Dialog[str]):
         self.typed.focus()
 
     def _lines(self, width: int) -> list[Line]:
-        said = f"{clean(self.path)} is no workspace. Cupola can make it one: it adds workspace.toml and .cupola/, and leaves what is there alone. Its name:"
+        said = (
+            f"{clean(self.path)} is no workspace. Cupola can make it one: it adds workspace.toml and .cupola/, "
+            "and leaves what is there alone. Its name:"
+        )
         return [[(part, "")] for part in fold(said, width - 1)]
 
     def on_input_submitted(self, event: Input.Submitted) -> None:

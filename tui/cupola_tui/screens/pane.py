@@ -7,6 +7,7 @@ from typing import Any
 from cupola_tui import figures
 from cupola_tui.glyphs import STATUSES
 from cupola_tui.paint import Line
+from cupola_tui.plain import clean
 from cupola_tui.widgets.rows import Column, Record
 
 Ask = tuple[str, dict[str, Any]]
@@ -69,21 +70,34 @@ def text(key: str, title: str, **more: Any) -> Column:
 def status(key: str = "status", width: int = 12) -> Column:
     """A status with its glyph."""
     return Column(
-        key, "status", lambda one: badge(one.get(key)), lambda one: one.get(key), width=width, grow=width + 2, priority=8
-    )  # fmt: skip
+        key,
+        "status",
+        lambda one: badge(one.get(key)),
+        lambda one: one.get(key),
+        width=width,
+        grow=width + 2,
+        priority=8,
+    )
 
 
 def badge(value: Any) -> tuple[str, str]:
     """A status as its glyph and name."""
     glyph, style = STATUSES.get(str(value), ("·", "dim"))
-    return (f"{glyph} {figures.clean(value)}" if value else figures.ABSENT), style
+    return (f"{glyph} {clean(value)}" if value else figures.ABSENT), style
 
 
 def age(key: str, title: str = "age", **more: Any) -> Column:
     """How long ago; sorted by time."""
     return Column(
-        key, title, lambda one: (figures.age(one.get(key)), "dim"), lambda one: one.get(key), width=4, grow=5, right=True, **more
-    )  # fmt: skip
+        key,
+        title,
+        lambda one: (figures.age(one.get(key)), "dim"),
+        lambda one: one.get(key),
+        width=4,
+        grow=5,
+        right=True,
+        **more,
+    )
 
 
 def facts(pairs: list[tuple[str, Any]], width: int) -> list[Line]:
@@ -115,5 +129,5 @@ def pending(scene: Scene, name: str, words: str) -> list[Line]:
     if isinstance(value, Exception):
         from cupola_tui.paint import fold
 
-        return [[(" ✗ ", "bad"), (line, "")] for line in fold(figures.clean(value), scene.width - 4)]
+        return [[(" ✗ ", "bad"), (line, "")] for line in fold(clean(value), scene.width - 4)]
     return [[(f" {words}", "dim")]]

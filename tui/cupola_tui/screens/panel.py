@@ -9,7 +9,9 @@ from cupola_tui.screens.dialog import Reading
 class Panel(Reading):
     """What happened, where, and what to do."""
 
-    def __init__(self, heading: str, message: str, where: str | None = None, hint: str | None = None, bad: bool = True) -> None:
+    def __init__(
+        self, heading: str, message: str, where: str | None = None, hint: str | None = None, bad: bool = True
+    ) -> None:
         super().__init__(heading, classes="-bad" if bad else "")
         self.message, self.where, self.to_do = message, where, hint
 
@@ -27,4 +29,12 @@ class Panel(Reading):
         return found
 
     def text(self) -> str:
-        return "\n".join(part for part in (self.message, self.where and f"where: {self.where}", self.to_do and f"what to do: {self.to_do}") if part)
+        return "\n".join(
+            part
+            for part in (
+                self.message,
+                self.where and f"where: {self.where}",
+                self.to_do and f"what to do: {self.to_do}",
+            )
+            if part
+        )

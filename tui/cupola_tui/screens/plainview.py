@@ -13,7 +13,9 @@ class PlainView(Reading):
         self.whole = text
 
     def lines(self, width: int) -> list[Line]:
-        return [[(part, "")] for line in lines(self.whole) for part in (fold(line, width) if len(line) > width else [line])]
+        return [
+            [(part, "")] for line in lines(self.whole) for part in (fold(line, width) if len(line) > width else [line])
+        ]
 
     def on_mount(self) -> None:
         super().on_mount()

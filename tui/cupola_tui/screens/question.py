@@ -9,6 +9,7 @@ from textual.widgets import Input
 from cupola_tui.paint import Line, fold
 from cupola_tui.plain import clean
 from cupola_tui.screens.dialog import Dialog, Lines
+from cupola_tui.widgets.entry import Entry
 
 
 class Question(Dialog[bool]):
@@ -24,7 +25,7 @@ class Question(Dialog[bool]):
     def inside(self) -> ComposeResult:
         yield self.sheet
         if self.typed_name:
-            yield Input(placeholder=f"type {clean(self.typed_name)} to do it", id="name")
+            yield Entry(placeholder=f"type {clean(self.typed_name)} to do it", id="name")
 
     def on_mount(self) -> None:
         self.sheet.fill(lambda width, height: self.lines(width), from_top=True)

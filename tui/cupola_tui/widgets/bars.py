@@ -62,7 +62,11 @@ class Header(Bar):
             if width_of([*left, span, *right]) + 2 <= width:
                 left.append(span)
         if facts.silent:
-            left = [(" cupola ", "title"), (f" the mount has not answered for {facts.silent} s", "bad"), ("  :reader replace gives it up", "dim")]
+            left = [
+                (" cupola ", "title"),
+                (f" the mount has not answered for {facts.silent} s", "bad"),
+                ("  :reader replace gives it up", "dim"),
+            ]
         elif facts.trouble:
             left = [(" cupola ", "title"), (f" {facts.trouble}", "bad")]
         space = width - width_of(left) - width_of(right)
@@ -85,11 +89,20 @@ class Header(Bar):
         if facts.agent is not None:
             line += [("● agent" if facts.agent else "○ no agent", "good" if facts.agent else "dim")]
         line.append((f"  {facts.jobs} job{'s' * (facts.jobs != 1)}", "accent" if facts.jobs else "dim"))
-        line.append((f"  {facts.endpoints} endpoint{'s' * (facts.endpoints != 1)}", "accent" if facts.endpoints else "dim"))
+        line.append(
+            (f"  {facts.endpoints} endpoint{'s' * (facts.endpoints != 1)}", "accent" if facts.endpoints else "dim")
+        )
         if facts.cpu:
-            line += [("  cpu ", "dim"), (figures.sparkline([0.0] * (6 - len(facts.cpu)) + list(facts.cpu), 100), "good")]
+            line += [
+                ("  cpu ", "dim"),
+                (figures.sparkline([0.0] * (6 - len(facts.cpu)) + list(facts.cpu), 100), "good"),
+            ]
         for number, (busy, memory) in enumerate(facts.gpus):
-            line += [(f"  gpu{number} ", "dim"), (figures.sparkline([busy, memory], 100), "good"), (f" {busy:.0f}%", "")]
+            line += [
+                (f"  gpu{number} ", "dim"),
+                (figures.sparkline([busy, memory], 100), "good"),
+                (f" {busy:.0f}%", ""),
+            ]
         return [*line, (" ", "")]
 
 
@@ -125,8 +138,17 @@ class Tabs(Bar):
             # The one in front keeps its whole name; the others are cut as far as they must be.
             spare = self.size.width - 1 - len(self.names) - len(self.names[self.chosen])
             room = max(2, spare // max(1, len(self.names) - 1))
-            cut = [text if place == self.chosen or text.isspace() else text[:room] for place, text in enumerate(self.names)]
-            line = [(" ", ""), *(span for place, text in enumerate(cut) for span in ((text, "title" if place == self.chosen else "dim"), (" ", "")))]
+            cut = [
+                text if place == self.chosen or text.isspace() else text[:room] for place, text in enumerate(self.names)
+            ]
+            line = [
+                (" ", ""),
+                *(
+                    span
+                    for place, text in enumerate(cut)
+                    for span in ((text, "title" if place == self.chosen else "dim"), (" ", ""))
+                ),
+            ]
         self.line = line
 
     def on_click(self, event: events.Click) -> None:

@@ -130,4 +130,6 @@ class Detail(Vertical):
         if record is None:
             self._sheet.fill(lambda width, height: [], from_top=True)
             return
-        self._sheet.fill(lambda width, height: tab.draw(Scene(record, self._answers, width, height, self.lists)), from_top=from_top)
+        self._sheet.fill(
+            lambda width, height: tab.draw(Scene(record, self._answers, width, height, self.lists)), from_top=from_top
+        )

@@ -8,8 +8,9 @@ from textual.message import Message
 from textual.reactive import reactive
 from textual.strip import Strip
 
-from cupola_tui import figures, keymap
+from cupola_tui import keymap
 from cupola_tui.paint import PaintedScroll
+from cupola_tui.plain import clean
 from cupola_tui.widgets.loglines import LogLine, LogLines, Piece
 
 RANGES = (100, 1_000, 10_000, 100_000)
@@ -20,7 +21,7 @@ STEP_BYTES = 1_000_000
 EVERY = 0.7
 
 
-class LogView(PaintedScroll, can_focus=True):
+class LogView(PaintedScroll, can_focus=True, inherit_bindings=False):
     """Shows one log at a time. It asks for more by a message and is given it by `take`."""
 
     BINDINGS = keymap.bindings("log") + keymap.bindings("detail")
@@ -88,7 +89,7 @@ class LogView(PaintedScroll, can_focus=True):
             return
         self._asking = False
         if isinstance(answer, Exception):
-            self._said = figures.clean(answer)
+            self._said = clean(answer)
             self.refresh()
             return
         assert isinstance(answer, dict)
@@ -118,11 +119,18 @@ class LogView(PaintedScroll, can_focus=True):
     def _renew(self) -> None:
         lines = self._lines.shown(self.alarms, self.times)
         width = max(8, self.size.width)
-        self._rows = [part for line in lines for part in _wrap(line, width)] if self.wrapped else [line.pieces for line in lines]
+        self._rows = (
+            [part for line in lines for part in _wrap(line, width)] if self.wrapped else [line.pieces for line in lines]
+        )
         widest = width if self.wrapped else max((cell_len(line.text) for line in lines), default=0)
         self.virtual_size = Size(widest, len(self._rows))
         if self.following:
-            self.scroll_to(0 if self.wrapped else self.scroll_x, max(0, len(self._rows) - self.size.height), animate=False)
+            self.scroll_to(
+                0 if self.wrapped else self.scroll_x,
+                max(0, len(self._rows) - self.size.height),
+                animate=False,
+                force=True,
+            )
         self.refresh()
 
     def render_line(self, y: int) -> Strip:
@@ -199,21 +207,25 @@ class LogView(PaintedScroll, can_focus=True):
     def action_find(self, by: int) -> None:
         if not self._wanted:
             return
-        hits = [row for row, pieces in enumerate(self._rows) if self._wanted in "".join(text for text, _ in pieces).casefold()]
+        hits = [
+            row
+            for row, pieces in enumerate(self._rows)
+            if self._wanted in "".join(text for text, _ in pieces).casefold()
+        ]
         here = round(self.scroll_y)
         onward = [row for row in hits if row > here] if by > 0 else [row for row in reversed(hits) if row < here]
         if onward or hits:
             self.following = False
-            self.scroll_to(y=onward[0] if onward else hits[0 if by > 0 else -1], animate=False)
+            self.scroll_to(y=onward[0] if onward else hits[0 if by > 0 else -1], animate=False, force=True)
 
     def action_line(self, by: int) -> None:
-        self.scroll_to(y=self.scroll_y + by, animate=False)
+        self.scroll_to(y=self.scroll_y + by, animate=False, force=True)
 
     def action_page(self, pages: int) -> None:
-        self.scroll_to(y=self.scroll_y + pages * max(1, self.size.height // 2), animate=False)
+        self.scroll_to(y=self.scroll_y + pages * max(1, self.size.height // 2), animate=False, force=True)
 
     def action_top(self) -> None:
-        self.scroll_to(y=0, animate=False)
+        self.scroll_to(y=0, animate=False, force=True)
 
     def action_bottom(self) -> None:
         self.following, self._below = True, 0
@@ -226,4 +238,7 @@ def _wrap(line: LogLine, width: int) -> list[tuple[Piece, ...]]:
     length = strip.cell_length
     if length <= width:
         return [line.pieces]
-    return [tuple((part.text, part.style) for part in strip.crop(at, min(at + width, length))) for at in range(0, length, width)]
+    return [
+        tuple((part.text, part.style) for part in strip.crop(at, min(at + width, length)))
+        for at in range(0, length, width)
+    ]

@@ -12,7 +12,8 @@ from cupola_tui.plain import clean
 Piece = tuple[str, Style | None]
 
 _ESCAPE = re.compile(
-    r"\x1b\[(?P<colour>[0-9;:]*)m|\x1b\[[0-?]*[ -/]*[@-~]|\x1b[\]P_^X][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b[ -/]*[0-~]|\x1b|\x08"
+    r"\x1b\[(?P<colour>[0-9;:]*)m|\x1b\[[0-?]*[ -/]*[@-~]"
+    r"|\x1b[\]P_^X][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b[ -/]*[0-~]|\x1b|\x08"
 )
 _TIME = re.compile(r"\[?\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?\]?\s?")
 _ALARM = re.compile(r"\b(warn|warning|error|critical|fatal|exception|traceback|failed)\b", re.IGNORECASE)
@@ -98,7 +99,7 @@ def _coloured(style: Style | None, codes: str) -> Style | None:
         if code == 0:
             style = None
         elif code in _FLAGS:
-            style = base + Style(**{_FLAGS[code]: True})
+            style = base + Style.parse(_FLAGS[code])
         elif 30 <= code <= 37 or 90 <= code <= 97:
             style = base + Style(color=Color.from_ansi(code - 30 if code < 90 else code - 82))
         elif 40 <= code <= 47 or 100 <= code <= 107:

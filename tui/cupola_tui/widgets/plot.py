@@ -29,8 +29,10 @@ class Canvas:
         steps = max(abs(end[0] - start[0]), abs(end[1] - start[1]), 1)
         for step in range(steps + 1):
             self.dot(
-                start[0] + round((end[0] - start[0]) * step / steps), start[1] + round((end[1] - start[1]) * step / steps), style
-            )  # fmt: skip
+                start[0] + round((end[0] - start[0]) * step / steps),
+                start[1] + round((end[1] - start[1]) * step / steps),
+                style,
+            )
 
     def row(self, row: int) -> Line:
         """One row as spans, neighbours of one style together."""
@@ -97,7 +99,8 @@ def _filled(part: float) -> str:
 
 
 def _finite(point: tuple[float, float]) -> bool:
-    return math.isfinite(point[0]) and math.isfinite(point[1])
+    """Whether it can be placed; the largest numbers there are cannot even be subtracted."""
+    return all(math.isfinite(one) and abs(one) < 1e300 for one in point)
 
 
 def _frame(points: Points, width: int, height: int) -> tuple[Canvas, tuple[float, float, float, float]]:
@@ -129,7 +132,10 @@ def _axes(canvas: Canvas, frame: tuple[float, float, float, float], width: int) 
 
 
 def _tick(value: float, reach: float) -> str:
+    """A number at an axis, in at most seven cells."""
+    if abs(value) >= 1e6:
+        return f"{value:.0e}"
     if value == int(value) and reach >= 4:
-        return f"{int(value):,}" if abs(value) < 1e6 else f"{value:.1e}"
+        return f"{int(value):,}"
     places = max(0, min(6, 2 - math.floor(math.log10(reach)))) if reach > 0 else 3
-    return f"{value:.{places}f}" if abs(value) < 1e5 else f"{value:.1e}"
+    return f"{value:.{places}f}"[: AXIS - 2]

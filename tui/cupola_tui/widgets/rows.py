@@ -61,7 +61,9 @@ class Rows:
     def arrange(self, columns: list[Column]) -> None:
         """Filters and sorts anew."""
         wanted, waiting = self.wanted, self.waiting
-        kept = [one for one, record in self.records.items() if one not in waiting and (wanted is None or wanted(record))]
+        kept = [
+            one for one, record in self.records.items() if one not in waiting and (wanted is None or wanted(record))
+        ]
         column = next((one for one in columns if one.key == self.sort), None)
         if column is not None:
             kept = self._sorted(kept, column)

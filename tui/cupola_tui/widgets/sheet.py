@@ -10,7 +10,7 @@ from cupola_tui import keymap
 from cupola_tui.paint import Line, PaintedScroll, width_of
 
 
-class Sheet(PaintedScroll, can_focus=True):
+class Sheet(PaintedScroll, can_focus=True, inherit_bindings=False):
     """Shows what `draw(width, height)` gives; scrolls both ways."""
 
     BINDINGS = keymap.bindings("detail")

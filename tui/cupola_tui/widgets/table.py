@@ -19,7 +19,7 @@ SAMPLE = 200  # rows that are looked at to find a column's width
 
 
 class View:
-    """What a pane remembers of its table: rows, cursor, scroll, filter. It outlives the widget's showing another pane."""
+    """What a pane remembers of its table (rows, cursor, scroll) while the widget shows another pane."""
 
     def __init__(self, rows: Rows) -> None:
         self.rows = rows
@@ -34,7 +34,7 @@ class View:
         self.columns: list[Column] = []
 
 
-class RecordTable(PaintedScroll, can_focus=True):
+class RecordTable(PaintedScroll, can_focus=True, inherit_bindings=False):
     """Shows one `View` at a time; the cursor, the marks and the scroll stay with their records."""
 
     BINDINGS = keymap.bindings("table")
@@ -78,13 +78,13 @@ class RecordTable(PaintedScroll, can_focus=True):
         """Shows another view, where it was left."""
         self.view, self.empty = view, empty
         self.renew()
-        self.scroll_to(0, view.top, animate=False)
+        self.scroll_to(0, view.top, animate=False, force=True)
         self._told()
 
     def renew(self) -> None:
         """Draws anew after the rows of the view have changed; what the eye is on stays where it is on the screen."""
         view, order = self.view, self.view.rows.order
-        if view.rows.place(view.cursor) is None:
+        if view.rows.loaded and view.rows.place(view.cursor) is None:
             view.cursor = order[max(0, min(view.row, len(order) - 1))] if order else None
         pinned = view.rows.place(view.pin)
         if view.top and pinned is not None:
@@ -94,12 +94,12 @@ class RecordTable(PaintedScroll, can_focus=True):
         if view.pin is None or view.pin == view.cursor:
             view.top = min(max(view.top, view.row - self._page + 1), view.row)
         view.top = max(0, min(view.top, len(order) - self._page))
-        self.scroll_to(0, view.top, animate=False)
+        self.scroll_to(0, view.top, animate=False, force=True)
         self._pin()
         self._redraw()
 
     def _pin(self) -> None:
-        """Remembers which record the eye is on: the one under the cursor, or the first one once the cursor is out of sight."""
+        """Remembers which record the eye is on: the one under the cursor, or the first when that is out of sight."""
         view, order = self.view, self.view.rows.order
         seen = view.top <= view.row < view.top + self._page
         view.pin_row = view.row if seen else max(0, min(view.top, len(order) - 1))
@@ -213,7 +213,7 @@ class RecordTable(PaintedScroll, can_focus=True):
         top = min(max(view.top, row - self._page + 1), row)
         if view.top != top:
             view.top = top
-            self.scroll_to(0, top, animate=False)
+            self.scroll_to(0, top, animate=False, force=True)
         else:
             self.refresh(*(Region(0, one + 1 - top, self.size.width, 1) for one in {old, row}))
         self._pin()
@@ -242,6 +242,8 @@ class RecordTable(PaintedScroll, can_focus=True):
         self.go(self.view.row + pages * max(1, self._page // 2))
 
     def action_column(self, by: int) -> None:
+        if not self._layout:
+            self._lay_out(self.size.width)
         self.view.column = max(0, min(len(self._layout) - 1, self.view.column + by))
         self.refresh(Region(0, 0, self.size.width, 1))
 
@@ -299,10 +301,13 @@ class RecordTable(PaintedScroll, can_focus=True):
     # The mouse and the size.
 
     def on_click(self, event: events.Click) -> None:
-        row = event.y - 1 + round(self.scroll_y)
-        if event.y == 0:
-            self._click_head(event.x)
+        at = event.get_content_offset(self)
+        if at is None:
             return
+        if at.y == 0:
+            self._click_head(at.x)
+            return
+        row = at.y - 1 + round(self.scroll_y)
         if row >= len(self.view.rows.order):
             return
         same = row == self.view.row

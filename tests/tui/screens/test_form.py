@@ -1,0 +1,86 @@
+from tests.tui.conftest import Settled
+from tests.tui.double import Double
+from textual.pilot import Pilot
+
+from cupola import errors
+from cupola_tui.screens.form import Form
+from cupola_tui.screens.panel import Panel
+from cupola_tui.screens.plainview import PlainView
+from cupola_tui.studio import Studio
+
+
+async def form_of(pilot: Pilot[None], studio: Studio, settled: Settled, pane: str, key: str) -> Form:
+    await pilot.press(pane)
+    await settled(pilot, lambda: studio.main.table.view.rows.order)
+    await pilot.press(key)
+    await settled(pilot, lambda: isinstance(studio.screen, Form))
+    assert isinstance(studio.screen, Form)
+    return studio.screen
+
+
+async def test_a_form_is_filled_in_checked_and_run(studio: Studio, settled: Settled, bridge: Double) -> None:
+    async with studio.run_test(size=(120, 40)) as pilot:
+        form = await form_of(pilot, studio, settled, "1", "t")
+        assert form.values() == {"dataset": "flights@2", "target": "late", "cpus": "1"}
+        await pilot.press(*"Hist")
+        await settled(pilot, lambda: form.completions == ["HistGradientBoostingClassifier"])
+        await pilot.press("ctrl+n")
+        await settled(pilot, lambda: "HistGradientBoostingClassifier" in form.command)
+        await pilot.press("ctrl+s")
+        await settled(pilot, lambda: studio.screen is studio.main)
+        ran = [more for call, more in bridge.answers.asked if call == "action" and more["name"] == "train"]
+        assert ran == [
+            {
+                "name": "train",
+                "arguments": {
+                    "dataset": "flights@2",
+                    "target": "late",
+                    "estimator": "HistGradientBoostingClassifier",
+                    "cpus": "1",
+                },
+            }
+        ]
+        assert studio.main.pane.name == "experiments"
+
+
+async def test_what_does_not_fit_is_said_as_one_types(studio: Studio, settled: Settled) -> None:
+    async with studio.run_test(size=(120, 40)) as pilot:
+        form = await form_of(pilot, studio, settled, "1", "t")
+        cpus = next(one for one in form.fields if one.field["name"] == "cpus")
+        cpus.input.focus()
+        await pilot.press("end", *"x")
+        await settled(pilot, lambda: cpus.wrong == "must be a whole number")
+
+
+async def test_running_with_a_field_missing_goes_to_that_field(
+    studio: Studio, settled: Settled, bridge: Double
+) -> None:
+    async with studio.run_test(size=(120, 40)) as pilot:
+        form = await form_of(pilot, studio, settled, "1", "t")
+        await pilot.press("ctrl+s")
+        estimator = next(one for one in form.fields if one.field["name"] == "estimator")
+        await settled(pilot, lambda: estimator.wrong == "is needed" and estimator.input.has_focus)
+        assert not [more for call, more in bridge.answers.asked if call == "action" and more["name"] == "train"]
+
+
+async def test_the_command_that_does_the_same_is_shown_by_an_exclamation_mark(studio: Studio, settled: Settled) -> None:
+    async with studio.run_test(size=(120, 40)) as pilot:
+        form = await form_of(pilot, studio, settled, "4", "d")
+        await settled(pilot, lambda: "endpoint deploy" in form.command)
+        await pilot.press("!")
+        await settled(pilot, lambda: isinstance(studio.screen, PlainView))
+        assert "cupola endpoint deploy" in studio.screen.whole  # type: ignore[attr-defined]
+
+
+async def test_an_error_of_the_action_leaves_the_form_as_it_was(
+    studio: Studio, settled: Settled, bridge: Double
+) -> None:
+    bridge.answers.errors["action"] = errors.BadInput("the file has no rows", where="/a.csv")
+    async with studio.run_test(size=(120, 40)) as pilot:
+        form = await form_of(pilot, studio, settled, "1", "i")
+        await pilot.press(*"/a.csv", "tab", *"a")
+        await settled(pilot, lambda: form.values() == {"source": "/a.csv", "name": "a"})
+        await pilot.press("ctrl+s")
+        await settled(pilot, lambda: isinstance(studio.screen, Panel))
+        await pilot.press("escape")
+        assert studio.screen is form and form.values() == {"source": "/a.csv", "name": "a"}

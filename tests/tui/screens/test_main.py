@@ -1,0 +1,304 @@
+"""The main screen with real keys, on the stand-in for the workspace."""
+
+from typing import Any
+
+import pytest
+from tests.tui.conftest import Settled
+from tests.tui.double import Double, runs
+from textual.pilot import Pilot
+from textual.widgets import Input
+
+from cupola import errors
+from cupola_tui.screens.choice import Menu
+from cupola_tui.screens.panel import Panel
+from cupola_tui.screens.question import Question
+from cupola_tui.studio import Studio
+
+
+def asked(bridge: Double, name: str) -> list[dict[str, Any]]:
+    """The arguments with which that action was run."""
+    return [more["arguments"] for call, more in bridge.answers.asked if call == "action" and more["name"] == name]
+
+
+async def opened(pilot: Pilot[None], studio: Studio, settled: Settled, pane: str = "") -> None:
+    if pane:
+        await pilot.press(pane)
+    await settled(pilot, lambda: studio.main.table.view.rows.order)
+
+
+async def test_the_first_frame_is_drawn_before_anything_is_asked(studio: Studio, bridge: Double) -> None:
+    seen: list[int] = []
+    begin = studio._begin
+    studio._begin = lambda: (seen.append(len(bridge.answers.asked)), begin())[1]  # type: ignore[method-assign]
+    async with studio.run_test(size=(120, 40)) as pilot:
+        await pilot.pause()
+        assert seen == [0]
+
+
+async def test_numbers_go_to_panes_and_minus_goes_back(studio: Studio, settled: Settled) -> None:
+    async with studio.run_test(size=(120, 40)) as pilot:
+        await opened(pilot, studio, settled)
+        for key, title in (
+            ("1", "datasets"),
+            ("4", "registry"),
+            ("5", "endpoints"),
+            ("minus", "registry"),
+            ("minus", "endpoints"),
+        ):
+            await pilot.press(key)
+            assert studio.main.pane.name == title
+
+
+async def test_a_key_that_means_nothing_in_a_pane_does_nothing(
+    studio: Studio, settled: Settled, bridge: Double
+) -> None:
+    async with studio.run_test(size=(120, 40)) as pilot:
+        await opened(pilot, studio, settled, "3")
+        await pilot.press("t", "r", "i")
+        await pilot.pause()
+        assert studio.screen is studio.main
+
+
+async def test_the_filter_works_as_one_types_and_esc_clears_it(studio: Studio, settled: Settled) -> None:
+    async with studio.run_test(size=(120, 40)) as pilot:
+        await opened(pilot, studio, settled)
+        await pilot.press("slash", *"keen")
+        await settled(pilot, lambda: len(studio.main.table.view.rows.order) == 2)
+        await pilot.press("escape")
+        assert len(studio.main.table.view.rows.order) == 12
+        assert studio.main.table.has_focus
+
+
+async def test_the_search_language_filters_and_a_fault_in_it_is_said(studio: Studio, settled: Settled) -> None:
+    async with studio.run_test(size=(120, 40)) as pilot:
+        await opened(pilot, studio, settled)
+        studio.main.set_filter('metrics.validation_roc_auc > 0.84 and user = "ana"')
+        assert {
+            one["user"] for one in (studio.main.table.view.rows.records[i] for i in studio.main.table.view.rows.order)
+        } == {"ana"}
+        kept = list(studio.main.table.view.rows.order)
+        studio.main.set_filter("validation_roc_auc > ")
+        assert studio.main.table.view.rows.order == kept
+        assert "validation_roc_auc >" in str(studio.main.table.border_subtitle)
+
+
+async def test_a_change_by_anyone_shows_with_the_cursor_where_it_was(
+    studio: Studio, settled: Settled, bridge: Double
+) -> None:
+    async with studio.run_test(size=(120, 40)) as pilot:
+        await opened(pilot, studio, settled)
+        await pilot.press("j", "j", "space")
+        cursor = studio.main.table.view.cursor
+        new = runs()[0] | {"id": "fresh", "name": "new-run"}
+        bridge.answers.lists["runs"].insert(0, new)
+        bridge.listen({"changed": [{"kind": "run", "ref": "delays/fresh", "revision": 1}]})
+        await settled(pilot, lambda: "fresh" in studio.main.table.view.rows.order)
+        assert studio.main.table.view.cursor == cursor
+        assert studio.main.table.view.rows.marks == {runs()[2]["id"]}
+
+
+async def test_new_rows_of_a_sorted_table_wait_and_g_lets_them_in(
+    studio: Studio, settled: Settled, bridge: Double
+) -> None:
+    async with studio.run_test(size=(120, 40)) as pilot:
+        await opened(pilot, studio, settled)
+        await pilot.press("s", "j", "j")
+        bridge.answers.lists["runs"].insert(0, runs()[0] | {"id": "fresh", "name": "aaa"})
+        bridge.listen({"changed": [{"kind": "run", "ref": "x", "revision": 1}]})
+        await settled(pilot, lambda: "+1 new" in str(studio.main.table.border_subtitle))
+        assert "fresh" not in studio.main.table.view.rows.order
+        await pilot.press("g")
+        assert studio.main.table.view.rows.order[0] == "fresh"
+
+
+async def test_a_question_is_not_answered_by_enter_nor_by_the_key_that_opened_it(
+    studio: Studio, settled: Settled, bridge: Double
+) -> None:
+    async with studio.run_test(size=(120, 40)) as pilot:
+        await opened(pilot, studio, settled)
+        await pilot.press("j")
+        for answer in ("enter", "D", "escape", "n"):
+            await pilot.press("D")
+            await settled(pilot, lambda: isinstance(studio.screen, Question))
+            await pilot.press(answer)
+            await settled(pilot, lambda: studio.screen is studio.main)
+        assert asked(bridge, "run rm") == []
+        await pilot.press("D")
+        await settled(pilot, lambda: isinstance(studio.screen, Question))
+        await pilot.press("y")
+        await settled(pilot, lambda: asked(bridge, "run rm"))
+        assert asked(bridge, "run rm") == [{"run": runs()[1]["id"]}]
+
+
+async def test_a_served_endpoint_goes_only_by_its_name(studio: Studio, settled: Settled, bridge: Double) -> None:
+    async with studio.run_test(size=(120, 40)) as pilot:
+        await opened(pilot, studio, settled, "5")
+        await pilot.press("D")
+        await settled(pilot, lambda: isinstance(studio.screen, Question))
+        await pilot.press("y", "enter")
+        await settled(pilot, lambda: studio.screen is studio.main)
+        assert asked(bridge, "endpoint rm") == []
+        await pilot.press("D")
+        await settled(pilot, lambda: isinstance(studio.screen, Question))
+        await pilot.press(*"delays")
+        await settled(pilot, lambda: asked(bridge, "endpoint rm"))
+
+
+async def test_the_menu_dims_what_cannot_act_and_says_why(studio: Studio, settled: Settled) -> None:
+    async with studio.run_test(size=(120, 40)) as pilot:
+        await opened(pilot, studio, settled)
+        await pilot.press("full_stop")
+        await settled(pilot, lambda: isinstance(studio.screen, Menu))
+        choices = {one.id: one for one in studio.screen.choices}  # type: ignore[attr-defined]
+        assert "finished run" in choices["model register"].why_not
+        assert choices["train"].why_not == ""
+
+
+async def test_the_right_mouse_button_opens_the_menu_of_that_row(studio: Studio, settled: Settled) -> None:
+    async with studio.run_test(size=(120, 40)) as pilot:
+        await opened(pilot, studio, settled, "4")
+        await pilot.click("#table", offset=(5, 3), button=3)
+        await settled(pilot, lambda: isinstance(studio.screen, Menu))
+        assert "delays@2" in studio.screen.heading  # type: ignore[attr-defined]
+        assert any(one.id == "endpoint deploy" for one in studio.screen.choices)  # type: ignore[attr-defined]
+
+
+async def test_an_error_is_a_panel_that_can_be_copied(studio: Studio, settled: Settled, bridge: Double) -> None:
+    bridge.answers.errors["describe"] = errors.DiskTrouble("the disk is full", where="/srv", hint="make room")
+    async with studio.run_test(size=(120, 40)) as pilot:
+        await opened(pilot, studio, settled)
+        await pilot.press("t")
+        await settled(pilot, lambda: isinstance(studio.screen, Panel))
+        await pilot.press("y")
+        assert studio.clipboard == "the disk is full\nwhere: /srv\nwhat to do: make room"
+        await pilot.press("escape")
+        assert studio.screen is studio.main
+
+
+async def test_read_only_refuses_in_the_verbs_and_says_so(studio: Studio, settled: Settled, bridge: Double) -> None:
+    bridge.answers.ready["workspace"]["readonly"] = True
+    async with studio.run_test(size=(120, 40), notifications=True) as pilot:
+        await opened(pilot, studio, settled)
+        await settled(pilot, lambda: studio.main.readonly)
+        await pilot.press("t")
+        await settled(pilot, lambda: any("read-only" in one.message for one in studio._notifications))
+        assert studio.screen is studio.main
+
+
+async def test_a_mount_that_is_silent_is_said(studio: Studio, settled: Settled, bridge: Double) -> None:
+    async with studio.run_test(size=(120, 40)) as pilot:
+        await opened(pilot, studio, settled)
+        bridge.silent = 12.4
+        await settled(pilot, lambda: "the mount has not answered for 12 s" in studio.main.header.render_line(0).text)
+        await studio.main.obey("reader replace")
+        assert bridge.starts == 1
+
+
+async def test_the_end_of_a_job_rings(studio: Studio, settled: Settled, bridge: Double) -> None:
+    rung: list[str] = []
+    studio.ring = lambda words, bad=False: rung.append(words)  # type: ignore[method-assign]
+    async with studio.run_test(size=(120, 40)) as pilot:
+        await opened(pilot, studio, settled)
+        bridge.answers.lists["jobs"][0] |= {"status": "Completed"}
+        bridge.listen({"changed": [{"kind": "job", "ref": "x", "revision": 2}]})
+        await settled(pilot, lambda: rung)
+        assert rung == ["train brave-otter: Completed"]
+
+
+async def test_the_same_view_comes_back_when_the_app_is_opened_again(
+    studio: Studio, settled: Settled, bridge: Double
+) -> None:
+    async with studio.run_test(size=(120, 40)) as pilot:
+        await opened(pilot, studio, settled, "4")
+        studio.main.set_filter("delays")
+        await pilot.press("j", "right_square_bracket")
+        await pilot.pause()
+    again = Studio(bridge, "/srv/team/flights")
+    async with again.run_test(size=(120, 40)) as pilot:
+        await opened(pilot, again, settled)
+        assert again.main.pane.name == "registry"
+        assert again.main.table.cursor_record()["version"] == 2  # type: ignore[index]
+        assert again.main.detail.tab == 1
+        assert "/delays" in str(again.main.table.border_subtitle)
+
+
+async def test_what_is_not_a_workspace_is_offered_to_become_one(
+    studio: Studio, settled: Settled, bridge: Double
+) -> None:
+    bridge.answers.ready |= {
+        "workspace": None,
+        "error": {"kind": "NotFound", "message": "there is no workspace", "where": None, "hint": None},
+    }
+    bridge.answers.on_init = lambda name: bridge.answers.ready  # type: ignore[attr-defined]
+    async with studio.run_test(size=(80, 24)) as pilot:
+        await settled(pilot, lambda: studio.screen is not studio.main and studio.screen.query(Input))
+        assert studio.screen.query_one(Input).value == "flights"
+        await pilot.press("enter")
+        await settled(pilot, lambda: ("init", {"name": "flights"}) in bridge.answers.asked)
+
+
+async def test_enter_opens_the_details_as_a_screen_of_their_own_when_narrow(studio: Studio, settled: Settled) -> None:
+    async with studio.run_test(size=(80, 24)) as pilot:
+        await opened(pilot, studio, settled)
+        assert not studio.main.detail.is_on_screen
+        await pilot.press("enter")
+        await settled(pilot, lambda: studio.main.detail.is_on_screen and not studio.main.table.is_on_screen)
+        await pilot.press("escape")
+        await settled(pilot, lambda: studio.main.table.is_on_screen and studio.main.table.has_focus)
+
+
+async def test_the_log_follows_and_says_what_waits_below(studio: Studio, settled: Settled, bridge: Double) -> None:
+    bridge.answers.log = "".join(f"line {number}\n" for number in range(300))
+    async with studio.run_test(size=(120, 40)) as pilot:
+        await opened(pilot, studio, settled, "3")
+        await pilot.press("l")
+        await settled(pilot, lambda: studio.main.detail.log_view and studio.main.detail.log_view.has_focus)
+        log = studio.main.detail.log_view
+        assert log is not None
+        await settled(pilot, lambda: "line 299" in log.plain and log.scroll_y > 200)
+        await pilot.press("k", "k", "k")
+        assert not log.following
+        bridge.answers.log += "one more\nand more\n"
+        await settled(pilot, lambda: "+2 lines" in log.render_line(log.size.height - 1).text)
+        await pilot.press("f")
+        await settled(pilot, lambda: log.following and log.scroll_y + log.size.height >= 302)
+
+
+async def test_jumping_goes_to_what_has_the_letter(studio: Studio, settled: Settled) -> None:
+    async with studio.run_test(size=(120, 40)) as pilot:
+        await opened(pilot, studio, settled)
+        await pilot.press("ctrl+o")
+        await settled(pilot, lambda: studio.screen is not studio.main)
+        await pilot.press("s")
+        await settled(pilot, lambda: studio.main.detail.body.has_focus)
+
+
+async def test_the_palette_finds_a_record_by_a_few_letters(studio: Studio, settled: Settled) -> None:
+    async with studio.run_test(size=(120, 40)) as pilot:
+        await opened(pilot, studio, settled)
+        await settled(pilot, lambda: studio.lists.get("models"))
+        await pilot.press("ctrl+p")
+        await settled(pilot, lambda: studio.screen is not studio.main)
+        await pilot.press(*"moddel@1", "enter")
+        await settled(pilot, lambda: studio.main.pane.name == "registry")
+        assert studio.main.table.cursor_record()["version"] == 1  # type: ignore[index]
+
+
+@pytest.mark.parametrize("name", ["[bold]x[/]", "\x1b[31mred", "a\nb", "$(reboot)"])
+async def test_hostile_names_reach_no_screen_as_anything_but_text(
+    studio: Studio, settled: Settled, bridge: Double, name: str
+) -> None:
+    for kind in ("runs", "jobs", "models", "endpoints", "datasets"):
+        bridge.answers.lists[kind][0] |= {"name": name, "reason": name, "description": name, "dataset": name}
+    bridge.answers.ready["workspace"] |= {"name": name, "path": f"/srv/{name}"}
+    async with studio.run_test(size=(120, 40)) as pilot:
+        for key in "12345":
+            await opened(pilot, studio, settled, key)
+            await pilot.press("full_stop")
+            await settled(pilot, lambda: isinstance(studio.screen, Menu))
+            await pilot.press("escape")
+            for _ in studio.main.pane.tabs:
+                await pilot.press("right_square_bracket")
+                await pilot.pause()
+            text = studio.export_screenshot()
+            assert "\x1b" not in text

@@ -1,0 +1,11 @@
+"""A line to type in: no border, no blinking, since an idle screen writes nothing."""
+
+from textual.widgets import Input
+
+
+class Entry(Input):
+    """Textual's input, of one line and quiet."""
+
+    def __init__(self, value: str = "", placeholder: str = "", id: str | None = None) -> None:
+        super().__init__(value, placeholder=placeholder, id=id, compact=True, select_on_focus=False)
+        self.cursor_blink = False
