@@ -33,6 +33,7 @@ OWN = (
 )  # fmt: skip
 MESSAGE = 1 << 18
 DESCRIPTORS = 16
+QUIET = 0.2  # seconds without a request after which one is forked in advance
 
 
 class Request(msgspec.Struct, kw_only=True):
@@ -78,8 +79,48 @@ def main() -> None:
     for request, descriptors in waiting:
         _fork(line, request, descriptors)
     _build_catalogue(line)
-    while (asked := _receive(line)) is not None:
-        _fork(line, *asked)
+    _serve(line)
+
+
+def _serve(line: socket.socket) -> None:
+    """Forks what is asked for until the agent is gone; when there is time, one in advance, for the next."""
+    spare: Spare | None = None
+    while True:
+        if not select.select([line], [], [], None if spare else QUIET)[0]:
+            spare = Spare(line)
+        elif (asked := _receive(line)) is None:
+            return
+        elif spare is not None and spare.take(*asked):
+            _answer(line, *asked, spare.pid)
+            spare = None
+        else:
+            _fork(line, *asked)
+
+
+class Spare:
+    """A process forked in advance, which becomes what is asked for (10 to 15 ms sooner); it ends with the starter."""
+
+    def __init__(self, line: socket.socket) -> None:
+        self.ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.pid = os.fork()
+        if self.pid == 0:
+            line.close()
+            self.ours.close()
+            asked = _receive(theirs)
+            if asked is None:
+                os._exit(0)
+            _become(theirs, *asked)
+        theirs.close()
+
+    def take(self, request: Request, descriptors: list[int]) -> bool:
+        """Hands it a request; False when it is gone."""
+        try:
+            socket.send_fds(self.ours, [msgspec.json.encode(request)], descriptors)
+        except OSError:
+            return False
+        finally:
+            self.ours.close()
+        return True
 
 
 def _import(name: str) -> list[str]:
@@ -135,6 +176,10 @@ def _fork(line: socket.socket, request: Request, descriptors: list[int]) -> None
     pid = os.fork()
     if pid == 0:
         _become(line, request, descriptors)
+    _answer(line, request, descriptors, pid)
+
+
+def _answer(line: socket.socket, request: Request, descriptors: list[int], pid: int) -> None:
     for descriptor in descriptors:
         os.close(descriptor)
     line.send(msgspec.json.encode(Reply(id=request.id, pid=pid)))

@@ -100,6 +100,8 @@ def open_here(store: Store) -> list[tuple[Job, Started]]:
             continue
         if job is None or not (made := numbers(store, job)):
             continue
+        if optional(store, f"{job.attempt(made[-1])}/result.json", AttemptEnd):
+            continue
         started = optional(store, f"{job.attempt(made[-1])}/started.json", Started)
         if started and (started.user, started.host) == me and runtime.alive(started.keeper):
             found.append((job, started))
