@@ -124,10 +124,15 @@ def wait(
     return records.wait(ws.store, job, timeout=amounts.seconds(timeout, "--timeout"))
 
 
-@action("job confirm", about="job", confirm="y")
-def confirm(ws: Workspace, job: Job) -> wish.Job:
+@action("job confirm", about="job", confirm="y", dry_run=True)
+def confirm(
+    ws: Workspace,
+    job: Job,
+    *,
+    dry_run: Annotated[bool, Arg(help="show what would be signed, and sign nothing")] = False,
+) -> wish.Job:
     """Sign a job whose job.json was edited by hand, so that it runs as it now stands; shows what that is."""
-    return records.confirm(ws.store, job)
+    return wish.find(ws.store, job) if dry_run else records.confirm(ws.store, job)
 
 
 def _log(ws: Workspace, job: wish.Job, number: int, count: int | None, follow: bool) -> Iterator[str]:
