@@ -56,8 +56,8 @@ class Parameter(msgspec.Struct, frozen=True, kw_only=True):
 class Action(msgspec.Struct, frozen=True, kw_only=True):
     """A verb: `name` is what the command line calls it ("model register").
 
-    writes: refused under --readonly. waits: what --wait waits for ("itself": it always does). dry_run: the function takes `dry_run=True`.
-    confirm: what the screen asks before it runs ("y", or "name": by typing the record's name).
+    writes: refused under --readonly. waits: what --wait waits for ("itself": it always does). dry_run: the function
+    takes `dry_run=True`. confirm: what the screen asks before it runs ("y", or "name": by typing the record's name).
     about: the kind of record that its first parameter names (the screen offers the verb there); key: its key there.
     """
 

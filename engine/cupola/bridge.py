@@ -20,7 +20,8 @@ thread of its own:
 Lines that answer nothing have no `id`:
 
     {"changed": [{"kind", "ref", "revision"}, ...]}     what store.watch saw; kind "file": an edit by hand, ref its path
-    {"trouble": ErrorInfo | null}                       watching failed (it goes on trying) / works again
+    {"trouble": ErrorInfo | null}                       watching failed (it goes on trying) / has begun: what was on the
+                                                        screen before is to be read again
 
     call      arguments                     result
     action    name, arguments               what the action returns: a record, or a list of records
@@ -56,7 +57,7 @@ from typing import Any, BinaryIO
 import msgspec
 
 from cupola import bugs, calls, waiting
-from cupola.errors import BadOption, CupolaError, ErrorInfo, NotFound
+from cupola.errors import BadOption, CupolaError, DiskTrouble, ErrorInfo, NotFound
 from cupola.workspace import Workspace
 
 WATCH_AGAIN = 2.0
@@ -139,26 +140,18 @@ class Bridge:
         from cupola.store.watch import watch
 
         stop = threading.Event()
-        broken = False
         while True:
             try:
-                for changes in watch(workspace.store, stop, lambda: calls.edited_by_hand(workspace)):
-                    if broken:
-                        broken = self._trouble(None)
-                    if changes:
-                        self.say({"changed": sorted(changes, key=lambda one: (one.kind, one.ref))})
+                for begun, changes in enumerate(watch(workspace.store, stop, lambda: calls.edited_by_hand(workspace))):
+                    if not begun:
+                        self.say({"trouble": None})
+                    told = [one for one in changes if not (one.kind == "file" and one.ref.startswith(".cupola"))]
+                    if told:
+                        self.say({"changed": sorted(told, key=lambda one: (one.kind, one.ref))})
             except (CupolaError, OSError) as error:
-                info = (
-                    error.info()
-                    if isinstance(error, CupolaError)
-                    else ErrorInfo(kind="DiskTrouble", message=str(error))
-                )
-                broken = self._trouble(info)
+                fact = error if isinstance(error, CupolaError) else DiskTrouble(str(error))
+                self.say({"trouble": fact.info()})
             stop.wait(WATCH_AGAIN)
-
-    def _trouble(self, info: ErrorInfo | None) -> bool:
-        self.say({"trouble": info})
-        return info is not None
 
 
 if __name__ == "__main__":

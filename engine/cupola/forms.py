@@ -58,9 +58,11 @@ def describe(action: Action, *, fields: bool = True) -> Form:
 def fill(action: Action, typed: dict[str, Any]) -> dict[str, Any]:
     """Arguments from what was typed: texts become the parameters' types, empty ones are left out.
 
-    Lists and dicts may be given as such or as text (words as a shell splits them). Raises BadOption.
+    Lists and dicts may be given as such or as text (words as a shell splits them). What is no parameter stays as it is,
+    for `actions.run` to refuse. Raises BadOption.
     """
-    filled = {}
+    known = {parameter.name for parameter in action.parameters}
+    filled = {name: value for name, value in typed.items() if name not in known}
     for parameter in action.parameters:
         value = typed.get(parameter.name)
         if value is None or value == "":

@@ -19,7 +19,7 @@ Cupola = Callable[..., tuple[int, str, str]]
 @pytest.mark.parametrize(
     ("line", "says"),
     [
-        ("tyo", "cupola: there is no command 'tyo'. Did you mean toy?\n"),
+        ("toyy", "cupola: there is no command 'toyy'. Did you mean toy?\n"),
         ("toy shw", "cupola: toy: there is no verb 'shw'. Did you mean show?\n"),
         ("toy ls --coutn 3", "cupola: toy ls: there is no option --coutn. Did you mean --count?\n"),
         ("toy ls --count three", "cupola: toy ls: --count takes a whole number, not 'three'\n"),
