@@ -25,8 +25,8 @@ sys.exit(app.run("/srv/team/flights"))
 class Terminal:
     """A pty with the app in it; the app does not lead the session, as under a shell."""
 
-    def __init__(self, before: str = "") -> None:
-        code = START.format(double=str(Path(__file__).parent / "double.py"), before=before)
+    def __init__(self, before: str = "", code: str = "") -> None:
+        code = code or START.format(double=str(Path(__file__).parent / "double.py"), before=before)
         self.written = b""
         self.shell, self.descriptor = pty.fork()
         if self.shell == 0:
@@ -49,9 +49,13 @@ class Terminal:
         while time.monotonic() < end:
             if found := re.search(pattern, self.written):
                 return found[1] if found.groups() else found[0]
-            if select.select([self.descriptor], [], [], 0.1)[0]:
-                self.written += os.read(self.descriptor, 65536)
+            self.read()
         raise AssertionError(f"never written: {pattern!r} in {self.written[-500:]!r}")
+
+    def read(self) -> None:
+        """Takes what has been written, waiting for it a moment."""
+        if select.select([self.descriptor], [], [], 0.1)[0]:
+            self.written += os.read(self.descriptor, 65536)
 
     def close(self) -> None:
         for pid in (self.pid, self.shell):

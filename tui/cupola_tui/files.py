@@ -6,8 +6,8 @@ MOST = 50
 
 
 def absolute(typed: str) -> str:
-    """The whole path; a URL is left alone. The process that reads the workspace stands elsewhere."""
-    if "://" in typed:
+    """The whole path; a URL, JSON and - are left alone. The process that reads the workspace stands elsewhere."""
+    if "://" in typed or typed[:1] in ("{", "[", "-"):
         return typed
     return os.path.abspath(os.path.expanduser(typed))  # noqa: PTH100, PTH111 - nothing is to be resolved
 

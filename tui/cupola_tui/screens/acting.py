@@ -80,15 +80,10 @@ class Acting(Going):
         }.get(name)
         if made:
             self.go_to(*made)
-        words = result.get("status") or ""
-        what = next(
-            (
-                str(result[key])
-                for key in ("endpoint", "model", "run", "dataset", "job", "name", "id")
-                if isinstance(result.get(key), str)
-            ),
-            "",
-        )
+        words, version = result.get("status") or "", result.get("version")
+        named = ("endpoint", "name", "run", "dataset", "job", "id")
+        what = next((str(result[key]) for key in named if isinstance(result.get(key), str)), "")
+        what += f"@{version}" if version and "@" not in what else ""
         if name == "endpoint invoke" or not (words or what):
             self.app.complain_not(name, result)
         else:

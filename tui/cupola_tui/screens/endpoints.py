@@ -75,6 +75,11 @@ def _figure(record: Record, key: str, digits: int) -> str:
     return figures.ABSENT if value is None else f"{value:,.{digits}f}"
 
 
+def _milliseconds(record: Record, key: str) -> str:
+    value = _traffic(record).get(key)
+    return figures.ABSENT if value is None else f"{value:,.2f} ms"
+
+
 def _errors(record: Record) -> tuple[str, str]:
     count = _traffic(record).get("errors") or 0
     return figures.count(count), "bad" if count else "dim"
@@ -125,8 +130,8 @@ def overview(scene: Scene) -> list[Line]:
         [
             ("requests", figures.count(traffic.get("requests"))),
             ("errors", figures.count(traffic.get("errors"))),
-            ("p50", f"{_figure(one, 'p50_ms', 2)} ms"),
-            ("p99", f"{_figure(one, 'p99_ms', 2)} ms"),
+            ("p50", _milliseconds(one, "p50_ms")),
+            ("p99", _milliseconds(one, "p99_ms")),
             ("workers", f"{one.get('workers_ready', '')} of {one.get('workers', '')} ready"),
             ("mode", one.get("mode")),
             ("gateway", one.get("gateway")),

@@ -25,7 +25,7 @@ from cupola_tui.widgets.rows import Record, Rows
 from cupola_tui.widgets.table import RecordTable, View
 
 NARROW, WIDE = 100, 180
-GAUGE, IDLE = 6, 30.0
+GAUGE, IDLE, AGES = 6, 30.0, 10
 TITLES = ("Datasets", "Experiments", "Jobs", "Registry", "Endpoints")
 
 
@@ -45,6 +45,7 @@ class Main(Acting):
         self._open_jobs: dict[str, Record] | None = None
         self._looked = 0.0
         self._user = ""
+        self._ticks = 0
         self.pane = panes.pane(kept.pane if kept.pane in panes.named() else keymap.EXPERIMENTS)
         self.before = keymap.DATASETS if self.pane.name != keymap.DATASETS else keymap.EXPERIMENTS
         self.views: dict[str, View] = {}
@@ -204,7 +205,13 @@ class Main(Acting):
                 self.lists.refresh("endpoints")
             if self.lists.open_jobs():
                 self.lists.refresh("jobs")
+            if (self.table.cursor_record() or {}).get("status") == "InProgress":
+                for detail in self.details:
+                    detail.ask_again()
             self._look_at_host()
+            self._ticks += 1
+            if self._ticks % AGES == 0:
+                self.table.renew()
 
     def _look_at_host(self) -> None:
         """The gauges follow the host while something of this workspace runs; else they are looked at now and then."""

@@ -4,7 +4,7 @@ from cupola_tui import figures
 from cupola_tui.keymap import REGISTRY
 from cupola_tui.paint import Line, fit, fold
 from cupola_tui.plain import clean
-from cupola_tui.screens.experiments import common_metrics
+from cupola_tui.screens.experiments import common_metrics, rank
 from cupola_tui.screens.experiments import metrics as run_metrics
 from cupola_tui.screens.pane import Pane, Scene, Tab, age, badge, facts, heading, text
 from cupola_tui.widgets.rows import Column, Record
@@ -70,13 +70,13 @@ def overview(scene: Scene) -> list[Line]:
             ("dataset", one.get("dataset")),
             ("registered", one.get("registered")),
             ("by", f"{one.get('user')} on {one.get('host')}"),
-            ("format", one.get("format")),
             ("sha256", str(one.get("sha256") or "")[:16]),
             ("id", one.get("id")),
         ],
         scene.width,
     )
-    shown = [name for name in metrics if name.startswith(("validation_", "test_"))][:8]
+    found = [name for name in metrics if name.startswith(("validation_", "test_"))]
+    shown = sorted(found, key=lambda name: (not name.startswith("validation_"), rank(name)))[:8]
     lines += [
         [],
         heading("Metrics"),

@@ -69,6 +69,8 @@ class Header(Bar):
             ]
         elif facts.trouble:
             left = [(" cupola ", "title"), (f" {facts.trouble}", "bad")]
+        if (facts.silent or facts.trouble) and width_of(left) + width_of(right) >= width:
+            right = []  # what is wrong matters more than what is well
         space = width - width_of(left) - width_of(right)
         if space < 1:
             left = [(fit("".join(text for text, _ in left), max(8, width - width_of(right))), left[-1][1])]

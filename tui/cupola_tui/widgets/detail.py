@@ -79,6 +79,10 @@ class Detail(Vertical):
             self._answers[name] = value
             self._renew(from_top=False)
 
+    def ask_again(self) -> None:
+        """Asks anew for what the tab in front needs: a run under way has written more."""
+        self._want()
+
     def again(self) -> None:
         """Draws anew, for the clock's sake."""
         self._renew(from_top=False)

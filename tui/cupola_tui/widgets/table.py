@@ -165,7 +165,8 @@ class RecordTable(PaintedScroll, can_focus=True, inherit_bindings=False):
             said = ["Nothing here fits the filter. esc clears it."]
         else:
             said = [part for line in self.empty for part in fold(line, width - 4)]
-        return [("  " + said[y], "dim")] if 0 <= y < len(said) else []
+        style = "bad" if self.busy.startswith("✗") else "dim"
+        return [("  " + said[y], style)] if 0 <= y < len(said) else []
 
     def _redraw(self) -> None:
         """Draws the lines that are no longer what was drawn, and no others: a slow link has to carry each."""
