@@ -8,9 +8,9 @@ import time
 from pathlib import Path
 
 import pytest
+from tests.tui.test_guard import Terminal
 
 from cupola.workspace import Workspace
-from tests.tui.test_guard import Terminal
 
 RUN = "import sys, cupola_tui.app as app; sys.exit(app.run({root!r}))"
 IMPORT = """

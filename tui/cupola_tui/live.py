@@ -7,6 +7,7 @@ screen says so, gives it up and starts another, and nothing is lost.
 """
 
 import contextlib
+import os
 import subprocess
 import sys
 import threading
@@ -17,7 +18,7 @@ from typing import Any
 
 import msgspec
 
-from cupola import errors
+from cupola import errors, place
 
 Event = dict[str, Any]
 # What may rightly take long: it is no sign of a mount that hangs.
@@ -58,6 +59,7 @@ class Bridge:
             self._child = subprocess.Popen(
                 self._command,
                 cwd="/",
+                env=os.environ | {place.VARIABLE: str(place.here())},
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,

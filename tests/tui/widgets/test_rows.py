@@ -55,10 +55,11 @@ def test_marks_stay_with_records_and_go_with_them() -> None:
     assert made.marks == {"b"}
 
 
-def test_the_plain_filter_wants_every_word_in_some_cell() -> None:
-    wanted = holding("OTTER 0.8", COLUMNS)
-    assert wanted({"name": "brave-otter", "score": 0.84})
-    assert not wanted({"name": "brave-otter", "score": 0.79})
+def test_the_plain_filter_wants_every_word_in_some_text() -> None:
+    wanted = holding("OTTER 0.8 night")
+    assert wanted({"name": "brave-otter", "score": 0.84, "tags": ["nightly"]})
+    assert not wanted({"name": "brave-otter", "score": 0.79, "tags": ["nightly"]})
+    assert not wanted({"name": "brave-ot", "other": "ter 0.8 night"})
 
 
 @given(

@@ -1,11 +1,13 @@
 """What the keys of the main screen do with records: verbs, menus, copying, the trash."""
 
 import asyncio
+import os
 import shlex
 from typing import Any
 
 from textual import work
 
+from cupola import place
 from cupola.errors import CupolaError
 from cupola_tui import keymap, verbs
 from cupola_tui.plain import clean
@@ -288,6 +290,7 @@ class Acting(Going):
             *options,
             *words,
             cwd="/",
+            env=os.environ | {place.VARIABLE: str(place.here())},
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,

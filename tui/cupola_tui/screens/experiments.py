@@ -12,6 +12,7 @@ from cupola_tui.screens.pane import Ask, Pane, Scene, Tab, age, badge, facts, he
 from cupola_tui.widgets.rows import Column, Record
 
 SHOWN_METRICS = 3
+TOP_FEATURES = 15
 
 
 def path(record: Record) -> str:
@@ -229,17 +230,35 @@ def params(scene: Scene) -> list[Line]:
 
 
 def artifacts(scene: Scene) -> list[Line]:
-    """The confusion matrix of a classifier, the residuals of a regressor."""
+    """The confusion matrix of a classifier, the residuals of a regressor; which features matter."""
     answer = scene.answer("artifact")
     if answer is None:
         done = scene.record.get("status") == "Completed"
-        return pending(scene, "artifact", "reading" if done else "nothing yet: it comes at the end of the run")
-    if "matrix" in answer or "counts" in answer:
-        return confusion(answer, scene.width)
-    return residuals(answer, scene)
+        return pending(scene, "artifact", "reading ..." if done else "nothing yet: it comes at the end of the run")
+    shown = confusion(answer) if "matrix" in answer else residuals(answer, scene)
+    return [*shown, [], *importance(scene)]
 
 
-def confusion(answer: Record, width: int) -> list[Line]:
+def importance(scene: Scene) -> list[Line]:
+    """By how much the metric falls when a feature's values are shuffled."""
+    answer = scene.answer("importance") or {}
+    found = sorted(answer.get("features") or [], key=lambda one: -(one.get("importance") or 0))[:TOP_FEATURES]
+    if not found:
+        return []
+    most = max(0.0, *(one.get("importance") or 0 for one in found)) or 1.0
+    names = min(24, max(len(clean(one.get("feature"))) for one in found))
+    room = max(4, scene.width - names - 14)
+    lines: list[Line] = [heading(f"Importance ({clean(answer.get('metric') or '')} lost when shuffled)")]
+    for one in found:
+        value = one.get("importance") or 0
+        bar = "█" * round(max(0.0, value) / most * room)
+        lines.append(
+            [(f" {fit(clean(one.get('feature')), names)} ", ""), (bar or "▏", "good"), (f" {value:.4f}", "dim")]
+        )
+    return lines
+
+
+def confusion(answer: Record) -> list[Line]:
     matrix = answer.get("matrix") or answer.get("counts") or []
     classes = [figures.short(one) for one in answer.get("classes") or answer.get("labels") or range(len(matrix))]
     cell = max(
@@ -268,15 +287,21 @@ def confusion(answer: Record, width: int) -> list[Line]:
 
 
 def residuals(answer: Record, scene: Scene) -> list[Line]:
+    """What was predicted less what is true, over what was predicted; and how it spreads."""
     from cupola_tui.widgets.plot import scatter
 
-    predicted, wrong = answer.get("predicted") or [], answer.get("residual") or answer.get("residuals") or []
-    points = [(float(x), float(y)) for x, y in zip(predicted, wrong, strict=False)]
-    if not points:
-        return facts([(clean(name), value) for name, value in answer.items()], scene.width)
+    pairs = [(float(predicted), float(predicted) - float(true)) for true, predicted in answer.get("pairs") or []]
+    lines: list[Line] = [heading(f"Residuals: predicted less true ({clean(answer.get('split') or 'test')})")]
+    lines += scatter(pairs, scene.width - 2, max(8, min(16, scene.height // 2)))
+    spread = [
+        (f"{float(share):.0%} are below", figures.number(value))
+        for share, value in (answer.get("quantiles") or {}).items()
+    ]
+    counts = (answer.get("histogram") or {}).get("counts") or []
     return [
-        heading("Residuals (true minus predicted) over predicted"),
-        *scatter(points, scene.width - 2, max(8, scene.height - 4)),
+        *lines,
+        [],
+        *facts([("mean", answer.get("mean")), ("histogram", figures.sparkline(counts)), *spread], scene.width),
     ]
 
 
@@ -317,12 +342,14 @@ def _metrics(record: Record) -> dict[str, Ask]:
 
 
 def _artifact(record: Record) -> dict[str, Ask]:
+    if record.get("status") != "Completed":
+        return {}
     name = "residuals" if record.get("task") == "regression" else "confusion"
-    return (
-        {"artifact": ("artifact", {"run": record.get("id"), "name": name})}
-        if record.get("status") == "Completed"
-        else {}
-    )
+    run = record.get("id")
+    return {
+        "artifact": ("artifact", {"run": run, "name": name}),
+        "importance": ("artifact", {"run": run, "name": "importance"}),
+    }
 
 
 def _log(record: Record) -> Ask | None:

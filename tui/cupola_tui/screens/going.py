@@ -194,7 +194,7 @@ class Going(Screen[None]):
             except CupolaError as error:
                 return clean(error.message)
         else:
-            view.rows.wanted = holding(text, view.columns)
+            view.rows.wanted = holding(text, view.rows.said)
         return ""
 
     # The palette, the command line, help.
@@ -323,6 +323,8 @@ def fields(records: list[Record]) -> Any:
     plain: set[str] = set()
     for record in records[:2000]:
         for name, value in record.items():
+            if name.endswith("_errors"):
+                continue  # a metric named without its field is its value, not its error
             if isinstance(value, dict):
                 inner.update((name, key) for key in value)
             else:
