@@ -125,15 +125,18 @@ def catalogue() -> list[Action]:
 def run(workspace: Any, name: str, /, **arguments: Any) -> Any:
     """Runs an action on a workspace: the one place where --readonly is enforced.
 
-    Raises ReadOnly, BadOption for an argument that the action does not know, and what the action itself raises.
+    Raises ReadOnly, BadOption for an argument that is unknown or missing, and what the action itself raises.
     """
     chosen = find(name)
     if chosen.writes and workspace.readonly:
         raise ReadOnly(f"{name} writes, and this workspace was opened read-only", where=str(workspace.root))
-    known = {one.name for one in chosen.parameters}
+    known = {one.name: one for one in chosen.parameters}
     for given in arguments:
         if given not in known:
             raise BadOption(f"{name} has no option {given!r}", hint=f"it has: {', '.join(sorted(known))}")
+    for one in known.values():
+        if one.required and one.name not in arguments:
+            raise BadOption(f"{name} needs {one.name}", hint=one.arg.help or None)
     return chosen.function(workspace, **arguments)
 
 

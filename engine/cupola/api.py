@@ -63,9 +63,6 @@ class Verb:
             named[places[-1].name] = list(given[len(places) - 1 :])
         elif places and places[-1].repeated and isinstance(named.get(places[-1].name), str):
             named[places[-1].name] = [named[places[-1].name]]
-        missing = [one.name for one in self._action.parameters if one.required and one.name not in named]
-        if missing:
-            raise TypeError(f"{self._action.name} needs {' and '.join(missing)}")
         return named
 
     def __repr__(self) -> str:

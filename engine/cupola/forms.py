@@ -65,7 +65,7 @@ def fill(action: Action, typed: dict[str, Any]) -> dict[str, Any]:
     filled = {name: value for name, value in typed.items() if name not in known}
     for parameter in action.parameters:
         value = typed.get(parameter.name)
-        if value is None or value == "":
+        if value is None or (value == "" and not parameter.required):
             continue
         filled[parameter.name] = _value(parameter, value)
     return filled

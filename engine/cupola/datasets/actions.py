@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
+from cupola import place
 from cupola.actions import Arg, action
 from cupola.datasets import records
 from cupola.datasets.records import ROLES, TYPES, DatasetState, ImportOptions, Profile, Rows, Settings
@@ -81,7 +82,7 @@ def import_(
         header=header,
     )
     names.check_name(name, "name for a dataset")
-    path = Path(source).expanduser().absolute()
+    path = place.path(source)
     _check_options(options)
     _check_file(path)
     spec = {"dataset": name, "source": str(path), "options": msgspec.to_builtins(options)}
@@ -153,7 +154,7 @@ def export(
     overwrite: Annotated[bool, Arg(help="replace a file that is there")] = False,
 ) -> Exported:
     """Write the rows of a version to a CSV, JSON Lines or Parquet file."""
-    to = Path(path).expanduser().absolute()
+    to = place.path(path)
     chosen = format or FORMATS.get(to.suffix.lower())
     if chosen is None:
         raise BadOption(

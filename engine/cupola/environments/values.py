@@ -78,7 +78,8 @@ def _nested(given: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
 def _unknown(estimator: Estimator, name: str) -> BadOption:
     import difflib
 
-    near = difflib.get_close_matches(name, estimator.parameters, 3, 0.5)
+    near = [one for one in estimator.parameters if one.lower() == name.lower()]
+    near = near or difflib.get_close_matches(name, estimator.parameters, 3, 0.5)
     hint = f"did you mean {' or '.join(near)}?" if near else f"it has: {', '.join(sorted(estimator.parameters))}"
     return BadOption(f"{estimator.name} has no parameter {name!r}", where="-p", hint=hint)
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import msgspec
 
+from cupola import place
 from cupola.errors import BadOption, Conflict
 from cupola.experiments import records
 from cupola.experiments.records import Run
@@ -18,7 +19,7 @@ def export(store: Store, run: Run, target: Path) -> Path:
 
     Whole or not at all. Raises Conflict when something is there already, BadOption for a place inside the workspace.
     """
-    target = Path(target).absolute()
+    target = place.path(target)
     if target.resolve().is_relative_to(store.root):
         raise BadOption(f"{target} lies in the workspace", where="PATH", hint="give a place outside of it")
     if target.exists():

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import msgspec
 
+from cupola import place
 from cupola.actions import Arg, action
 from cupola.errors import BadOption, NotFound
 from cupola.jobs import amounts, attempts, logs, records, wish
@@ -147,7 +148,7 @@ def _log(ws: Workspace, job: wish.Job, number: int, count: int | None, follow: b
 def _with_python(command: list[str], python: str | None) -> list[str]:
     if python is None:
         return command
-    program = str(Path(python).expanduser().absolute())
+    program = str(place.path(python))
     if not Path(program).exists():
         raise BadOption(f"--python: there is no {python}")
     return [program, *command[1:]] if is_python(command[0]) else [program, *command]

@@ -3,6 +3,8 @@
 import re
 from collections.abc import Mapping
 
+from cupola import place
+
 NAMES = re.compile(
     "PATH|HOME|USER|LOGNAME|SHELL|LANG|LANGUAGE|TERM|TZ|TMPDIR|VIRTUAL_ENV|LD_LIBRARY_PATH|CUDA_HOME|CUDA_PATH|"
     "R_LIBS|R_LIBS_USER|R_HOME|JULIA_PROJECT|JULIA_DEPOT_PATH|JAVA_HOME|MPLBACKEND|HF_HOME|TORCH_HOME"
@@ -16,5 +18,5 @@ def allowed(variables: Mapping[str, str]) -> dict[str, str]:
     return {
         name: value
         for name, value in variables.items()
-        if (NAMES.fullmatch(name) or name.startswith(PREFIXES)) and not SECRET.search(name)
+        if (NAMES.fullmatch(name) or name.startswith(PREFIXES)) and not SECRET.search(name) and name != place.VARIABLE
     }

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from cupola import place
 from cupola.errors import BadOption, CupolaError, NotReady, Refused
 from cupola.jobs import agents, attempts, wish
 from cupola.jobs.code import snapshot
@@ -45,7 +46,7 @@ def file(
     _check_limits(cpus, gpus, memory, max_runtime, retries)
     agents.ensure()
     variables = allowed(os.environ) if environment is None else environment
-    where = Path(directory or Path.cwd())
+    where = directory or place.here()
     user, host = names.who()
     job = Job(
         id=id or names.new_id(), kind=kind, name=name or names.word_name(), command=command,

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from cupola import place
 from cupola.errors import BadInput, NotReady, WorkFailed
 from cupola.serving.records import EndpointState, local_path
 from cupola.store import Store, journals, secret
@@ -32,7 +33,7 @@ def payload(data: str) -> bytes:
         return sys.stdin.buffer.read()
     if data.lstrip()[:1] in ("{", "[") or "\n" in data:
         return data.encode()
-    path = Path(data.removeprefix("@"))
+    path = place.path(data.removeprefix("@"))
     try:
         return path.read_bytes()
     except FileNotFoundError:

@@ -1,11 +1,11 @@
 """What a user can do to make a model: train."""
 
 import sys
-from pathlib import Path
 from typing import Annotated, Any
 
 import msgspec
 
+from cupola import place
 from cupola.actions import Arg, action
 from cupola.datasets import records as datasets
 from cupola.datasets.records import Column, DatasetVersion
@@ -197,7 +197,7 @@ def _run(version: DatasetVersion, training: Training, experiment: str, name: str
 
 def _file(ws: Workspace, run: Run, training: Training, limits: dict[str, Any]) -> Run:
     """Writes the run's record, then files its job; a run whose job could not be filed is taken back."""
-    commit, dirty, patch = code.of(ws.root, Path.cwd())
+    commit, dirty, patch = code.of(ws.root, place.here())
     run.code = Code(commit=commit, dirty=dirty, patch="code.patch" if patch else None)
     if patch:
         files.write_bytes(ws.store, f"{run.directory}/code.patch", patch)

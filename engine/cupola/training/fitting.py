@@ -94,7 +94,7 @@ class _Fitting:
             warnings.filterwarnings("ignore", category=DeprecationWarning)
             times = moments(training.time, self.table[training.time]) if training.time else None
             parts = splitting.split(self.target.codes, training.split, training.seed, times=times, groups=self.groups)
-            self.notes += parts.notes
+            self.notes += parts.notes + self._never_held(parts)
             fitted = self._cross_validated(parts) if parts.folds else self._held_out(parts)
         said = [f"{one.category.__name__}: {_first(str(one.message))}" for one in caught]
         fitted.notes += list(dict.fromkeys(said))[:NOTES]
@@ -141,6 +141,8 @@ class _Fitting:
     ) -> Fitted:
         for name, value in found.items():
             self.log.metric(name, value, None)
+        if (chosen := f"validation_{self.training.metric}") not in found:
+            self.notes.append(f"{chosen} cannot be told from these rows")
         preparation: Preparation = pipeline.named_steps["prepare"]
         self.notes += preparation.notes_
         self.notes += [f"{name} is left out: it {why}" for name, why in preparation.left_out_.items()]
@@ -241,6 +243,16 @@ class _Fitting:
         if bad or not values.any():
             raise BadInput(f"{name} is no weight for {bad} rows: a weight is a number from 0 up, and some are above 0")
         return values
+
+    def _never_held(self, parts: Parts) -> list[str]:
+        """A note on classes so small that nothing is measured on them."""
+        classes = self.target.classes
+        if classes is None:
+            return []
+        measured = np.concatenate([parts.validation, parts.test, *(validation for _, validation in parts.folds)])
+        never = np.setdiff1d(np.arange(len(classes)), self.target.codes[measured])
+        shown = ", ".join(str(classes[one]) for one in never[:5]) + (", ..." if len(never) > 5 else "")
+        return [f"too few rows to measure anything on: {self.training.target} = {shown}"] if len(never) else []
 
     def _groups(self) -> NDArray[np.intp] | None:
         """A code per row; a row without a group is a group of its own."""

@@ -25,7 +25,7 @@ RATES = {
     "accuracy", "balanced_accuracy", "f1", "f1_macro", "precision", "precision_macro", "recall", "recall_macro",
     "roc_auc", "average_precision",
 }  # fmt: skip
-SMALLEST = 1e-15  # a probability of 0 would make log_loss endless
+SMALLEST = float(np.finfo(np.float64).eps)  # a probability of 0 would make log_loss endless; scikit-learn's bound
 
 
 @dataclass
@@ -55,7 +55,7 @@ class Predictions:
         """Each metric with every row counted once; those that cannot be told from these rows are left out."""
         with np.errstate(all="ignore"):
             found = self.measure()(np.ones(len(self.truth)))
-        return {name: value for name, value in found.items() if np.isfinite(value)}
+        return _finite(found)
 
 
 def classification(
@@ -114,10 +114,10 @@ def errors(
     """
     random = np.random.default_rng(seed)
     rows, units, scale = _sample(random, predictions, groups)
-    measure = predictions.measure(rows)
     number = int(units.max()) + 1
     drawn = []
     with np.errstate(all="ignore"):
+        measure = predictions.measure(rows)
         for _ in range(resamples):
             counts = np.bincount(random.integers(0, number, number), minlength=number)
             drawn.append(measure(counts.astype(np.float64)[units]))
@@ -125,8 +125,9 @@ def errors(
     for name in drawn[0]:
         values = np.array([one[name] for one in drawn])
         values = values[np.isfinite(values)]
-        if len(values) > resamples / 2:
-            error = float(values.std(ddof=1)) * scale
+        with np.errstate(all="ignore"):
+            error = float(values.std(ddof=1)) * scale if len(values) > resamples / 2 else np.nan
+        if np.isfinite(error):
             found[name] = error or (_of_certainty(len(predictions.truth)) if name in RATES else 0.0)
     return found
 
@@ -135,8 +136,10 @@ def over_folds(folds: list[dict[str, float]]) -> tuple[dict[str, float], dict[st
     """Mean and standard error over folds: the standard deviation of the K folds (K - 1 below) over the root of K."""
     names = [name for name in folds[0] if all(name in one for one in folds)]
     values = {name: np.array([one[name] for one in folds]) for name in names}
-    means = {name: float(each.mean()) for name, each in values.items()}
-    return means, {name: float(each.std(ddof=1) / np.sqrt(len(folds))) for name, each in values.items()}
+    with np.errstate(all="ignore"):
+        means = {name: float(each.mean()) for name, each in values.items()}
+        errors = {name: float(each.std(ddof=1) / np.sqrt(len(folds))) for name, each in values.items()}
+    return _finite(means), _finite(errors)
 
 
 class Ranking:
@@ -229,6 +232,10 @@ def _median(ordered: Floats, counts: Floats) -> float:
 def _of_certainty(rows: int) -> float:
     right = (rows + 2) / (rows + 4)
     return float(np.sqrt(right * (1 - right) / (rows + 4)))
+
+
+def _finite(found: dict[str, float]) -> dict[str, float]:
+    return {name: value for name, value in found.items() if np.isfinite(value)}
 
 
 def _over(above: Any, below: Any) -> float:

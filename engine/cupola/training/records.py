@@ -66,6 +66,9 @@ class Training(msgspec.Struct, kw_only=True):
 
 def task_of(target: Column, kind: str, estimator: str) -> Task:
     """What there is to learn, by the target's type and the estimator's kind. Raises BadOption where they differ."""
+    if target.distinct == 1 or (target.missing and not target.distinct):
+        what = "one value only" if target.distinct else "no values"
+        raise BadOption(f"{target.name} has {what}: there is nothing to learn", where="--target")
     if kind == "regressor":
         if target.type not in ("integer", "number"):
             hint = "a classifier learns categories; `--type` at the import changes a type"
@@ -104,6 +107,8 @@ def features_of(columns: list[Column], taken: dict[str, str]) -> tuple[list[tupl
     shown = "; ".join(f"{', '.join(names)} ({why})" for why, names in left.items())
     notes = [f"left out: {shown}"] if left else []
     if not features:
+        if "text" in left:
+            notes.append("`--type COL=category` at the import makes a text a category")
         raise BadInput("no column is left to learn from", hint="; ".join(notes) or None)
     return features, notes + sensitive
 

@@ -87,18 +87,18 @@ def _without_command(options: Any) -> int:
 
         print(f"cupola {version('cupola')}")
         return 0
-    return _open_app(options.directory, options)
+    return _open_app(".", options)
 
 
 def _open_app(path: str, options: Any) -> int:
     """Opens the screen; without a terminal there is nothing to draw on."""
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise Usage("the app needs a terminal", where=path, hint="`cupola --help` lists the commands that need none")
-    from pathlib import Path
-
     from cupola_tui import app
+    from cupola_tui.commands.options import enter
 
-    return int(app.run(Path(options.directory) / path, readonly=options.readonly) or 0)
+    enter(options)
+    return app.run(path, readonly=options.readonly)
 
 
 def _is_path(word: str) -> bool:

@@ -45,7 +45,9 @@ def _parsed(
         raise
     mine = {one.name for one in chosen.parameters}
     given_everywhere = {name: found.pop(name) for name in list(found) if name not in mine}
-    return go(chosen, found, common.take(options, given_everywhere))
+    chosen_options = common.take(options, given_everywhere)
+    common.enter(chosen_options)
+    return go(chosen, found, chosen_options)
 
 
 def choose(words: Sequence[str], options: Options) -> tuple[Action | None, list[str]]:
@@ -84,7 +86,7 @@ def wants_help(words: Sequence[str]) -> bool:
 
 def perform(chosen: Action, found: dict[str, Any], options: Options) -> int:
     """Runs the action on the workspace, prints what comes out, waits where that was asked for."""
-    workspace = Workspace.find(options.directory, readonly=options.readonly)
+    workspace = Workspace.find(readonly=options.readonly)
     with progress.shown(quiet=options.quiet, when=chosen.writes) as line:
         result = actions.run(workspace, chosen.name, **found)
         if options.wait and chosen.waits != "itself":

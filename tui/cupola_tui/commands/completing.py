@@ -81,7 +81,7 @@ def _values(
     from cupola.workspace import Workspace
 
     known = arguments.parse(parameters, given, partial=True)
-    directory = str(known.get("directory") or options.directory)
+    directory = str(known.get("directory") or options.directory or ".")
     store = Workspace.find(directory, readonly=True).store
     return completion.names(store, parameter.arg.completes, word, known)
 

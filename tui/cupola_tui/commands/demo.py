@@ -54,7 +54,7 @@ def demo(
     """
     if options.readonly:
         raise ReadOnly("the demo writes, and --readonly was given")
-    root = Path(options.directory, Path(dir).expanduser()).absolute()
+    root = Path(dir).expanduser().absolute()
     headless = headless or options.json or not (sys.stdin.isatty() and sys.stdout.isatty())
     progress = Progress(quiet=options.quiet)
     shown = _take(root, progress)

@@ -1,6 +1,5 @@
 """`cupola init PATH`: make a directory a workspace."""
 
-from pathlib import Path
 from typing import Annotated, Any
 
 from cupola.actions import Action, Arg
@@ -25,7 +24,7 @@ def init(
 
     if options.readonly:
         raise ReadOnly("init writes, and --readonly was given", where=path)
-    workspace = Workspace.init(Path(options.directory) / path, name=name)
+    workspace = Workspace.init(path, name=name)
     made: dict[str, Any] = {"workspace": workspace.settings.name, "path": str(workspace.root)}
     if options.json:
         print(output.as_json(made))

@@ -1,14 +1,17 @@
 """The options that every command takes, wherever they stand."""
 
+import os
+
 import msgspec
 
 from cupola.actions import Arg, Parameter
+from cupola.errors import NotFound
 
 
 class Options(msgspec.Struct, kw_only=True):
-    """directory: the workspace of -C. quiet: only names of what came out, no progress."""
+    """directory: of -C, as in git: all goes as if started there. quiet: only names of what came out, no progress."""
 
-    directory: str = "."
+    directory: str = ""
     readonly: bool = False
     json: bool = False
     quiet: bool = False
@@ -32,7 +35,7 @@ def _parameter(name: str, kind: type, help: str, short: str = "", completes: str
 EVERYWHERE = [
     _parameter("json", bool, "print records as JSON, lists as JSON lines; errors too"),
     _parameter("quiet", bool, "print only the names of what came out, and no progress", short="q"),
-    _parameter("directory", str, "work on the workspace in this directory", short="C", completes="directory"),
+    _parameter("directory", str, "work as if started in this directory", short="C", completes="directory"),
     _parameter("readonly", bool, "refuse whatever writes"),
     _parameter("help", bool, "what a command does and takes", short="h"),
 ]
@@ -57,3 +60,12 @@ def take(options: Options, found: dict[str, object]) -> Options:
     """`options` with those that `found` (parsed arguments) holds, which are taken out of it."""
     taken = {name: found.pop(name) for name in list(found) if name in Options.__struct_fields__}
     return msgspec.structs.replace(options, **taken)
+
+
+def enter(options: Options) -> None:
+    """Goes where -C says."""
+    if options.directory:
+        try:
+            os.chdir(options.directory)
+        except OSError as error:
+            raise NotFound(f"one cannot go there: {error.strerror}", where=options.directory) from None
