@@ -29,6 +29,8 @@ def test_the_task_follows_from_target_and_estimator(kind: str, type: str, distin
         ("classifier", "date", 9, "cannot be a target"),
         ("classifier", "number", 5000, "5000 different numbers"),
         ("classifier", "text", 5000, "5000 different texts"),
+        ("regressor", "number", 1, "y has one value only"),
+        ("classifier", "category", 1, "y has one value only"),
     ],
 )
 def test_a_target_that_does_not_fit_is_refused(kind: str, type: str, distinct: int, said: str) -> None:
