@@ -74,9 +74,12 @@ def rows(action: str, found: list[Row]) -> list[Row]:
 def whole(value: Any) -> str:
     """One record: rows as a table, anything else field by field."""
     fields = flat(value)
-    if {"columns", "rows"} <= fields.keys() and fields["rows"] and isinstance(fields["rows"][0], list):
+    rows = fields.get("rows")
+    if "columns" in fields and isinstance(rows, list) and rows and isinstance(rows[0], list):
         more = "\n..." if fields.get("truncated") else ""
-        return table([dict(zip(fields["columns"], row, strict=True)) for row in fields["rows"]]) + more
+        return table([dict(zip(fields["columns"], row, strict=True)) for row in rows]) + more
+    if "same_data" in fields:
+        return record(_shown(fields | {"params": [one for one in fields["params"] if one.differs]}))
     if "metric_errors" in fields:
         return f"{record(_shown(fields))}\n\n{bold('metrics')}\n{table(_metrics(fields))}"
     return record(_shown(fields))
