@@ -78,3 +78,14 @@ def test_the_artifacts_are_those_of_the_believed_attempt(workspace: Workspace, k
     assert records.artifact_path(workspace.store, one, "a1.json").endswith("attempts/1/artifacts/a1.json")
     with pytest.raises(NotFound, match="has no artifact"):
         records.artifact_path(workspace.store, one, "a2.json")
+
+
+def test_a_run_that_cannot_be_read_hides_no_other(workspace: Workspace, keep: Leave) -> None:
+    good, torn, newer = keep(1), keep(2), keep(3)
+    (workspace.root / records.path(torn)).write_text('{"id": "run0000002", "metr')
+    (workspace.root / records.path(newer)).write_text('{"id": 7, "format": 99}')
+    found = {one.id: one for one in records.ls(workspace.store)}
+    assert found[good.id].status == "Completed"
+    assert {found[one.id].secondary_status for one in (torn, newer)} == {"Unreadable"}
+    assert "cannot be read" in records.find(workspace.store, torn.id).reason
+    assert records.find(workspace.store, good.name).id == good.id

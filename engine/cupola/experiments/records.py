@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from cupola.errors import Ambiguous, DiskTrouble, NotFound
+from cupola.errors import Ambiguous, Corrupt, DiskTrouble, NewerFormat, NotFound
 from cupola.store import Store, files, records
 from cupola.store.records import Record
 
@@ -191,11 +191,19 @@ def _runs(store: Store, experiment: str) -> list[str]:
 
 
 def _read(store: Store, experiment: str, one: str) -> Run | None:
-    """The run in that directory; None where there is none (a filing under way, or it has just gone to the trash)."""
+    """The run in that directory; None where there is none (a filing under way, or it has just gone to the trash).
+
+    One whose record cannot be read stands among the others as failed, and says so.
+    """
     try:
         return read(store, f"{experiment}/{one}")
     except NotFound:
         return None
+    except (Corrupt, NewerFormat) as error:
+        return Run(
+            id=one, name=one, experiment=experiment, status="Failed", secondary_status="Unreadable", user="", host="",
+            submitted="", reason=str(error),
+        )  # fmt: skip
     except DiskTrouble as trouble:
         if isinstance(trouble.__cause__, NotADirectoryError):
             return None
