@@ -26,6 +26,17 @@ HOMES = {
 @pytest.fixture
 def home(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A private home (short, for the sake of socket names); an agent that was started in it is stopped at the end."""
+    yield from _home(monkeypatch)
+
+
+@pytest.fixture(scope="module")
+def host() -> Iterator[Path]:
+    """A home that the tests of a module share, and with it one agent: for those that are not about the agent itself."""
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        yield from _home(monkeypatch)
+
+
+def _home(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     directory = Path(tempfile.mkdtemp(prefix="cu-", dir="/tmp"))
     for variable, name in HOMES.items():
         monkeypatch.setenv(variable, str(directory / name))
