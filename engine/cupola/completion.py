@@ -63,7 +63,7 @@ def _parameters(store: Store, prefix: str, arguments: dict[str, Any]) -> Iterabl
     from cupola.environments import catalogue
 
     estimator = catalogue.load().get(str(arguments.get("estimator")))
-    return [f"{name}=" for name in estimator.params] if estimator else []
+    return [f"{name}=" for name in estimator.parameters] if estimator else []
 
 
 def _with_versions(store: Store, kind: str, prefix: str) -> Iterable[str]:
