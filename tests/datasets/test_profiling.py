@@ -94,3 +94,8 @@ def test_names_of_columns_are_no_sql(tmp_path: Path) -> None:
 )
 def test_which_texts_are_categories(distinct: int, values: int, category: bool) -> None:
     assert is_category(distinct, values) is category
+
+
+def test_a_table_that_holds_nothing_but_missing_values(tmp_path: Path) -> None:
+    (one,) = of(tmp_path, x=pa.array([None, None], pa.string()))
+    assert (one.missing, one.distinct, one.top) == (2, 0, [])

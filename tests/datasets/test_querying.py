@@ -1,13 +1,17 @@
 """A query reads the datasets that it names, and reaches nothing else."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from cupola.actions import run
 from cupola.datasets import importing, querying, records
 from cupola.datasets.records import ImportOptions
 from cupola.errors import BadOption, NotFound, WorkFailed
 from cupola.store import Store
+from cupola.workspace import Workspace
 
 
 @pytest.fixture
@@ -91,3 +95,39 @@ def test_memory_is_bounded(cities: Store, monkeypatch: pytest.MonkeyPatch) -> No
 def test_a_version_that_is_not_there(cities: Store) -> None:
     with pytest.raises(NotFound):
         querying.sql(cities, 'SELECT 1 FROM "cities@7"', 10)
+
+
+def test_columns_that_differ_only_in_case_are_told_apart(store: Store, tmp_path: Path) -> None:
+    (tmp_path / "twins.csv").write_text("Age,age,AGE,age_1\n1,x,2024-01-01,7\n2,y,2024-01-02,8\n")
+    version = importing.run(store, "twins", tmp_path / "twins.csv", ImportOptions(), lambda *_: None)
+    assert version.notes == [
+        "column age: another differs only in case, so SQL calls it age_2",
+        "column AGE: another differs only in case, so SQL calls it AGE_3",
+    ]
+    profile = {one.name: (one.type, one.max) for one in records.profile(store, version).columns}
+    assert profile == {
+        "Age": ("integer", 2), "age": ("category", None), "AGE": ("date", "2024-01-02"), "age_1": ("integer", 8)
+    }  # fmt: skip
+    found = querying.preview(store, version, 10, "AGE:desc", "age_2 = 'y'")
+    assert (found.columns, found.rows) == (["Age", "age", "AGE", "age_1"], [[2, "y", "2024-01-02", 8]])
+    assert querying.sql(store, "SELECT age_2, AGE_3 FROM twins", 1).rows == [["x", "2024-01-01"]]
+
+
+def test_two_columns_of_one_name_are_both_in_the_answer(cities: Store) -> None:
+    found = querying.sql(cities, "SELECT 1 AS a, 2 AS a FROM cities", 1)
+    assert (found.columns, found.rows) == (["a", "a_1"], [[1, 2]])
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["SELECT repeat('x', 1000000000) FROM range(3)", "SELECT i, repeat('y', 100000) FROM range(1000000) t(i)"],
+    ids=["long texts", "many rows"],
+)
+def test_an_answer_that_is_too_large_is_one_sentence(
+    cities: Store, monkeypatch: pytest.MonkeyPatch, query: str
+) -> None:
+    small = "import sys; import cupola.datasets.__main__ as it; it.MEMORY = 1 << 29; it.main(['answer'])"
+    popen = subprocess.Popen
+    monkeypatch.setattr(subprocess, "Popen", lambda command, **more: popen([sys.executable, "-c", small], **more))
+    with pytest.raises(WorkFailed, match=r"memory|cannot be held"):
+        run(Workspace.open(cities.root), "dataset sql", query=query, limit=1_000_000)

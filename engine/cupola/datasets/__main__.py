@@ -8,17 +8,26 @@ that it never outlives whoever asked.
 import os
 import sys
 import threading
+import time
+import traceback
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import msgspec
 
 from cupola.datasets import records
 from cupola.datasets.records import ImportOptions
-from cupola.errors import CupolaError, ErrorInfo, Usage
+from cupola.errors import CupolaError, Usage, WorkFailed
 from cupola.jobs import attempt
 from cupola.jobs.attempt import Attempt
 from cupola.store import Store
+
+MEMORY = 3 << 30
+TOO_MUCH = WorkFailed(
+    f"the answer needs more than {MEMORY >> 30} GB of memory", hint="ask for less (--limit), or export the data"
+)
+
+_giving = threading.Lock()
 
 
 def main(arguments: list[str]) -> None:
@@ -40,21 +49,39 @@ def _import(job: Attempt) -> dict[str, Any]:
 
 def _answer() -> None:
     request = msgspec.json.decode(sys.stdin.buffer.readline())
-    threading.Thread(target=_end_with_the_asker, daemon=True).start()
+    for watch in (_end_with_the_asker, _stay_small):
+        threading.Thread(target=watch, daemon=True).start()
     try:
         answer = {"result": _ask(**request)}
     except CupolaError as error:
         answer = {"error": error.info()}
     except MemoryError:
-        answer = {"error": ErrorInfo(kind="WorkFailed", message="there is not enough memory for this")}
-    sys.stdout.buffer.write(msgspec.json.encode(answer))
-    sys.stdout.buffer.flush()
-    os._exit(0)
+        answer = {"error": TOO_MUCH.info()}
+    except BaseException:  # noqa: BLE001  an interpreter that ends meanwhile would trip over the waiting thread
+        traceback.print_exc()
+        sys.stderr.flush()
+        os._exit(1)
+    _give(answer)
+
+
+def _give(answer: dict[str, Any]) -> NoReturn:
+    with _giving:
+        sys.stdout.buffer.write(msgspec.json.encode(answer))
+        sys.stdout.buffer.flush()
+        os._exit(0)
 
 
 def _end_with_the_asker() -> None:
     sys.stdin.buffer.read()
     os._exit(1)
+
+
+def _stay_small() -> None:
+    """Ends the process with a sentence before its answer takes the machine's memory: DuckDB bounds only its own."""
+    page = os.sysconf("SC_PAGE_SIZE")
+    while int(Path("/proc/self/statm").read_text().split()[1]) * page < MEMORY:
+        time.sleep(0.05)
+    _give({"error": TOO_MUCH.info()})
 
 
 def _ask(root: str, what: str, **about: Any) -> Any:

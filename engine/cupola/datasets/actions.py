@@ -250,7 +250,9 @@ def _work(ws: Workspace, spec: dict[str, Any]) -> dict[str, Any]:
     if ended.status != "Completed":
         message = ended.error.message if ended.error else ended.reason or f"it ended as {ended.status}"
         raise WorkFailed(
-            f"the import failed: {message}", where=f"job {job.id}", hint=f"`cupola job log {job.id}` says more"
+            f"the import failed: {message.partition(chr(10))[0]}",
+            where=f"job {job.id}",
+            hint=f"`cupola job log {job.id}` says more",
         )
     return ended.output
 
@@ -316,8 +318,11 @@ def _check_file(path: Path) -> None:
     except FileNotFoundError:
         raise BadInput("there is no such file", where=str(path), hint="look at the path") from None
     except (OSError, ValueError) as error:
-        raise BadInput(f"the file cannot be opened ({error})", where=str(path)) from None
+        said = getattr(error, "strerror", None) or str(error)
+        raise BadInput(f"the file cannot be opened ({said})", where=str(path)) from None
     if stat.S_ISDIR(found.st_mode):
         raise BadInput("this is a directory", where=str(path), hint="name one file: CSV, Parquet or JSON Lines")
+    if not stat.S_ISREG(found.st_mode):
+        raise BadInput("this is not a plain file", where=str(path), hint="write it to a file first, and import that")
     if found.st_size == 0:
         raise BadInput("the file is empty", where=str(path), hint="import a file with at least one row")

@@ -143,8 +143,17 @@ def _version(
         id=names.new_id(4), dataset=name, version=0, rows=rows, columns=columns, target=target,
         sha256=table.source.sha256, data_sha256="", source=str(table.source.path), source_format=table.format,
         bytes=table.source.size, options=msgspec.to_builtins(options), found=table.found, user=user, host=host,
-        imported=names.now(), notes=[*table.notes, *how.notes], settings=settings,
+        imported=names.now(), notes=[*table.notes, *how.notes, *_twins([one.name for one in columns])],
+        settings=settings,
     )  # fmt: skip
+
+
+def _twins(columns: list[str]) -> list[str]:
+    """Notes on columns that SQL calls by another name, since it does not tell upper case from lower case."""
+    called = zip(columns, tables.sql_names(columns), strict=True)
+    return [
+        f"column {name}: another differs only in case, so SQL calls it {sql}" for name, sql in called if sql != name
+    ]
 
 
 def _preview(data: Path, rows: int) -> Rows:

@@ -42,8 +42,8 @@ def profile(
         with pq.ParquetFile(data) as file:
             exact = _is_small(file)
             found: list[ColumnProfile] = []
-            for fields in _tables(connection, file, data, exact):
-                found += _profiles(connection, fields, file.metadata.num_rows, known, exact)
+            for columns, fields in _tables(connection, file, data, exact):
+                found += _profiles(connection, columns, fields, file.metadata.num_rows, known, exact)
                 progress(len(found) / len(file.schema_arrow))
             return Profile(rows=file.metadata.num_rows, columns=found)
     finally:
@@ -79,24 +79,31 @@ def _is_small(file: pq.ParquetFile) -> bool:
 
 def _tables(
     connection: duckdb.DuckDBPyConnection, file: pq.ParquetFile, data: Path, small: bool
-) -> Iterator[list[pa.Field]]:
-    """Puts a few columns at a time before DuckDB as the table `t`: in memory where they are small, else as the file."""
+) -> Iterator[tuple[list[str], list[pa.Field]]]:
+    """Puts a few columns at a time before DuckDB as the table `t`: in memory where they are small, else as the file.
+
+    Gives their names, and the same columns as `t` calls them: DuckDB does not tell `Age` from `age`.
+    """
     schema, rows = file.schema_arrow, file.metadata.num_rows
+    numbered = [f"c{number}" for number in range(len(schema))]
     step = max(1, min(AT_ONCE, CELLS // rows))
     for start in range(0, len(schema), step):
-        fields = [schema.field(index) for index in range(start, min(start + step, len(schema)))]
+        columns = schema.names[start : start + step]
+        fields = [pa.field(f"c{start + place}", schema.field(start + place).type) for place in range(len(columns))]
         if small:
-            few = file.read(columns=[field.name for field in fields], use_threads=False)
-            connection.register("t", few)
+            few = file.read(columns=columns, use_threads=False).select(columns)
+            connection.register("t", few.rename_columns([field.name for field in fields]))
         else:
-            connection.execute(f"CREATE OR REPLACE VIEW t AS SELECT * FROM read_parquet({tables.literal(str(data))})")
-        yield fields
+            source = f"read_parquet({tables.literal(str(data))}) AS file({', '.join(numbered)})"
+            connection.execute(f"CREATE OR REPLACE VIEW t AS SELECT * FROM {source}")
+        yield columns, fields
         if small:
             connection.unregister("t")
 
 
 def _profiles(
     connection: duckdb.DuckDBPyConnection,
+    columns: list[str],
     fields: list[pa.Field],
     rows: int,
     known: dict[str, ColumnType],
@@ -105,10 +112,10 @@ def _profiles(
     asked: list[str] = []
     for field in fields:
         asked += _aggregates(field, exact)
-    answers = iter(connection.execute(f"SELECT {', '.join(asked)} FROM t").fetchone() or ())
+    answers = iter(connection.execute(f"SELECT {', '.join(asked)} FROM t").fetchall()[0])
     found = []
-    for field in fields:
-        one = _basic(field, answers, exact, rows)
+    for name, field in zip(columns, fields, strict=True):
+        one = _basic(name, field, answers, exact, rows)
         values = rows - one.missing
         if one.type == "text":
             one.type = known.get(one.name) or "text"
@@ -140,10 +147,10 @@ def _aggregates(field: pa.Field, exact: bool) -> list[str]:
     return asked
 
 
-def _basic(field: pa.Field, answers: Iterator[Any], exact: bool, rows: int) -> ColumnProfile:
+def _basic(name: str, field: pa.Field, answers: Iterator[Any], exact: bool, rows: int) -> ColumnProfile:
     values, distinct = next(answers), next(answers)
     one = ColumnProfile(
-        name=field.name, type=tables.type_of(field.type), missing=rows - values, distinct=distinct, exact=exact
+        name=name, type=tables.type_of(field.type), missing=rows - values, distinct=distinct, exact=exact
     )
     if _is_numeric(field):
         one.min, one.max, mean, std = (next(answers) for _ in range(4))
@@ -165,8 +172,8 @@ def _bars(connection: duckdb.DuckDBPyConnection, one: ColumnProfile, field: pa.F
         one.distinct = found[0][0]
         one.top = [Bar(value=value, count=count) for _, value, count in found]
     elif not _is_numeric(field):
-        likely = connection.execute(f"SELECT approx_top_k({c}, {TOP}) FROM t").fetchone()
-        listed = ", ".join(tables.literal(value) for value in (likely or [[]])[0])
+        likely = connection.execute(f"SELECT approx_top_k({c}, {TOP}) FROM t").fetchall()[0][0]
+        listed = ", ".join(tables.literal(value) for value in likely)
         found = connection.execute(f"SELECT {c}, count(*) FROM t WHERE {c} IN ({listed}) GROUP BY 1").fetchall()
         one.top = [Bar(value=value, count=count) for value, count in sorted(found, key=lambda bar: (-bar[1], bar[0]))]
     if one.min is not None:

@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 import duckdb
+import msgspec
 import pyarrow as pa
 
 from cupola.datasets import records, tables
@@ -22,9 +23,7 @@ def sql(store: Store, query: str, limit: int) -> Rows:
 
     At most `limit` rows come back, and it says so. Raises BadOption for what is no SELECT or does not work.
     """
-    return _answer(
-        {name: records.data_path(store, one) for name, one in _mentioned(store, query).items()}, query, limit
-    )
+    return _answer(store, _mentioned(store, query), query, limit)
 
 
 def preview(store: Store, version: DatasetVersion, limit: int, sort: str | None, where: str | None) -> Rows:
@@ -34,11 +33,13 @@ def preview(store: Store, version: DatasetVersion, limit: int, sort: str | None,
         query += f" WHERE ({where}\n)"
     if sort:
         column, _, way = sort.rpartition(":") if sort.endswith((":desc", ":asc")) else (sort, "", "asc")
-        if column not in {one.name for one in version.columns}:
-            known = ", ".join(one.name for one in version.columns[:12])
+        columns = [one.name for one in version.columns]
+        if column not in columns:
+            known = ", ".join(columns[:12])
             raise BadOption(f"--sort names the column {column!r}, which is not there", hint=f"its columns: {known}")
-        query += f" ORDER BY {tables.identifier(column)} {way} NULLS LAST"
-    return _answer({"data": records.data_path(store, version)}, query, limit)
+        query += f" ORDER BY {tables.identifier(tables.sql_names(columns)[columns.index(column)])} {way} NULLS LAST"
+    found = _answer(store, {"data": version}, query, limit)
+    return msgspec.structs.replace(found, columns=[one.name for one in version.columns])
 
 
 def _mentioned(store: Store, query: str) -> dict[str, DatasetVersion]:
@@ -55,21 +56,25 @@ def _mentioned(store: Store, query: str) -> dict[str, DatasetVersion]:
     return there
 
 
-def _answer(data: dict[str, Path], query: str, limit: int) -> Rows:
+def _answer(store: Store, data: dict[str, DatasetVersion], query: str, limit: int) -> Rows:
+    paths = {name: records.data_path(store, version) for name, version in data.items()}
     with duckdb.connect(
         ":memory:", config={"memory_limit": MEMORY, "threads": min(4, os.cpu_count() or 1)}
     ) as connection:
-        for name, path in data.items():
+        for name, path in paths.items():
             if not path.exists():
                 raise NotFound("the rows of this dataset are gone", where=str(path), hint="import it again")
-            source = f"read_parquet({tables.literal(str(path))})"
+            columns = map(tables.identifier, tables.sql_names([one.name for one in data[name].columns]))
+            source = f"read_parquet({tables.literal(str(path))}) AS file({', '.join(columns)})"
             connection.execute(f"CREATE VIEW {tables.identifier(name)} AS SELECT * FROM {source}")
-        _close(connection, list(data.values()))
+        _close(connection, list(paths.values()))
         try:
             return _select(connection, query, limit)
         except duckdb.OutOfMemoryException as error:
             hint = "aggregate or limit it, or export the data"
             raise WorkFailed(f"the query needs more than {MEMORY} of memory", hint=hint) from error
+        except (OSError, pa.ArrowException) as error:  # Arrow's own limits, such as 2 GB of texts in one batch
+            raise WorkFailed(f"the answer cannot be held: {str(error).splitlines()[0]}", hint="ask for less") from error
         except duckdb.Error as error:
             known = f"tables: {', '.join(data)}" if data else "name a dataset of this workspace in it"
             raise BadOption(" ".join(str(error).partition("\n\n")[0].split()), hint=known) from error
@@ -95,4 +100,5 @@ def _select(connection: duckdb.DuckDBPyConnection, query: str, limit: int) -> Ro
         batches.append(batch)
         count += batch.num_rows
     found = pa.Table.from_batches(batches, reader.schema)
+    found = found.rename_columns(tables.sql_names(found.column_names))
     return tables.shown(found.slice(0, limit), truncated=count > limit)
