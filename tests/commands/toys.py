@@ -62,5 +62,9 @@ def check(ws: Any) -> dict[str, bool]:
     return Verdict(ok=False)  # type: ignore[return-value]
 
 
+def trouble(text: str) -> Conflict:
+    return Conflict(text, where=text, hint=text)
+
+
 class Verdict(msgspec.Struct):
     ok: bool

@@ -15,8 +15,8 @@ from cupola_tui.commands.options import Options
 
 # What JSON lets through and a terminal would act upon: DEL, the C1 controls, what turns the reading direction round.
 _UNSAFE = re.compile("[\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
-# Colours and weights are all that a text may do to a terminal.
-_COLOUR = re.compile("(\x1b\\[[0-9;]*m)")
+# Colours are of no use among replacement signs.
+_COLOUR = re.compile("\x1b\\[[0-9;:]*m")
 _ENCODER = msgspec.json.Encoder(enc_hook=str)
 
 
@@ -39,11 +39,14 @@ def show(action: str, result: Any, options: Options) -> None:
 
 
 def text(value: str) -> str:
-    """Text of several lines: into a file or a pipe as it is, on a terminal without what that would act upon."""
+    """Text of several lines: into a file or a pipe as it is, on a terminal without what that would act upon.
+
+    Of a line that was drawn over again and again (a progress bar) the last state stays.
+    """
     if not sys.stdout.isatty():
         return value
-    parts = _COLOUR.split(value)
-    return "".join(part if place % 2 else _clean_lines(part) for place, part in enumerate(parts))
+    lines = (line.removesuffix("\r").rpartition("\r")[2] for line in _COLOUR.sub("", value).split("\n"))
+    return "\n".join(map(plain.clean, lines))
 
 
 def as_json(value: Any) -> str:
@@ -72,12 +75,6 @@ def _item(value: Any, options: Options) -> str:
     if options.quiet:
         return cells.cell(reference(value) if isinstance(value, msgspec.Struct | dict) else value)
     return "  ".join(cells.cell(one) for one in cells.flat(value).values())
-
-
-def _clean_lines(part: str) -> str:
-    """Each line clean; of one that was drawn over again and again, the last."""
-    lines = (line.removesuffix("\r").rpartition("\r")[2] for line in part.split("\n"))
-    return "\n".join(plain.clean(line) for line in lines)
 
 
 def _write(text: str, *, flush: bool = False) -> None:
