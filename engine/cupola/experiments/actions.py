@@ -7,10 +7,11 @@ import msgspec
 
 from cupola.actions import Arg, action
 from cupola.errors import BadOption, NotReady
-from cupola.experiments import comparing, notes, records
+from cupola.experiments import comparing, records
 from cupola.experiments.comparing import Comparison
 from cupola.experiments.records import Run
 from cupola.store import feed, files
+from cupola.team import notes
 from cupola.workspace import Workspace
 
 RunName = Annotated[str, Arg(help="a run: its id, the beginning of it, or its name", completes="run")]
@@ -97,10 +98,9 @@ def metrics(
 @action("run note", about="run")
 def note(ws: Workspace, run: RunName, text: Annotated[str, Arg(help="what there is to say")]) -> Run:
     """Write a comment on a run, with your name and the time."""
-    if not text.strip():
-        raise BadOption("a note says something")
+    said = notes.check_comment(text.strip())
     chosen = records.find(ws.store, run)
-    notes.say(ws.store, chosen, "comment", [text.strip()])
+    notes.say(ws.store, "run", chosen.id, "comment", [said])
     return records.find(ws.store, chosen.id)
 
 
@@ -122,7 +122,7 @@ def tag(
         raise BadOption(f"run {chosen.name} has no tag {missing[0]!r}", hint=f"it has: {', '.join(chosen.tags)}")
     changed = wanted if remove else missing
     if changed:
-        notes.say(ws.store, chosen, "untag" if remove else "tag", changed)
+        notes.say(ws.store, "run", chosen.id, "untag" if remove else "tag", changed)
     return records.find(ws.store, chosen.id)
 
 

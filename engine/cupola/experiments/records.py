@@ -5,7 +5,7 @@ code.patch          what was changed and not committed where it was filed, if th
 attempts/N/         metrics.jsonl, artifacts/, model/ of each attempt of the run's job
 
 Until a run has Completed its status is that of its job. Tags and comments of people are journals of their own
-(`cupola.experiments.notes`).
+(`cupola.team.notes`).
 """
 
 from typing import Any
@@ -15,6 +15,8 @@ import msgspec
 from cupola.errors import Ambiguous, Corrupt, DiskTrouble, NewerFormat, NotFound
 from cupola.store import Store, files, records
 from cupola.store.records import Record
+from cupola.team import notes
+from cupola.team.notes import Comment
 
 DIRECTORY = "experiments"
 OVER = ("Completed", "Failed", "Stopped")
@@ -27,15 +29,6 @@ class Code(msgspec.Struct, kw_only=True):
     commit: str | None = None
     dirty: bool = False
     patch: str | None = None
-
-
-class Comment(msgspec.Struct, kw_only=True):
-    """What somebody wrote about a run."""
-
-    user: str
-    host: str
-    time: str
-    text: str
 
 
 class Run(Record, kw_only=True):
@@ -212,9 +205,7 @@ def _read(store: Store, experiment: str, one: str) -> Run | None:
 
 def _overlay(store: Store, found: list[Run]) -> None:
     """What the jobs say of runs that have not completed, and what people say of all of them."""
-    from cupola.experiments import notes
-
-    notes.overlay(store, found)
+    notes.replay(notes.entries(store, "run"), {run.id: run for run in found})
     unsure = [run for run in found if run.status != "Completed" and run.job]
     if not unsure:
         return
