@@ -7,6 +7,7 @@ import pytest
 from tests.faults import disk
 
 from cupola.errors import CupolaError, DiskTrouble, ReadOnly
+from cupola.jobs import agents, filing
 from cupola.store import Store, claims, files, journals, records
 from cupola.workspace import Workspace
 
@@ -102,3 +103,13 @@ def test_a_full_disk_makes_no_workspace_by_half(home: Path, tmp_path: Path) -> N
             Workspace.init(point)
         ballast.unlink()
         assert Workspace.init(point).created
+
+
+def test_a_job_that_does_not_fit_is_not_filed(point: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    workspace = Workspace.init(point / "ws")
+    monkeypatch.setattr(agents, "ensure", lambda *_: None)
+    disk.fill(point)
+    with pytest.raises(DiskTrouble, match="full"):
+        filing.file(workspace.store, kind="command", command=["true"], spec={"text": "x" * 50_000})
+    assert files.listing(workspace.store, ".cupola/staging") == []
+    assert files.listing(workspace.store, ".cupola/queue") == []

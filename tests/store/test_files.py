@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from cupola.errors import Conflict, NotFound
+from cupola.errors import BadName, Conflict, Corrupt, NotFound
 from cupola.store import Store, files, names, runtime
 
 
@@ -123,3 +123,14 @@ def test_nothing_comes_back_twice_and_nothing_missing_is_trashed(store: Store) -
     files.untrash(store, token)
     with pytest.raises(NotFound):
         files.untrash(store, token)
+
+
+def test_a_token_is_a_name_and_what_it_stands_for_is_read_with_care(store: Store) -> None:
+    for token in ("../workspace.toml", "a\rb", "\ud800", ""):
+        with pytest.raises(BadName):
+            files.untrash(store, token)
+    with pytest.raises(NotFound, match="the trash holds nothing called 'x'"):
+        files.untrash(store, "x")
+    files.write_bytes(store, ".cupola/trash/x/what.json", b"garbage")
+    with pytest.raises(Corrupt):
+        files.untrash(store, "x")

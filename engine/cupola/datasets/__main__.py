@@ -6,6 +6,7 @@ that it never outlives whoever asked.
 """
 
 import os
+import signal
 import sys
 import threading
 import time
@@ -42,6 +43,7 @@ def main(arguments: list[str]) -> None:
 def _import(job: Attempt) -> dict[str, Any]:
     from cupola.datasets import importing
 
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # what was begun is cleared away
     options = msgspec.convert(job.spec["options"], ImportOptions)
     version = importing.run(job.store, job.spec["dataset"], Path(job.spec["source"]), options, job.report)
     return {"dataset": version.dataset, "version": version.version, "ref": version.ref}

@@ -15,6 +15,7 @@ from cupola.jobs.code import snapshot
 from cupola.jobs.environment import allowed
 from cupola.jobs.wish import Asked, Job
 from cupola.store import Store, feed, files, names, records, secret
+from cupola.store.trouble import disk
 
 
 def file(
@@ -54,7 +55,8 @@ def file(
         cpus=cpus, gpus=gpus, memory=memory, max_runtime=max_runtime, retries=retries,
         user=user, host=host, submitted=names.now(), spec=spec or {}, run=run, live=live, metrics=metrics or {},
     )  # fmt: skip
-    _write(store, job)
+    with disk(job.directory_in_store):
+        _write(store, job)
     agents.tell(store.root, job.id)
     return job
 

@@ -51,6 +51,7 @@ def register(
     The run's files are copied, hashed and never changed again. The version waits for approval
     (PendingManualApproval); a deployment needs that only where workspace.toml says so.
     """
+    names.check_name(name, "name of a model")
     made = registration.register(ws.store, runs.find(ws.store, run), name, description)
     return records.find(ws.store, made.ref)
 

@@ -10,6 +10,7 @@ from cupola.registry import contents, records, signature
 from cupola.registry.contents import DESCRIPTION, PICKLE, SKOPS
 from cupola.registry.records import ModelVersion
 from cupola.store import Store, claims, feed, files, names, secret
+from cupola.store.trouble import disk
 
 
 def register(store: Store, run: Run, name: str, description: str = "") -> ModelVersion:
@@ -26,9 +27,10 @@ def register(store: Store, run: Run, name: str, description: str = "") -> ModelV
         raise NotReady(f"the run {run.name} has left no model", where=run.id)
     staged = files.staging(store)
     try:
-        version = _staged(store, run, name, description, staged)
-        (staged / "version.json").write_bytes(msgspec.json.format(msgspec.json.encode(version)) + b"\n")
-        files.publish_dir(store, staged, version.directory)
+        with disk(f"{records.DIRECTORY}/{name}"):
+            version = _staged(store, run, name, description, staged)
+            (staged / "version.json").write_bytes(msgspec.json.format(msgspec.json.encode(version)) + b"\n")
+            files.publish_dir(store, staged, version.directory)
     except BaseException:
         files.discard(staged)
         raise

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import msgspec
 
-from cupola.errors import Conflict, NotFound
+from cupola.errors import Conflict, Corrupt, NotFound
 from cupola.store import runtime
 from cupola.store.content import absolute, create_bytes, listing, make_dir, read_bytes, remove, write_bytes
 from cupola.store.feed import announce
-from cupola.store.names import new_id, now, plain, who
+from cupola.store.names import check_name, new_id, now, plain, who
 from cupola.store.paths import place, set_mode, sync_directory
 from cupola.store.root import Store
 from cupola.store.trouble import disk
@@ -162,7 +162,13 @@ def trash(store: Store, path: str) -> str:
 def untrash(store: Store, token: str) -> str:
     """Puts it back where it was, and gives its path. Raises NotFound, Conflict when something new is there."""
     store.check_writable()
-    what = msgspec.json.decode(read_bytes(store, f"{TRASH}/{token}/what.json"), type=Discarded)
+    check_name(token, "token of the trash")
+    try:
+        what = msgspec.json.decode(read_bytes(store, f"{TRASH}/{token}/what.json"), type=Discarded)
+    except NotFound:
+        raise NotFound(f"the trash holds nothing called {token!r}") from None
+    except msgspec.MsgspecError as error:
+        raise Corrupt(f"what the trash holds cannot be told: {error}", where=f"{TRASH}/{token}/what.json") from None
     with disk(what.path), place(store, f"{TRASH}/{token}/content") as at, place(store, what.path, make=True) as to:
         if not _exists(at.directory, at.name):
             raise NotFound("the trash does not hold it any more", where=what.path)
