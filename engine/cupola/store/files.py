@@ -18,6 +18,7 @@ from cupola.store.root import Store
 from cupola.store.trouble import disk
 
 __all__ = [
+    "abandoned",
     "absolute",
     "create_bytes",
     "discard",
@@ -65,16 +66,24 @@ def _boot(process: runtime.Process) -> str:
 
 def _sweep(store: Store) -> None:
     """Removes what dead processes of this host left in the staging area."""
+    for name in abandoned(store):
+        discard(store.root / STAGING / name)
+
+
+def abandoned(store: Store) -> list[str]:
+    """The names in the staging area that belong to processes of this host which have died."""
     host = plain(who()[1])
+    found = []
     for name in listing(store, STAGING):
         owner, _, rest = name.partition("~")
         boot, *fields = rest.split("~")
         if owner != host or len(fields) != 3 or not (rest.isascii() and fields[0].isdigit() and fields[1].isdigit()):
             continue
-        found = runtime.of(int(fields[0]))
-        same = found is not None and found.start == int(fields[1]) and _boot(found) == boot
+        process = runtime.of(int(fields[0]))
+        same = process is not None and process.start == int(fields[1]) and _boot(process) == boot
         if not same and _mine(boot):
-            discard(store.root / STAGING / name)
+            found.append(name)
+    return found
 
 
 def _mine(boot: str) -> bool:

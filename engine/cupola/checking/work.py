@@ -1,0 +1,167 @@
+"""A look at what was wished for: jobs, the queue, endpoints, and the claims of those who work."""
+
+from cupola.checking import tree
+from cupola.checking.inspection import Finding, Inspection, Look, Mend, aside, emptied
+from cupola.checking.lines import journal
+from cupola.checking.mending import Bench
+from cupola.errors import CupolaError, NotFound
+from cupola.jobs import attempts
+from cupola.jobs.attempts import AttemptEnd, Progress, Started
+from cupola.jobs.wish import QUEUE, Asked, Job
+from cupola.registry import records as models
+from cupola.serving.records import Endpoint, EndpointStatus, Signatures
+from cupola.store import claims, runtime
+from cupola.store.records import Record
+
+ATTEMPT: dict[str, type[Record]] = {
+    "filed.json": Asked,
+    "started.json": Started,
+    "stop.json": Asked,
+    "result.json": AttemptEnd,
+}
+CONFIRM = "is not what its user filed"
+
+
+def job(of: Inspection, directory: str) -> Look:
+    yield from tree.look(of, directory, deep=True)
+    if not of.names(directory):
+        yield Finding("leftover", directory, "there is nothing in it: its writer died", emptied(directory))
+        return
+    path = f"{directory}/job.json"
+    record = yield from of.record(path, Job)
+    for number in of.names(f"{directory}/attempts"):
+        yield from _attempt(of, f"{directory}/attempts/{number}")
+    if record is None:
+        return
+    if record.directory_in_store != directory:
+        yield Finding("mismatch", path, f"it says that it is {record.directory_in_store}")
+        return
+    for name, sha256 in (record.code.files if record.code else {}).items():
+        yield from of.checksum(f"{directory}/code/{name}", sha256, "was filed")
+    is_open = _is_open(of, record)
+    if of.is_mine(record) and not of.verifies(record.payload(), [record.mac]):
+        why = f"it {CONFIRM}" + (f"; `cupola job confirm {record.id}` shows it and signs it" if is_open else "")
+        yield Finding("unsigned", path, why, note=not is_open)
+    if is_open:
+        yield from _queued(of, record, directory)
+
+
+def _attempt(of: Inspection, directory: str) -> Look:
+    there = of.names(directory)
+    for name, kind in ATTEMPT.items():
+        if name in there:
+            yield from of.record(f"{directory}/{name}", kind)
+    if "progress.json" in there:  # what it says is passing
+        path = f"{directory}/progress.json"
+        yield from of.record(path, Progress, mend=aside(path))
+    for name in ("output.json", "error.json"):
+        if name in there:
+            yield from of.json(f"{directory}/{name}")
+    if "metrics.jsonl" in there:
+        yield from journal(of, f"{directory}/metrics.jsonl")
+
+
+def _is_open(of: Inspection, record: Job) -> bool:
+    """Whether the agent still has to do something about it."""
+    try:
+        made = attempts.numbers(of.store, record)
+        ended = bool(made) and of.exists(f"{record.attempt(made[-1])}/result.json")
+        return not ended or attempts.tried_again(of.store, record)
+    except CupolaError:  # a record that is torn, which is said elsewhere
+        return False
+
+
+def _queued(of: Inspection, record: Job, directory: str) -> Look:
+    path = f"{QUEUE}/{record.id}"
+    data = yield from of.read(path, needed=False)
+    if data is None or data.decode(errors="replace").strip() != directory:
+        why = "this job is not over, and not in the queue: no agent looks after it"
+        yield Finding("queue", directory, why, _queue(path, directory))
+
+
+def _queue(path: str, directory: str) -> Mend:
+    def mend(bench: Bench) -> tuple[str, str | None]:
+        bench.queue(path, directory)
+        return "it is in the queue again", None
+
+    return mend
+
+
+def wish(of: Inspection, path: str) -> Look:
+    """An entry of the queue."""
+    data = yield from of.read(path, needed=False)
+    if data is None or path.rpartition("/")[2] in of.jobs:
+        return
+    yield Finding("queue", path, "there is no such job: its filing was never finished, or it was removed", aside(path))
+
+
+def endpoint(of: Inspection, directory: str) -> Look:
+    yield from tree.look(of, directory, deep=True)
+    there = of.names(directory)
+    path = f"{directory}/endpoint.toml"
+    if "endpoint.toml" not in there:
+        mend = aside(directory) if there else emptied(directory)
+        yield Finding("leftover", directory, "an endpoint without endpoint.toml: its writer died", mend)
+        return
+    record = yield from of.toml(path, Endpoint)
+    status = f"{directory}/status.json"
+    yield from of.record(status, EndpointStatus, needed=False, mend=aside(status))
+    signatures = yield from of.record(f"{directory}/endpoint.sig", Signatures)
+    if record is None:
+        return
+    if f"endpoints/{record.name}" != directory:
+        yield Finding("mismatch", path, f"it says that it is {record.name}")
+    if of.is_mine(record) and signatures and not of.verifies(record.payload(), signatures.macs):
+        why = f"it {CONFIRM}; `cupola endpoint confirm {record.name}` signs it, and it takes effect"
+        yield Finding("unsigned", path, why)
+    for variant in record.variants:
+        try:
+            models.find(of.store, variant.model)
+        except NotFound:
+            yield Finding("dangling", path, f"the model {variant.model} of {variant.name} is not here any more")
+        except CupolaError:  # it is there, and something is wrong with it, which is said elsewhere
+            continue
+
+
+def claim(of: Inspection, name: str) -> Look:
+    """A claim that is held: by whom, and whether by somebody who lives."""
+    directory = f"{claims.CLAIMS}/{name}"
+    numbers = [one for one in of.names(directory) if claims.CLAIM_FILE.fullmatch(one)]
+    if not numbers:
+        return
+    path = f"{directory}/{max(numbers)}"
+    owner = yield from of.record(path, claims.Owner, mend=_replace(name, path))
+    if owner is None:
+        return
+    try:
+        held = claims.is_held(of.store, name)
+        now = claims.current(of.store, name)
+    except CupolaError:
+        return
+    if now is None or now.released or now.nonce != owner.nonce:
+        return
+    who = f"{owner.user} on {owner.host}"
+    here = owner.host == of.host and owner.process.boot == runtime.boot()
+    if here:
+        if not runtime.alive(owner.process):
+            yield Finding("claim", path, f"it is held by a process of {who} that is gone", _give_back(name))
+        return
+    why = f"it is held by {who}, who has said nothing for a lease (counter {now.beat.counter})"
+    lease = of.store.mount.lease_seconds if held else 0.0
+    yield Finding("claim", path, why, _give_back(name), wait=lease)
+
+
+def _give_back(name: str) -> Mend:
+    def mend(bench: Bench) -> tuple[str, str | None]:
+        bench.give_back(name)
+        return "it is given back", None
+
+    return mend
+
+
+def _replace(name: str, path: str) -> Mend:
+    def mend(bench: Bench) -> tuple[str, str | None]:
+        kept = bench.replace_claim(name, path)
+        return f"it now lies in {kept}, and the claim is free", kept
+
+    return mend
