@@ -127,6 +127,7 @@ TABLE: tuple[Key, ...] = (
     Key("help", "question_mark", "help", "help", footer=30, group="Program"),
     Key("mouse", "M", "mouse", "give the mouse to the terminal, or take it back", "app", group="Program"),
     Key("theme", "ctrl+t", "theme", "next theme", "app", group="Program"),
+    Key("redraw", "ctrl+l", "redraw", "draw the screen anew", "app", group="Program"),
     Key("suspend", "ctrl+z", "suspend_process", "suspend", "app", group="Program"),
     Key("interrupt", "ctrl+c", "interrupt", "says how to leave", "app", group="Program"),
     Key("quit", "q", "leave", "leave; jobs and endpoints go on", group="Program"),

@@ -23,6 +23,7 @@ from cupola_tui.live import Bridge, Event
 from cupola_tui.plain import clean
 from cupola_tui.screens.main import Main
 from cupola_tui.state import Memory
+from cupola_tui.thin import ThinDriver
 
 
 class Studio(App[None], inherit_bindings=False):
@@ -43,7 +44,7 @@ class Studio(App[None], inherit_bindings=False):
             self.event = event
 
     def __init__(self, bridge: Bridge, root: str, readonly: bool = False) -> None:
-        super().__init__()
+        super().__init__(driver_class=ThinDriver)
         self.bridge = bridge
         self.root = root
         self.readonly = readonly
@@ -242,6 +243,16 @@ class Studio(App[None], inherit_bindings=False):
             if self.mouse_free
             else "the mouse is Cupola's again"
         )
+
+    def on_resize(self) -> None:
+        """A terminal may show anything once its size is another."""
+        if isinstance(self._driver, ThinDriver):
+            self._driver.forget()
+
+    def action_redraw(self) -> None:
+        """Writes the whole screen anew, whatever another program has written over it."""
+        self.on_resize()
+        self.screen.refresh(layout=True)
 
     def action_interrupt(self) -> None:
         self.say("q leaves; jobs and endpoints go on")
