@@ -190,6 +190,27 @@ def test_filing_says_why_when_no_agent_can_be_started(ws: Workspace, monkeypatch
     monkeypatch.delenv("PYTHONPATH")
 
 
+def test_a_queued_job_says_what_it_waits_for(ws: Workspace):
+    every = len(os.sched_getaffinity(0))
+    first = sleep(ws, cpus=every)
+    second = sleep(ws, "0", cpus=1)
+    wait_for(lambda: "waits for 1 CPU to be free" in jobs.state(ws.store, second.id).message, "it says why it waits")
+    kill_agent()
+    assert "no agent runs on this host" in jobs.state(ws.store, second.id).message
+    agents.ensure()
+    jobs.stop(ws.store, first.id)
+    ended = jobs.wait(ws.store, second.id, timeout=60)
+    assert (ended.status, ended.message) == ("Completed", "")
+
+
+def test_one_that_wants_more_than_its_workspace_lets_it_have_holds_up_no_other(ws: Workspace):
+    settings = ws.root / "workspace.toml"
+    settings.write_text(settings.read_text().replace("# cpus = 8", "cpus = 1"))
+    greedy = sleep(ws, "0", cpus=2)
+    assert jobs.wait(ws.store, sleep(ws, "0").id, timeout=60).status == "Completed"
+    wait_for(lambda: "workspace.toml" in jobs.state(ws.store, greedy.id).message, "it says why it waits")
+
+
 def test_the_unit_names_this_interpreter(ws: Workspace):
     unit = actions.run(ws, "agent unit")
     assert f"ExecStart={sys.executable} -P -m cupola.agent --foreground" in unit

@@ -73,7 +73,7 @@ def test_a_job_goes_on_when_everything_but_its_keeper_is_killed(ws: Workspace):
     command = ["sh", "-c", f"touch {proof}; sleep 2; echo finished"]
     job = jobs.file(ws.store, kind="command", command=command, directory=ws.root)
     wait_for(proof.exists, "the job runs")
-    agent = getattr(stopping.running(), "pid", None)
+    agent = getattr(agents.running(), "pid", None)
     assert agent
     for pid in (*(int(one) for one in _children(agent)), agent):
         os.kill(pid, signal.SIGKILL)
@@ -91,7 +91,7 @@ def test_an_agent_that_is_killed_at_any_moment_loses_and_doubles_nothing(ws: Wor
     ]
     for pause in (0.0, 0.05, 0.1, 0.3):
         time.sleep(pause)
-        pid = getattr(stopping.running(), "pid", None)
+        pid = getattr(agents.running(), "pid", None)
         if pid:
             os.kill(pid, signal.SIGKILL)
         agents.ensure()

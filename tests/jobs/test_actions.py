@@ -47,6 +47,7 @@ def test_a_python_of_its_own(ws: Workspace):
     [
         {"command": []},
         {"command": ["x"], "cpus": (os.cpu_count() or 1) + 1},
+        {"command": ["x"], "gpus": 1000},
         {"command": ["x"], "memory": "1000T"},
         {"command": ["x"], "memory": "lots"},
         {"command": ["x"], "max_runtime": "soon"},

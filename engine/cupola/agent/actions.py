@@ -55,12 +55,12 @@ def status(ws: Workspace) -> AgentState:
     """Show the agent of this host: whether it runs, its slots, what it runs, where its gateway is."""
     user, host = names.who()
     roots = agents.registered()
-    process = stopping.running()
+    process = agents.running()
     found = AgentState(
         status="Running" if process else "Stopped", host=host, user=user, workspaces=[str(root) for root in roots]
     )
     if process:
-        me = stopping.written()
+        me = agents.written()
         found.pid, found.started, found.python, found.slots = process.pid, me["started"], me["python"], me["slots"]
     for root in roots:
         _count(found, root, ws)

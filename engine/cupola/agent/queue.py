@@ -22,6 +22,7 @@ from cupola.jobs.wish import QUEUE, Asked, Job
 from cupola.store import Store, files, names, runtime
 
 TRIES = 3  # keepers that may die before they have an attempt, until the job is given up
+SOON = 1.0  # seconds that a job may wait before it is said what for
 ORPHANED = 3600.0  # seconds after which a queue entry whose job never came is removed
 
 
@@ -40,6 +41,8 @@ class Queue:
         self.told_to_stop: set[tuple[str, int]] = set()
         self.seen_missing: dict[str, float] = {}
         self.running: list[Job] = []
+        self.waiting: dict[str, str] = {}
+        self.short_since: dict[str, float] = {}
 
     def reconcile(self) -> None:
         """One look at every open job; those that may start do so in the order in which they were filed."""
@@ -164,25 +167,39 @@ class Queue:
     def _start(self, ready: list[tuple[Job, int]]) -> None:
         """First come, first served; who waits for GPUs or memory holds up only those that want some too."""
         short: set[str] = set()
+        waits: dict[str, str] = {}
         for job, number in ready:
             wants = {"cpus": job.cpus, "gpus": job.gpus, "memory": job.memory}
-            if any(wants[kind] for kind in short):
+            if behind := next((kind for kind in wants if kind in short and wants[kind]), None):
+                waits[job.id] = _waits(job, behind)
                 continue
             if self.tries.get((job.id, number), 0) >= TRIES:
                 self._conclude(job, number, "start", "its keeper could not be started; `cupola agent log` says why")
                 continue
+            if kind := self.shares.never(job):
+                waits[job.id] = f"it wants {_amount(job, kind)}; workspace.toml lets its jobs have less: [slots] {kind}"
+                continue
             if kind := self.shares.exceeded(job, self.running):
                 short.add(kind)
+                waits[job.id] = f"{_waits(job, kind)}; workspace.toml bounds what its jobs use together"
                 continue
             if not self._unchanged(job):
                 continue
             held = self.host.take(job)
             if isinstance(held, str):
                 short.add(held)
+                waits[job.id] = _waits(job, held)
                 continue
             grant = keeper.Grant(cpus=held.cpus, gpus=held.gpus, cgroup=self.host.cgroup)
             self._launch(job, number, grant, held.descriptors)
             held.close()
+        self._say_what_waits(waits)
+
+    def _say_what_waits(self, waits: dict[str, str]) -> None:
+        """What is worth saying of: jobs that have waited a while."""
+        moment = time.monotonic()
+        self.short_since = {one: self.short_since.get(one, moment) for one in waits}
+        self.waiting = {one: why for one, why in waits.items() if moment - self.short_since[one] >= SOON}
 
     def _unchanged(self, job: Job) -> bool:
         """Whether its file still says what was read; if not, it is read anew at the next look."""
@@ -198,6 +215,17 @@ class Queue:
         launch = self.host.launcher.launch("cupola.jobs.keeper", argv, descriptors, self.wake)
         self.running.append(job)
         self.launches[job.id, number] = launch
+
+
+def _waits(job: Job, kind: str) -> str:
+    return f"it waits for {_amount(job, kind)} to be free"
+
+
+def _amount(job: Job, kind: str) -> str:
+    if kind == "memory":
+        return f"{(job.memory or 0) / 2**20:.0f} MB of memory"
+    count = getattr(job, kind)
+    return f"{count} {kind[:-1].upper()}{'s' * (count > 1)}"
 
 
 def _why_gone(started: Started, killed: int) -> str:

@@ -18,14 +18,20 @@ class Shares:
 
     def exceeded(self, job: Job, running: list[Job]) -> str | None:
         """Of what the job, beside those that run, would use more than there is for the workspace; or None."""
-        self._look()
-        limits = {"cpus": self.slots.cpus, "gpus": self.slots.gpus, "memory": self._memory()}
-        for kind, limit in limits.items():
+        for kind, limit in self._limits().items():
             wanted = getattr(job, kind) or 0
             used = sum(getattr(one, kind) or 0 for one in running)
             if limit is not None and wanted and wanted + used > limit:
                 return kind
         return None
+
+    def never(self, job: Job) -> str | None:
+        """Of what the job alone wants more than there is for the workspace; or None."""
+        return self.exceeded(job, [])
+
+    def _limits(self) -> dict[str, int | None]:
+        self._look()
+        return {"cpus": self.slots.cpus, "gpus": self.slots.gpus, "memory": self._memory()}
 
     def _look(self) -> None:
         try:

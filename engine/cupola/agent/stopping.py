@@ -3,9 +3,6 @@
 import signal
 import time
 from pathlib import Path
-from typing import Any
-
-import msgspec
 
 from cupola.errors import AgentTrouble, CupolaError
 from cupola.jobs import agents
@@ -17,7 +14,7 @@ STOPPING = 40.0  # seconds that jobs get to end, ten of them between SIGTERM and
 
 def stop(*, jobs: bool = False) -> None:
     """Stops the agent; with `jobs` also all jobs and endpoints of this user on this host. Raises AgentTrouble."""
-    process = running()
+    process = agents.running()
     if process is not None:
         agents.poke(stop=True)
         if not runtime.wait_end(process, 15):
@@ -25,21 +22,6 @@ def stop(*, jobs: bool = False) -> None:
             runtime.wait_end(process, 10)
     if jobs:
         _stop_work()
-
-
-def running() -> runtime.Process | None:
-    """The agent's process, when it runs."""
-    try:
-        process = msgspec.convert(written()["process"], runtime.Process)
-    except (OSError, msgspec.MsgspecError, KeyError):
-        return None
-    return process if runtime.alive(process) else None
-
-
-def written() -> dict[str, Any]:
-    """agent.json: what the agent says of itself to this host. Raises OSError."""
-    found: dict[str, Any] = msgspec.json.decode(agents.agent_file().read_bytes())
-    return found
 
 
 def _stop_work() -> None:

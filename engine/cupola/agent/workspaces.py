@@ -4,6 +4,7 @@ import os
 import select
 import sys
 import threading
+import time
 from pathlib import Path
 
 from cupola.agent.endpoints import Endpoints
@@ -11,11 +12,12 @@ from cupola.agent.host import Host
 from cupola.agent.queue import Queue
 from cupola.errors import CupolaError
 from cupola.jobs import agents
-from cupola.store import Store, names, records, runtime
+from cupola.store import Store, feed, names, records, runtime
 from cupola.store.runtime import Process
 
 LOOK = 1.0  # seconds between looks at the queue when nobody tells
 LOOK_NETWORK = 2.0
+ANNOUNCED = 50  # jobs that are named on the feed when what they wait for has changed
 
 
 class Served(threading.Thread):
@@ -32,6 +34,9 @@ class Served(threading.Thread):
         self.queue: Queue | None = None
         self.endpoints: Endpoints | None = None
         self.trouble = ""
+        self.started = names.now()
+        self.said: dict[str, str] | None = None
+        self.next_word = 0.0
 
     def wake(self) -> None:
         os.eventfd_write(self.told, 1)
@@ -71,8 +76,8 @@ class Served(threading.Thread):
                 store = Store.open(self.root)
                 self.queue = Queue(store, self.host, self.watch, self.wake)
                 self.endpoints = Endpoints(store, self.host, self.watch, self.wake)
-                self._introduce(store)
             self.queue.reconcile()
+            self._introduce(self.queue)
             self.endpoints.reconcile()
             self.trouble = ""
         except (CupolaError, OSError) as error:
@@ -80,11 +85,21 @@ class Served(threading.Thread):
                 self.trouble = str(error)
                 print(f"{self.root}: {error}", file=sys.stderr, flush=True)
 
-    def _introduce(self, store: Store) -> None:
-        """Says in the workspace that this agent serves it."""
+    def _introduce(self, queue: Queue) -> None:
+        """Says in the workspace that this agent serves it, and what its jobs wait for."""
+        moment = time.monotonic()
+        if queue.waiting == self.said or moment < self.next_word:
+            return
+        self.next_word = moment + LOOK
         user, host = names.who()
         me = agents.AgentRecord(
-            host=host, user=user, process=runtime.current(), started=names.now(), python=sys.executable,
-            slots=self.host.slots(),
+            host=host, user=user, process=runtime.current(), started=self.started, python=sys.executable,
+            slots=self.host.slots(), waiting=queue.waiting,
         )  # fmt: skip
-        records.write(store, agents.record_path(host, user), me, kind="agent", ref=f"{host}-{user}")
+        records.write(
+            queue.store, agents.record_path(host, user), me, kind="agent", ref=f"{host}-{user}", durable=False
+        )
+        changed = dict(queue.waiting.items() ^ (self.said or {}).items())
+        self.said = queue.waiting
+        for job in list(changed)[:ANNOUNCED]:
+            feed.announce(queue.store, "job", job, 0)

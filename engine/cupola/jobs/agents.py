@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from cupola.errors import AgentTrouble
+from cupola.errors import AgentTrouble, Corrupt, NotFound
 from cupola.jobs.environment import allowed
 from cupola.store import Store, names, records, runtime
 from cupola.store.records import Record
@@ -20,7 +20,8 @@ STARTING = 60.0
 class AgentRecord(Record, kw_only=True):
     """.cupola/agents/HOST-USER.json: what an agent says of itself to the readers of a workspace.
 
-    gateway: the base URL at which it serves the endpoints of this workspace, if it does.
+    gateway: the base URL at which it serves the endpoints of this workspace, if it does. waiting: what each job that
+    cannot start yet waits for, in a sentence.
     """
 
     host: str
@@ -30,6 +31,7 @@ class AgentRecord(Record, kw_only=True):
     python: str
     slots: dict[str, Any] = msgspec.field(default_factory=dict)
     gateway: str | None = None
+    waiting: dict[str, str] = msgspec.field(default_factory=dict)
 
 
 def socket_path() -> Path:
@@ -54,6 +56,30 @@ def poke(**message: Any) -> bool:
         except OSError:
             return False
     return True
+
+
+def written() -> dict[str, Any]:
+    """agent.json: what the agent says of itself to this host. Raises OSError."""
+    found: dict[str, Any] = msgspec.json.decode(agent_file().read_bytes())
+    return found
+
+
+def running() -> runtime.Process | None:
+    """The agent's process, when it runs."""
+    try:
+        process = msgspec.convert(written()["process"], runtime.Process)
+    except (OSError, msgspec.MsgspecError, KeyError):
+        return None
+    return process if runtime.alive(process) else None
+
+
+def slots() -> dict[str, int]:
+    """How many CPUs and GPUs and how many bytes of memory the agent has to give; empty when it does not say."""
+    try:
+        found: dict[str, int] = written()["slots"]
+    except (OSError, msgspec.MsgspecError, KeyError):
+        return {}
+    return found
 
 
 def ensure() -> None:
@@ -118,6 +144,17 @@ def record(store: Store) -> AgentRecord:
     user, host = names.who()
     found: AgentRecord = records.read(store, record_path(host, user), AgentRecord)
     return found
+
+
+def waits_for(store: Store, job: str, user: str, host: str) -> str:
+    """What a queued job of that user and host waits for, as its agent says; "" when it has not said."""
+    if (user, host) == names.who() and not running():
+        return "no agent runs on this host; `cupola agent start` starts it"
+    try:
+        found: AgentRecord = records.read(store, record_path(host, user), AgentRecord)
+    except (NotFound, Corrupt):
+        return ""
+    return found.waiting.get(job, "")
 
 
 def _last_line() -> str:

@@ -18,7 +18,7 @@ from cupola.store.names import now
 
 WORKSPACE, JOB_DIR = "CUPOLA_WORKSPACE", "CUPOLA_JOB_DIR"
 ATTEMPT, ATTEMPT_DIR, RUN_DIR = "CUPOLA_ATTEMPT", "CUPOLA_ATTEMPT_DIR", "CUPOLA_RUN_DIR"
-BETWEEN_REPORTS = 0.1
+REPORTS = 10  # a second; as many may come at once, so that the last of a few quick ones is not lost
 
 
 class Attempt:
@@ -30,18 +30,21 @@ class Attempt:
         self.number = number
         self.directory = job.attempt(number)
         self.run_directory = run_directory(job.run, number) if job.run else None
-        self._reported = 0.0
+        self._reported = time.monotonic()
+        self._allowed = float(REPORTS)
 
     @property
     def spec(self) -> dict[str, Any]:
         return self.job.spec
 
     def report(self, progress: float | None, message: str = "") -> None:
-        """Says how far it is (0 to 1, or None when that is not known); more than ten a second are dropped."""
+        """Says how far it is (0 to 1, or None when that is not known); far more than ten a second are dropped."""
         moment = time.monotonic()
-        if moment - self._reported < BETWEEN_REPORTS and progress != 1:
-            return
+        self._allowed = min(REPORTS, self._allowed + (moment - self._reported) * REPORTS)
         self._reported = moment
+        if self._allowed < 1 and progress != 1:
+            return
+        self._allowed -= 1
         said = Progress(progress=progress, message=message, time=now())
         files.write_bytes(self.store, f"{self.directory}/progress.json", msgspec.json.encode(said), durable=False)
         feed.announce(self.store, "job", self.job.id, 0)

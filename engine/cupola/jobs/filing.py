@@ -44,8 +44,8 @@ def file(
     """
     if not command or not all(isinstance(word, str) and "\0" not in word for word in command):
         raise BadOption("a job needs a command")
-    _check_limits(cpus, gpus, memory, max_runtime, retries)
     agents.ensure()
+    _check_limits(cpus, gpus, memory, max_runtime, retries)
     variables = allowed(os.environ) if environment is None else environment
     where = directory or place.here()
     user, host = names.who()
@@ -147,14 +147,19 @@ def _program(word: str, directory: Path, variables: dict[str, str]) -> str | Non
 
 
 def _check_limits(cpus: int, gpus: int, memory: int | None, max_runtime: float | None, retries: int) -> None:
-    have = os.cpu_count() or 1
+    slots = agents.slots()
+    have = slots.get("cpus") or os.cpu_count() or 1
     if not 0 <= cpus <= have:
         raise BadOption(f"--cpus is between 0 and {have} on this host, not {cpus}")
     total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     if memory is not None and not 0 < memory <= total:
         raise BadOption(f"--memory is more than 0 and at most the {total // 2**20} MB of this host, not {memory} bytes")
-    if gpus < 0:
-        raise BadOption(f"--gpus is not {gpus}")
+    cards = slots.get("gpus", 0)
+    if not 0 <= gpus <= cards:
+        have_gpus = (
+            f"between 0 and {cards} on this host" if cards else "0 on this host, which has no GPU that can be used"
+        )
+        raise BadOption(f"--gpus is {have_gpus}, not {gpus}")
     if max_runtime is not None and max_runtime <= 0:
         raise BadOption(f"--max-runtime is more than 0, not {max_runtime}")
     if retries < 0:

@@ -72,7 +72,7 @@ def state_of(store: Store, job: Job) -> JobState:
     made = numbers(store, job)
     now = JobState(status="Queued", secondary_status="Waiting", attempt=max(made, default=0), **_wish(job))
     if not made:
-        return _trusted(job, now)
+        return _trusted(store, job, now)
     directory = job.attempt(made[-1])
     if end := optional(store, f"{directory}/result.json", AttemptEnd):
         return _ended(store, job, now, end)
@@ -88,7 +88,7 @@ def state_of(store: Store, job: Job) -> JobState:
             now.message = "its keeper is gone; the agent has not yet said what comes next"
     if stopping:
         now.status, now.secondary_status = "Stopping", "Stopping"
-    return now if started else _trusted(job, now)
+    return now if started else _trusted(store, job, now)
 
 
 def ls(store: Store) -> list[JobState]:
@@ -141,8 +141,9 @@ def _wish(job: Job) -> dict[str, Any]:
     return {name: getattr(job, name) for name in shown}
 
 
-def _trusted(job: Job, now: JobState) -> JobState:
-    """A queued job of this very user whose signature does not hold waits to be confirmed, and says so."""
+def _trusted(store: Store, job: Job, now: JobState) -> JobState:
+    """A queued job says what it waits for: its user, where its signature does not hold, else what its agent says."""
+    now.message = agents.waits_for(store, job.id, job.user, job.host)
     if (job.user, job.host) == names.who() and not verified(job):
         now.secondary_status = "Pending"
         now.message = f"job.json is not what {job.user} filed; `cupola job confirm {job.id}` shows it and signs it"
@@ -155,4 +156,5 @@ def _ended(store: Store, job: Job, now: JobState, end: AttemptEnd) -> JobState:
     now.status, now.secondary_status = end.status, end.secondary_status
     if tried_again(store, job):
         now.status, now.secondary_status = "Queued", "Retrying"
+        now.message = agents.waits_for(store, job.id, job.user, job.host)
     return now
