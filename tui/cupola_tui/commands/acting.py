@@ -54,7 +54,7 @@ def choose(words: Sequence[str], options: Options) -> tuple[Action | None, list[
     """The action that `words` begin with, and the words after its name; None for a domain alone."""
     declared = {one.name: one for one in actions.domain(words[0])}
     rest = list(words[1:])
-    if words[0] in declared:
+    if words[0] in declared and not (rest and f"{words[0]} {rest[0]}" in declared):
         return declared[words[0]], rest
     while rest and rest[0].startswith("-"):
         if wants_help(rest[:1]):

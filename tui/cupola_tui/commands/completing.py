@@ -35,10 +35,13 @@ def candidates(typed: Sequence[str]) -> list[str]:
     if rest[0] not in DOMAINS:
         return _of_own(rest, word)
     declared = [one.name for one in actions.domain(rest[0])]
+    verbs = _starting([name.split(" ", 1)[1] for name in declared if " " in name], word) if len(rest) == 1 else []
     if len(rest) == 1 and rest[0] not in declared:
-        return _starting([name.split(" ", 1)[1] for name in declared], word)
+        return verbs
     chosen, given = acting.choose(rest, options)
-    return [] if chosen is None else _of_parameters([*chosen.parameters, *acting.shared(chosen)], given, word, options)
+    if chosen is None:
+        return []
+    return verbs + _of_parameters([*chosen.parameters, *acting.shared(chosen)], given, word, options)
 
 
 def _of_own(rest: list[str], word: str) -> list[str]:

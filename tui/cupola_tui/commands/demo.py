@@ -4,6 +4,7 @@ Each step first looks whether it was done before (it may have been killed right 
 where the first one stopped.
 """
 
+import os
 import shutil
 import sys
 from pathlib import Path
@@ -165,9 +166,15 @@ def _deployed(ws: api.Workspace, version: Any, progress: Progress) -> None:
 
 
 def _say_what_runs(root: Path, progress: Progress) -> None:
-    where = "" if root == Path.cwd() else f"-C {cells.cell(root)} "
-    progress.say(
-        f"demo: the endpoint {ENDPOINT} and the agent of this host go on running; look: cupola {cells.cell(root)}"
-    )
-    progress.say(f"demo: stop the endpoint: cupola {where}endpoint rm {ENDPOINT}")
-    progress.say(f"demo: stop all of it:    cupola {where}agent stop --jobs")
+    me, where = _program(), cells.cell(root)
+    progress.say(f"demo: the endpoint {ENDPOINT} and the agent of this host go on running")
+    progress.say(f"demo: look:              {me} {where}")
+    progress.say(f"demo: stop the endpoint: {me} -C {where} endpoint rm {ENDPOINT}")
+    progress.say(f"demo: stop all of it:    {me} -C {where} agent stop --jobs")
+
+
+def _program() -> str:
+    """How this program is called from here."""
+    if shutil.which("cupola") or "/" not in sys.argv[0]:
+        return "cupola"
+    return cells.cell(os.path.relpath(sys.argv[0]))

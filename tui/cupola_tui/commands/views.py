@@ -57,6 +57,9 @@ LISTS: dict[str, dict[str, Look]] = {
         "submitted": "submitted",
     },
     "model ls": {name: name for name in ("name", "version", "status", "aliases", "run", "dataset", "registered")},
+    "activity": {name: name for name in ("time", "user", "host", "verb", "kind", "ref", "text")},
+    "comment ls": {name: name for name in ("time", "user", "host", "text")},
+    "who": {"user": "user", "host": "host", "looks at": "what", "since": "since", "seen": "seen"},
     "endpoint ls": {"name": "name", "status": "status", "mode": "mode", "serves": variants, "url": "url"},
 }
 # Bookkeeping that a person who looks at one record can do without.

@@ -1,0 +1,46 @@
+"""Every command in the README is run, in its order, as a newcomer would."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+def script(text: str) -> str:
+    """All blocks of a document as one shell script that stops at the first command that fails."""
+    lines = ["set -eu -o pipefail"]
+    for language, block in BLOCK.findall(text):
+        assert language in ("sh", "python"), f"what is in a block of {language} is not tried"
+        lines.append(block if language == "sh" else f"python - <<'END'\n{block}END\n")
+    return "\n".join(lines)
+
+
+def test_the_tour_of_the_readme_can_be_made(home: Path, tmp_path: Path) -> None:
+    program = script((ROOT / "README.md").read_text())
+    assert "make demo\n" in program
+    # The tests run in an environment of their own choice, so there is nothing to install and none to activate.
+    program = program.replace("make demo\n", "cupola demo\n").replace("source .venv/bin/activate\n", "")
+    variables = os.environ | {"HOME": str(tmp_path), "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    done = subprocess.run(
+        ["bash"], input=program, cwd=ROOT, env=variables, capture_output=True, text=True, timeout=280, check=False
+    )
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+    assert "hello from a job" in done.stdout
+    assert "bug" not in done.stderr
+
+
+def test_what_the_readme_points_to_is_there() -> None:
+    for document in (ROOT / "README.md", *(ROOT / "docs").glob("*.md")):
+        for target in re.findall(r"\]\(([^)#:]+)\)", document.read_text()):
+            assert (document.parent / target).exists(), f"{document.name} points to {target}"
+
+
+def test_make_knows_what_the_readme_names() -> None:
+    named = set(re.findall(r"`?make (demo|test|check|bench)\b", (ROOT / "README.md").read_text()))
+    assert named == {"demo", "test", "check", "bench"}
+    for target in named:
+        subprocess.run(["make", "--dry-run", target], cwd=ROOT, capture_output=True, timeout=60, check=True)
