@@ -16,6 +16,8 @@ LIGHT = [
     *DOMAINS.values(),
     "cupola.environments.catalogue",
     "cupola.jobs.attempt",
+    "cupola.team.notes",
+    "cupola.team.presence",
     "cupola.api",
     "cupola.bridge",
     "cupola_tui.commands.acting",

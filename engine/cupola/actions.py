@@ -21,9 +21,16 @@ DOMAINS = {
     "endpoint": "cupola.serving.actions",
     "lineage": "cupola.registry.lineage",
     "agent": "cupola.agent.actions",
+    "check": "cupola.checking.actions",
+    "comment": "cupola.team.actions",
+    "tag": "cupola.team.actions",
+    "activity": "cupola.team.actions",
+    "who": "cupola.team.actions",
+    "access": "cupola.team.actions",
 }
 
 Waits = Literal["job", "run", "endpoint", "itself"]
+Role = Literal["member", "approver", "deployer"]
 
 
 class Arg(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,7 +38,8 @@ class Arg(msgspec.Struct, frozen=True, kw_only=True):
 
     help: one line. short: a one-letter option ("p" for -p). completes: the kind of record or thing whose names
     complete it (dataset, model, run, job, endpoint, experiment, column, estimator, metric, file, directory).
-    pairs: the values are KEY=VALUE and arrive as a dict. choices: the only values that are taken.
+    pairs: the values are KEY=VALUE and arrive as a dict. choices: the only values that are taken. signed: a word such
+    as -draft is a value of it and no option.
     """
 
     help: str = ""
@@ -39,6 +47,7 @@ class Arg(msgspec.Struct, frozen=True, kw_only=True):
     completes: str = ""
     pairs: bool = False
     choices: tuple[str, ...] = ()
+    signed: bool = False
 
 
 class Parameter(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,14 +65,17 @@ class Parameter(msgspec.Struct, frozen=True, kw_only=True):
 class Action(msgspec.Struct, frozen=True, kw_only=True):
     """A verb: `name` is what the command line calls it ("model register").
 
-    writes: refused under --readonly. waits: what --wait waits for ("itself": it always does). dry_run: the function
-    takes `dry_run=True`. confirm: what the screen asks before it runs ("y", or "name": by typing the record's name).
-    about: the kind of record that its first parameter names (the screen offers the verb there); key: its key there.
+    writes: refused under --readonly and to viewers. role: what it needs where workspace.toml has [roles]; "deployer" is
+    an approver where deployments need approval, else a member. waits: what --wait waits for ("itself": it always does).
+    dry_run: the function takes `dry_run=True`. confirm: what the screen asks before it runs ("y", or "name": by typing
+    the record's name). about: the kind of record that its first parameter names (the screen offers the verb there);
+    key: its key there.
     """
 
     name: str
     function: Callable[..., Any]
     writes: bool = True
+    role: Role = "member"
     waits: Waits | None = None
     dry_run: bool = False
     confirm: Literal["", "y", "name"] = ""
@@ -123,13 +135,14 @@ def catalogue() -> list[Action]:
 
 
 def run(workspace: Any, name: str, /, **arguments: Any) -> Any:
-    """Runs an action on a workspace: the one place where --readonly is enforced.
+    """Runs an action on a workspace: the one place where --readonly and roles are enforced, and where it is written
+    down who did what.
 
-    Raises ReadOnly, BadOption for an argument that is unknown or missing, and what the action itself raises.
+    Raises ReadOnly, Refused, BadOption for an argument that is unknown or missing, and what the action itself raises.
     """
     chosen = find(name)
-    if chosen.writes and workspace.readonly:
-        raise ReadOnly(f"{name} writes, and this workspace was opened read-only", where=str(workspace.root))
+    if chosen.writes:
+        _check_may_write(workspace, chosen)
     known = {one.name: one for one in chosen.parameters}
     for given in arguments:
         if given not in known:
@@ -137,7 +150,21 @@ def run(workspace: Any, name: str, /, **arguments: Any) -> Any:
     for one in known.values():
         if one.required and one.name not in arguments:
             raise BadOption(f"{name} needs {one.name}", hint=one.arg.help or None)
-    return chosen.function(workspace, **arguments)
+    result = chosen.function(workspace, **arguments)
+    if chosen.writes:
+        from cupola.team import activity
+
+        activity.tell(workspace.store, chosen, arguments, result)
+    return result
+
+
+def _check_may_write(workspace: Any, chosen: Action) -> None:
+    from cupola.store.names import who
+    from cupola.team import roles
+
+    if workspace.readonly:
+        raise ReadOnly(f"{chosen.name} writes, and this workspace was opened read-only", where=str(workspace.root))
+    roles.check(workspace.settings, chosen, who()[0])
 
 
 def _parameter(one: inspect.Parameter, hint: Any) -> Parameter:

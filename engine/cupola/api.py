@@ -50,6 +50,13 @@ class Verb:
             return result
         return Started(self._workspace, self._action, result)
 
+    def __getattr__(self, word: str) -> "Verb":
+        """A longer verb that begins with this one: `ws.comment(...)` and `ws.comment.ls(...)`."""
+        if word.startswith("__"):
+            raise AttributeError(word)
+        longer: Verb = getattr(Domain(self._workspace, self._action.name), word)
+        return longer
+
     def _named(self, given: tuple[Any, ...], options: dict[str, Any]) -> dict[str, Any]:
         """All arguments by name; a last positional parameter that is a list takes what is left."""
         named = dict(options)

@@ -72,7 +72,7 @@ def parse(parameters: Sequence[Parameter], words: Sequence[str], *, partial: boo
         if word == "--":
             found.positional.extend(waiting)
             break
-        if word.startswith("-") and len(word) > 1 and not _is_number(word):
+        if word.startswith("-") and len(word) > 1 and not _is_number(word) and not found.is_signed(word):
             found.option(word, waiting)
         else:
             found.positional.append(word)
@@ -140,6 +140,10 @@ class _Arguments:
                 raise BadOption(f"{name} needs a value")
             value = waiting.pop(0)
         self.set(parameter, convert(parameter, value))
+
+    def is_signed(self, word: str) -> bool:
+        """Whether -word is a value: some parameter takes such, and it is no one-letter option."""
+        return len(word) > 2 and word[1] != "-" and any(one.arg.signed for one in self.parameters)
 
     def set(self, parameter: Parameter, value: Any) -> None:
         if kind(parameter) == "pairs":

@@ -43,6 +43,8 @@ Lines that answer nothing have no `id`:
                                             is filled in so far, since a column belongs to a dataset
     host                                    {"cpu": percent, "memory": {"used", "total"},
                                             "gpus": [{"name", "busy", "memory_used", "memory_total"}]}
+    look      pane, kind, ref               null; lets others see what is looked at (`who`), from the first call
+                                            till the bridge ends; kind and ref: the record in the pane
     init      name                          makes ROOT a workspace
 
 `arguments` of an action may be given as typed in a form (texts) or as JSON values.
@@ -68,6 +70,8 @@ def main(arguments: list[str]) -> None:
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     Bridge(Path(arguments[0]), "--readonly" in arguments[1:], answers).serve(sys.stdin.buffer)
+    if presence := sys.modules.get("cupola.team.presence"):
+        presence.leave()
     os._exit(0)  # a thread that hangs on a dead mount must not keep the process
 
 

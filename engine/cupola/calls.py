@@ -124,6 +124,13 @@ def complete(ws: Workspace, kind: str, prefix: str = "", arguments: dict[str, An
     return completion.names(ws.store, kind, prefix, arguments or {})
 
 
+def look(ws: Workspace, pane: str, kind: str = "", ref: str = "") -> None:
+    """Lets others see what is looked at."""
+    from cupola.team import presence
+
+    presence.look(ws.store, pane, kind, ref)
+
+
 def host(ws: Workspace) -> dict[str, Any]:
     """How busy this host is."""
     import psutil
@@ -147,6 +154,7 @@ CALLS: dict[str, Callable[..., Any]] = {
     "actions": catalogue,
     "complete": complete,
     "host": host,
+    "look": look,
 }
 
 

@@ -75,6 +75,10 @@ def _with_versions(store: Store, kind: str, prefix: str) -> Iterable[str]:
     return [f"{name}@{number}" for number in sorted(filter(str.isdigit, numbers), key=int)]
 
 
+def _of_any_kind(store: Store, prefix: str, arguments: dict[str, Any]) -> Iterable[str]:
+    return (one for kind in ("dataset", "model", "endpoint", "run", "job") for one in names(store, kind, prefix))
+
+
 SOURCES: dict[str, Callable[[Store, str, dict[str, Any]], Iterable[str]]] = {
     "dataset": _datasets,
     "model": _models,
@@ -82,6 +86,7 @@ SOURCES: dict[str, Callable[[Store, str, dict[str, Any]], Iterable[str]]] = {
     "experiment": _experiments,
     "job": _jobs,
     "run": _runs,
+    "record": _of_any_kind,
     "column": _columns,
     "estimator": _estimators,
     "parameter": _parameters,

@@ -33,6 +33,12 @@ deployments_need_approval = false
 # cpus = 8
 # memory = "32G"
 # gpus = 1
+
+# Who may do what: a viewer looks, a member works, an approver also approves. Without a role one is a member. This is
+# guidance that Cupola keeps; what holds are the owner, group and modes of these files.
+[roles]
+# ana = "approver"
+# raj = "viewer"
 """
 
 
@@ -51,6 +57,7 @@ class Settings(Record, kw_only=True):
     description: str = ""
     deployments_need_approval: bool = False
     slots: Slots = msgspec.field(default_factory=Slots)
+    roles: dict[str, str] = msgspec.field(default_factory=dict)
 
 
 class Workspace:

@@ -10,6 +10,7 @@ from cupola.experiments import records as runs
 from cupola.registry import contents, records, registration
 from cupola.registry.records import APPROVED, REJECTED, ModelState
 from cupola.store import feed, files, names, references, secret
+from cupola.team import roles
 from cupola.workspace import Workspace
 
 Model = Annotated[str, Arg(help="a model: churn, churn@3, churn@champion", completes="model")]
@@ -73,13 +74,13 @@ def show(ws: Workspace, model: Model) -> ModelState:
     return records.find(ws.store, model)
 
 
-@action("model approve", about="model", key="a")
+@action("model approve", about="model", key="a", role="approver")
 def approve(ws: Workspace, model: Model, *, note: Note = "") -> ModelState:
     """Approve a version for deployment, with who and why."""
     return _judge(ws, model, APPROVED, note)
 
 
-@action("model reject", about="model")
+@action("model reject", about="model", role="approver")
 def reject(ws: Workspace, model: Model, *, note: Note = "") -> ModelState:
     """Reject a version, with who and why; an endpoint that serves it already goes on."""
     return _judge(ws, model, REJECTED, note)
@@ -128,6 +129,7 @@ def verify(
             raise Corrupt(f"what has changed is not signed: {problems[0]}", where=version.directory)
         ws.store.check_writable()
         user, host = names.who()
+        roles.require(ws.settings, "model verify --trust", roles.MEMBER, user)
         mac = secret.sign(records.payload(version.sha256))
         records.say(ws.store, version, {"trusted": version.sha256, "mac": mac, "user": user, "host": host})
     return Verification(

@@ -41,7 +41,7 @@ class Removed(msgspec.Struct, kw_only=True):
     dry_run: bool = False
 
 
-@action("endpoint deploy", about="model", key="d", waits="endpoint", dry_run=True)
+@action("endpoint deploy", about="model", key="d", waits="endpoint", dry_run=True, role="deployer")
 def deploy(
     ws: Workspace,
     model: Annotated[str, Arg(help="a model: churn, churn@3, churn@champion", completes="model")],
@@ -83,7 +83,7 @@ def show(ws: Workspace, endpoint: Name) -> EndpointState:
     return records.find(ws.store, endpoint)
 
 
-@action("endpoint update", about="endpoint", waits="endpoint", dry_run=True)
+@action("endpoint update", about="endpoint", waits="endpoint", dry_run=True, role="deployer")
 def update(
     ws: Workspace,
     endpoint: Name,
@@ -149,7 +149,7 @@ def start(ws: Workspace, endpoint: Name) -> EndpointState:
     return _wish(ws, again, before, False)
 
 
-@action("endpoint confirm", about="endpoint", waits="endpoint")
+@action("endpoint confirm", about="endpoint", waits="endpoint", role="deployer")
 def confirm(ws: Workspace, endpoint: Name) -> EndpointState:
     """Sign an endpoint.toml that was edited by hand, so that it takes effect."""
     before = records.wish(ws.store, endpoint)

@@ -38,7 +38,7 @@ def find(store: Store, reference: str) -> Subject:
     trained = {one.job for one in found}
     found = [one for one in found if one.kind != "job" or one.ref not in trained]
     if not found:
-        hint = f"say which kind, as in run:{reference[:80]}" if kinds else "`cupola activity` shows what there is"
+        hint = f"say which kind, as in run:{reference[:80]}" if kinds else "each kind has its `cupola KIND ls`"
         raise NotFound(f"there is no dataset, run, job, model or endpoint {reference[:80]!a}", hint=hint)
     if len(found) > 1:
         several = ", ".join(one.kind for one in found)
@@ -105,85 +105,6 @@ def _endpoint(store: Store, reference: str) -> Subject:
     if reference not in files.listing(store, COLLECTIONS["endpoint"]):
         raise NotFound(f"there is no endpoint {reference[:80]!a} here", hint="`cupola endpoint ls` lists them")
     return Subject(kind="endpoint", ref=reference, name=reference)
-
-
-FINDERS:
-        return FINDERS[kind](store, rest)
-    kinds = [one for one in COLLECTIONS if _names_one(store, one, reference)]
-    if len(kinds) == 1:
-        return FINDERS[kinds[0]](store, reference)
-    found = [one for kind in kinds or ("run", "job") if (one := _perhaps(store, kind, reference))]
-    trained = {one.job for one in found}
-    found = [one for one in found if one.kind != "job" or one.ref not in trained]
-    if not found:
-        hint = f"say which kind, as in run:{reference[:80]}" if kinds else "`cupola activity` shows what there is"
-        raise NotFound(f"there is no dataset, run, job, model or endpoint {reference[:80]!a}", hint=hint)
-    if len(found) > 1:
-        several = ", ".join(one.kind for one in found)
-        hint = f"write {found[0].kind}:{reference[:80]}"
-        raise Ambiguous(f"{reference[:80]!a} names several records ({several})", hint=hint)
-    return found[0]
-
-
-def _perhaps(store: Store, kind: str, reference: str) -> Subject | None:
-    try:
-        return FINDERS[kind](store, reference)
-    except Ambiguous:
-        raise
-    except (NotFound, BadName):
-        return None
-
-
-def _names_one(store: Store, kind: str, reference: str) -> bool:
-    """Whether a whole name or id says that this kind is meant."""
-    if kind in ("dataset", "model"):
-        return reference.partition("@")[0] in files.listing(store, COLLECTIONS[kind])
-    if kind == "endpoint":
-        return reference in files.listing(store, "endpoints")
-    if kind == "job":
-        from cupola.jobs import wish
-
-        return reference in wish.directories(store)
-    from cupola.experiments import records as runs
-
-    return reference in runs.directories(store)
-
-
-def _dataset(store: Store, reference: str) -> Subject:
-    from cupola.datasets import records as datasets
-
-    found = datasets.find(store, reference)
-    tags = datasets.settings_of(store, found.dataset).tags
-    return Subject(kind="dataset", ref=found.ref, name=found.dataset, tags=tuple(tags))
-
-
-def _run(store: Store, reference: str) -> Subject:
-    from cupola.experiments import records as runs
-
-    found = runs.find(store, reference)
-    given = runs.read(store, f"{found.experiment}/{found.id}").tags
-    return Subject(kind="run", ref=found.id, name=found.name, tags=tuple(given), job=found.job)
-
-
-def _job(store: Store, reference: str) -> Subject:
-    from cupola.jobs import wish
-
-    found = wish.find(store, reference)
-    return Subject(kind="job", ref=found.id, name=found.name)
-
-
-def _model(store: Store, reference: str) -> Subject:
-    from cupola.registry import records as models
-
-    found = models.find(store, reference)
-    return Subject(kind="model", ref=found.ref, name=found.name)
-
-
-def _endpoint(store: Store, reference: str) -> Subject:
-    from cupola.serving import records as endpoints
-
-    found = endpoints.wish(store, reference)
-    return Subject(kind="endpoint", ref=found.name, name=found.name)
 
 
 FINDERS: dict[str, Callable[[Store, str], Subject]] = {
