@@ -101,6 +101,7 @@ CASES: list[tuple[str, dict[str, Any], dict[str, str]]] = [
     ("endpoint rm", {"endpoint": "e"}, {}),
     ("run rm", {"run": "second"}, {"trash": "trash"}),
     ("run restore", {"trash": "{trash}"}, {}),
+    ("check", {}, {}),
     ("agent status", {}, {}),
     ("agent stop", {}, {}),
     ("agent start", {}, {}),

@@ -87,7 +87,7 @@ def wants_help(words: Sequence[str]) -> bool:
 def perform(chosen: Action, found: dict[str, Any], options: Options) -> int:
     """Runs the action on the workspace, prints what comes out, waits where that was asked for."""
     workspace = Workspace.find(readonly=options.readonly)
-    with progress.shown(quiet=options.quiet, when=chosen.writes) as line:
+    with progress.shown(quiet=options.quiet, when=chosen.writes or bool(chosen.waits)) as line:
         result = actions.run(workspace, chosen.name, **found)
         if options.wait and chosen.waits != "itself":
             result = _waited(workspace, chosen, result, options, line)

@@ -76,6 +76,7 @@ EXAMPLES: dict[str, list[str]] = {
     "activity": ["cupola activity flights --user ana", "cupola activity --mentions"],
     "who": ["cupola who"],
     "access": ["cupola access"],
+    "check": ["cupola check", "cupola check --repair"],
     "agent start": ["cupola agent start"],
     "agent stop": ["cupola agent stop --jobs"],
     "agent status": ["cupola agent status"],

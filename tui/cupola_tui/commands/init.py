@@ -1,10 +1,13 @@
 """`cupola init PATH`: make a directory a workspace."""
 
+import sys
 from typing import Annotated, Any
 
 from cupola.actions import Action, Arg
 from cupola_tui.commands import acting, cells, output
 from cupola_tui.commands.options import Options
+
+AFTER_A_REBOOT = "after a reboot, work goes on with the next command; what `cupola agent unit` prints starts it at once"
 
 
 def run(words: list[str], options: Options) -> int:
@@ -31,8 +34,16 @@ def init(
     elif options.quiet:
         print(cells.cell(made["path"]))
     else:
-        print(f"{cells.cell(made['path'])} is now the workspace {cells.cell(made['workspace'])}")
+        verb = "is now" if workspace.created else "is already"
+        print(f"{cells.cell(made['path'])} {verb} the workspace {cells.cell(made['workspace'])}")
+    if not (options.quiet or options.json):
+        _say([*workspace.notices, *([AFTER_A_REBOOT] if workspace.created else [])])
     return 0
+
+
+def _say(notices: list[str]) -> None:
+    for notice in notices:
+        print(f"cupola: {cells.cell(notice)}", file=sys.stderr)
 
 
 COMMAND = Action(name="init", function=init)
