@@ -107,8 +107,10 @@ def _references(of: Inspection, record: Run, directory: str) -> Look:
         yield Finding("dangling", path, f"its job {record.job} is not here any more")
     elif _seconds_since(record.submitted) > (FILING if of.is_mine(record) else FILING_ELSEWHERE):
         why = f"its job {record.job} was never filed: its writer died"
-        untouched = "attempts" not in of.names(directory)
-        yield Finding("leftover" if untouched else "dangling", path, why, aside(directory) if untouched else None)
+        if "attempts" in of.names(directory):
+            yield Finding("dangling", path, why)
+        else:
+            yield Finding("leftover", directory, why, aside(directory))
 
 
 def _dataset(of: Inspection, path: str, ref: str) -> Look:
