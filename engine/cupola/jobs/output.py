@@ -9,6 +9,7 @@ from pathlib import Path
 from cupola.errors import CupolaError
 from cupola.store import Store, journals
 from cupola.store.names import now
+from cupola.store.paths import set_mode
 
 LINE = 64 * 1024  # bytes; a longer line is searched in pieces
 WAITING = 4 * 2**20  # bytes that wait for a full disk to have room again; what is more is lost, and said so
@@ -45,7 +46,9 @@ class Log:
         try:
             if self.descriptor < 0:
                 flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
-                self.descriptor = os.open(self.path, flags, self.path.parent.stat().st_mode & 0o666)
+                mode = self.path.parent.stat().st_mode & 0o666
+                self.descriptor = os.open(self.path, flags, mode)
+                set_mode(self.descriptor, mode)  # whatever the umask
             if self.lost and self.waiting:
                 self.waiting[:0] = f"\n[{self.lost} bytes were lost: the disk was full or failing]\n".encode()
                 self.lost = 0

@@ -24,6 +24,7 @@ from cupola.serving.server import DRAIN, Word
 from cupola.serving.tally import Window
 from cupola.store import Store, files, names, runtime
 from cupola.store import records as store_records
+from cupola.store.paths import set_mode
 from cupola.store.root import is_workspace
 
 TICK = 0.5
@@ -391,9 +392,9 @@ def main(argv: list[str]) -> int:
     held = runtime.lock(records.local_path(store, name, "lock"), wait=False)
     if held is None:
         return 0
-    log = os.open(
-        files.absolute(store, records.log_path(name)), os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o640
-    )
+    path = files.absolute(store, records.log_path(name))
+    log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o640)
+    set_mode(log, path.parent.stat().st_mode & 0o666)  # a group that shares the workspace may read it
     os.dup2(log, 1)
     os.dup2(log, 2)
     return Keeper(store, name, held).keep()
