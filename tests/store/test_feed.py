@@ -13,12 +13,22 @@ def lines(store: Store) -> list[feed.Line]:
 
 def test_a_written_record_is_announced_with_its_revision_and_path(store: Store) -> None:
     for _ in range(2):
-        records.write(store, "runs/a.json", records.Record(), kind="run", ref="a")
+        records.write(store, "models/a.json", records.Record(), kind="model", ref="a")
     assert [(one.kind, one.ref, one.revision, one.path) for one in lines(store)] == [
-        ("run", "a", 1, "runs/a.json"),
-        ("run", "a", 2, "runs/a.json"),
+        ("model", "a", 1, "models/a.json"),
+        ("model", "a", 2, "models/a.json"),
     ]
     assert files.listing(store, feed.FEED) == [f"{store.writer}.1.jsonl"]
+
+
+def test_what_digests_hold_is_announced_before_it_is_replaced_too(store: Store) -> None:
+    for _ in range(2):
+        records.write(store, "runs/a.json", records.Record(), kind="run", ref="a")
+    assert [(one.kind, one.ref, one.revision) for one in lines(store)] == [
+        ("run", "a", 1),
+        ("run", "a", 2),
+        ("run", "a", 2),
+    ]
 
 
 def test_the_feed_is_rotated_and_old_ones_go(store: Store) -> None:

@@ -8,12 +8,13 @@ Until a run has Completed its status is that of its job. Tags and comments of pe
 (`cupola.team.notes`).
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
 
 from cupola.errors import Ambiguous, Corrupt, DiskTrouble, NewerFormat, NotFound
-from cupola.store import Store, files, records
+from cupola.store import Store, digests, files, records
 from cupola.store.records import Record
 from cupola.team import notes
 from cupola.team.notes import Comment
@@ -109,8 +110,7 @@ def names(store: Store) -> list[str]:
 
 def ls(store: Store, filter: str | None = None) -> list[Run]:
     """All runs, the newest first; `filter` is in the search language. Raises BadOption for a filter that is wrong."""
-    known = directories(store)
-    found = [run for one, experiment in known.items() if (run := _read(store, experiment, one))]
+    found = list(digests.read(store, RUNS, _places(store)).values())
     _overlay(store, found)
     found.sort(key=lambda run: (run.submitted, run.id), reverse=True)
     if not filter:
@@ -127,9 +127,8 @@ def find(store: Store, reference: str) -> Run:
     matches = [wanted] if wanted in known else [one for one in known if wanted and one.startswith(wanted)]
     found = [run for one in matches if (run := _read(store, known[one], one))]
     if not found:
-        found = [
-            run for one, experiment in known.items() if (run := _read(store, experiment, one)) and run.name == wanted
-        ]
+        every = digests.read(store, RUNS, _places(store)).values()
+        found = [run for run in every if run.name == wanted]
     if not found:
         raise NotFound(f"there is no run {reference!r} here", hint="`cupola run ls` lists them")
     if len(found) > 1:
@@ -203,6 +202,34 @@ def _read(store: Store, experiment: str, one: str) -> Run | None:
         raise
 
 
+def _places(store: Store) -> list[str]:
+    return [f"{DIRECTORY}/{experiment}/{one}" for one, experiment in directories(store).items()]
+
+
+def _read_place(store: Store, place: str) -> Run | None:
+    return _read(store, *place.split("/")[1:])
+
+
+def _settled(store: Store) -> Callable[[Run], bool]:
+    """A run has ended, or its job is not open: then only somebody who tries it again changes the record."""
+    from cupola.jobs.wish import QUEUE
+
+    waiting = set(files.listing(store, QUEUE))
+    return lambda run: run.over or bool(run.job and run.job not in waiting)
+
+
+RUNS = digests.Kind(
+    name="run",
+    type=Run,
+    counted=True,
+    places=_places,
+    read=_read_place,
+    revision=lambda run: run.revision,
+    parts=lambda place, _: [f"{place}/run.json"],
+    settled=_settled,
+)
+
+
 def _overlay(store: Store, found: list[Run]) -> None:
     """What the jobs say of runs that have not completed, and what people say of all of them."""
     notes.replay(notes.entries(store, "run"), {run.id: run for run in found})
@@ -210,14 +237,11 @@ def _overlay(store: Store, found: list[Run]) -> None:
     if not unsure:
         return
     from cupola.jobs import records as jobs
-    from cupola.jobs.wish import directories as job_directories
-    from cupola.jobs.wish import readable
 
-    known = job_directories(store)
+    states = jobs.some(store, {run.job for run in unsure})
     for run in unsure:
-        job = readable(store, known[run.job]) if run.job in known else None
-        if job is not None:
-            _follow(run, jobs.state_of(store, job))
+        if run.job in states:
+            _follow(run, states[run.job])
 
 
 def _follow(run: Run, state: Any) -> None:

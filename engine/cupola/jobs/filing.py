@@ -89,6 +89,7 @@ def retry(store: Store, reference: str) -> Job:
         raise Refused(f"job {job.id} was filed by {job.user} on {job.host}; only there it can be tried again")
     agents.ensure()
     asked = msgspec.structs.replace(_asked(""), mac=secret.sign(wish.retry_payload(job, number + 1)))
+    feed.announce(store, "job", job.id, number + 1)  # before, so that no digest is believed should this be killed next
     files.create_bytes(store, f"{job.attempt(number + 1)}/filed.json", msgspec.json.encode(asked))
     _queue(store, job)
     feed.announce(store, "job", job.id, 0)

@@ -19,11 +19,11 @@ from cupola.jobs import agents
 from cupola.jobs.attempts import AttemptEnd, Progress, Started, numbers, optional, tried_again
 from cupola.jobs.filing import confirm, file, retry, stop
 from cupola.jobs.wish import Asked, Job, directories, find, readable, verified
-from cupola.store import Store, names, runtime
+from cupola.store import Store, digests, names, runtime
 
 __all__ = [
     "AttemptEnd", "Job", "JobState", "Progress", "Started", "confirm", "file", "find", "log_path", "ls", "on_progress",
-    "retry", "state", "state_of", "stop", "wait",
+    "retry", "some", "state", "state_of", "stop", "wait",
 ]  # fmt: skip
 
 OVER = ("Completed", "Failed", "Stopped")
@@ -93,8 +93,41 @@ def state_of(store: Store, job: Job) -> JobState:
 
 def ls(store: Store) -> list[JobState]:
     """Every job here, newest first."""
-    jobs = [job for directory in directories(store).values() if (job := readable(store, directory))]
-    return [state_of(store, job) for job in sorted(jobs, key=lambda job: job.submitted, reverse=True)]
+    found = digests.read(store, JOBS, _places(store)).values()
+    return sorted(found, key=lambda job: job.submitted, reverse=True)
+
+
+def some(store: Store, ids: set[str]) -> dict[str, JobState]:
+    """The jobs of these ids that are here, by id."""
+    places = [place for one, place in directories(store).items() if one in ids]
+    return {state.id: state for state in digests.read(store, JOBS, places).values()}
+
+
+def _places(store: Store) -> list[str]:
+    return list(directories(store).values())
+
+
+def _state_at(store: Store, place: str) -> JobState | None:
+    job = readable(store, place)
+    return None if job is None else state_of(store, job)
+
+
+def _parts(place: str, attempt: int) -> list[str]:
+    """What says how a job has ended: its wish, which attempts there are, what lies in them, and how the last ended."""
+    made = [f"{place}/attempts/{number}" for number in range(1, attempt + 1)]
+    return [f"{place}/job.json", f"{place}/attempts", *made, f"{place}/attempts/{attempt}/result.json"]
+
+
+JOBS = digests.Kind(
+    name="job",
+    type=JobState,
+    counted=False,
+    places=_places,
+    read=_state_at,
+    revision=lambda state: state.attempt,
+    parts=_parts,
+    settled=lambda _: lambda state: state.over,
+)
 
 
 on_progress: ContextVar[Callable[[JobState], None] | None] = ContextVar("on_progress", default=None)

@@ -14,6 +14,7 @@ from cupola.store.root import Store
 
 LOCAL_PATIENCE = 0.2  # a rename is whole on a local disk: what does not decode there is an editor at work, or broken
 HISTORY = ".cupola/history"
+TOLD_BEFORE = {"run"}  # kinds in digests: a writer that is killed before it tells must not leave an old one believed
 
 
 class Record(msgspec.Struct, kw_only=True):
@@ -83,6 +84,14 @@ def _believe(store: Store, path: str, revision: int, data: bytes) -> bool:
     return True
 
 
+def showable(store: Store, path: str, record: Record) -> bool:
+    """Whether a record that comes from elsewhere than its file may be shown: it is no older than what was shown."""
+    before: Shown | None = store.shown.get(path)
+    if before is None or record.revision > before.revision:
+        store.shown[path] = Shown(record.revision, msgspec.json.encode(record) if store.mount.network else b"")
+    return before is None or record.revision >= before.revision
+
+
 @lru_cache(maxsize=256)
 def _decoder(type: type[T]) -> msgspec.json.Decoder[T]:
     return msgspec.json.Decoder(type)
@@ -144,6 +153,8 @@ def write(
     raw = _raw_json(_existing(store, path))
     _prepare(raw, record, path, expected)
     content = _merge(raw, record)
+    if raw and kind in TOLD_BEFORE:
+        _announce(store, path, record, kind, ref)
     write_bytes(store, path, _pretty(content), durable=durable)
     _announce(store, path, record, kind, ref)
 

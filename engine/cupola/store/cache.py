@@ -1,0 +1,81 @@
+"""A reader's own cache of records, on its own disk: what it had to read itself, kept for the next time.
+
+`$XDG_CACHE_HOME/cupola/records/COPY/KIND.jsonl`, a segment as those of digests are, one for each copy of a workspace
+and kind. It may be lost or damaged at any time: then the records are read anew.
+"""
+
+import contextlib
+import os
+import time
+from pathlib import Path
+from typing import TypeVar
+
+from cupola.store.digests import Entry, Head, Held, Kind, decode, doubtful, encode
+from cupola.store.marks import marks, told
+from cupola.store.names import new_id
+from cupola.store.root import Store
+
+MANY = 16  # records that were read anew before the cache is written again
+LASTS = 3600.0  # seconds that it is believed on a network mount, where a change by hand tells nobody
+
+T = TypeVar("T")
+
+
+def load(store: Store, kind: Kind[T]) -> tuple[Head, dict[str, Entry[T]]] | None:
+    """What this user has kept of records of that kind here; None when there is nothing to be believed."""
+    try:
+        data = path(store, kind.name).read_bytes()
+    except OSError:
+        return None
+    found = decode(kind, data, kind.type)
+    if found and (found[0].sealed == store.mount.network or (store.mount.network and _aged(found[0]))):
+        return None
+    return found
+
+
+def keep(store: Store, kind: Kind[T], known: Held[T], fresh: list[Entry[T]]) -> None:
+    """Adds what was read anew, if it is much; an error is none: the next reader reads it again."""
+    network = store.mount.network
+    if len(fresh) < max(MANY, len(known.entries) // 100) or (network and not known.feed):
+        return
+    settled = kind.settled(store)
+    chosen = [
+        entry for entry in fresh if entry.record is not None and (network or entry.seal) and settled(entry.record)
+    ]
+    if len(chosen) < MANY:
+        return
+    entries = {}
+    made = time.time()
+    if known.cache is not None:
+        head, before = known.cache
+        since = told(known.feed or {}, head.marks) if network else None
+        if since is not None:
+            before = {at: one for at, one in before.items() if not doubtful(kind, at, one.revision, since)}
+            made = min(made, head.made)
+        if since is not None or not network:
+            entries.update(before)
+    entries.update({entry.place: entry for entry in chosen})
+    data = encode(kind, entries.values(), marks(known.feed or {}), is_sealed=not network, made=made)
+    if decode(kind, data, kind.type) is not None:
+        with contextlib.suppress(OSError):
+            _write(path(store, kind.name), data)
+
+
+def path(store: Store, kind: str) -> Path:
+    """Where it lies."""
+    base = os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()
+    return Path(base) / "cupola" / "records" / store.copy / f"{kind}.jsonl"
+
+
+def _aged(head: Head) -> bool:
+    return not 0 <= time.time() - head.made < LASTS
+
+
+def _write(to: Path, data: bytes) -> None:
+    to.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    draft = to.with_name(f".tmp-{new_id()}")
+    try:
+        draft.write_bytes(data)
+        draft.replace(to)
+    finally:
+        draft.unlink(missing_ok=True)
