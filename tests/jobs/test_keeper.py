@@ -187,6 +187,38 @@ def test_code_is_as_of_filing_unless_live(run: Run, store: Store, ws: Workspace,
     assert log(jobs.wait(store, cold.id, timeout=30)) == "old old\n"
 
 
+BESIDE = "import pathlib, beside; print(beside.WORD, (pathlib.Path(__file__).parent / 'data.csv').read_text())\n"
+
+
+@pytest.mark.parametrize("options", [(), ("-W", "default")], ids=["warm", "cold"])
+def test_a_script_finds_what_lies_beside_it(run: Run, ws: Workspace, log: Log, options: tuple[str, ...]):
+    place = ws.root / "my code"
+    place.mkdir(exist_ok=True)
+    (place / "data.csv").write_text("1,2")
+    (place / "beside.py").write_text("WORD = 'beside'\n")
+    (place / "read.py").write_text(BESIDE)
+    assert log(run(sys.executable, *options, "my code/read.py")) == "beside 1,2\n"
+    assert log(run(sys.executable, *options, "read.py", directory=place)) == "beside 1,2\n"
+    assert log(run(sys.executable, *options, str(place / "read.py"), directory=Path("/"))) == "beside 1,2\n"
+
+
+def test_a_script_in_the_shell_runs_in_place_until_it_is_edited(run: Run, store: Store, ws: Workspace, log: Log):
+    script = ws.root / "say.sh"
+    script.write_text('#!/bin/sh\necho old "$(dirname "$0")"\n')
+    script.chmod(0o755)
+    assert log(run("./say.sh")) == f"old {ws.root}\n"
+    assert log(run("sh", "say.sh")) == "old .\n"
+    have = len(os.sched_getaffinity(0))
+    blocker = jobs.file(store, kind="command", command=["sleep", "60"], cpus=have, directory=ws.root)
+    started(store, blocker)
+    commands = ["./say.sh"], ["sh", "say.sh"]
+    filed = [jobs.file(store, kind="command", command=list(one), directory=ws.root) for one in commands]
+    script.write_text("#!/bin/sh\necho new\n")
+    jobs.stop(store, blocker.id)
+    for job in filed:
+        assert log(jobs.wait(store, job.id, timeout=30)).startswith("old ")
+
+
 def test_a_job_is_held_to_its_cpus(run: Run, log: Log):
     seen = "import os; print(len(os.sched_getaffinity(0)), os.environ['OMP_NUM_THREADS'])"
     assert log(run(sys.executable, "-c", seen, cpus=1)) == "1 1\n"

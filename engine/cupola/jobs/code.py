@@ -79,14 +79,12 @@ def _source(root: Path) -> Iterator[tuple[str, Path]]:
 def _copy(origin: Path, target: Path) -> str:
     try:
         content = origin.read_bytes()
-        mode = origin.stat().st_mode & 0o777
     except OSError as error:
         raise BadOption(f"{origin} cannot be read: {error.strerror}") from None
     if len(content) > LIMIT:
         raise BadOption(f"{origin} is over 20 MB, too much to copy into a job", hint="--live runs it in place")
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_bytes(content)
-    target.chmod(mode | 0o600)
     return hashlib.sha256(content).hexdigest()
 
 

@@ -1,7 +1,9 @@
 """What a job's process is to become: its program, words, directory and variables, out of what was filed."""
 
+import filecmp
 import os
 from pathlib import Path
+from typing import NamedTuple
 
 from cupola.jobs import attempt, warm
 from cupola.jobs.child import Plan
@@ -14,6 +16,8 @@ THREADS = (
     "NUMEXPR_NUM_THREADS", "NUMEXPR_MAX_THREADS", "NUMBA_NUM_THREADS", "POLARS_MAX_THREADS", "LOKY_MAX_CPU_COUNT",
 )  # fmt: skip
 
+as_filed = str(Path(__file__).with_name("as_filed.py"))
+
 
 def plan(store: Store, job: Job, number: int, cpus: list[int], gpus: list[int], seed: int) -> Plan | str:
     """How to start an attempt, or why it cannot be started."""
@@ -22,18 +26,64 @@ def plan(store: Store, job: Job, number: int, cpus: list[int], gpus: list[int], 
         return f"code/{path} is not what was filed"
     if not os.path.isdir(job.directory):  # noqa: PTH112
         return f"its directory {job.directory} is not there"
-    words = list(job.command)
+    words, entry = list(job.command), None
     program = job.interpreter
-    if job.code and job.code.script and job.code.position is not None:
-        words[job.code.position] = str(code / job.code.script)
-        program = words[0] if job.code.position == 0 else program
+    script = _script(job, code)
+    if script and script.position == 0 and not script.unchanged:
+        script.copy.chmod(script.copy.stat().st_mode | 0o100)
+        words[0] = program = str(script.copy)
+    elif script and not is_python(program or "") and not script.unchanged:
+        words[script.position] = str(script.copy)
     if program is None or not os.path.exists(program):  # noqa: PTH110
-        return f"there is no command {job.command[0]!r} (looked for in the PATH that it was filed with)"
+        return _no_command(job)
     variables = job.environment | _own(store, job, number) | held_to(len(cpus), gpus)
     if found := _python_path(store, job, code):
         variables["PYTHONPATH"] = os.pathsep.join([*found, *filter(None, [variables.get("PYTHONPATH")])])
-    entry = warm.entry(program, words[1:], job.directory, variables) if is_python(program) else None
-    return Plan(program, _words(program, words), job.directory, variables, entry, seed, cpus, max(1, len(cpus)))
+    if is_python(program):
+        entry = warm.entry(program, words[1:], job.directory, variables)
+        words = _words(program, words)
+    if script and is_python(program) and script.position:
+        if entry:
+            entry = entry._replace(source=str(script.copy), first=script.first)
+        position = script.position + len(words) - len(job.command)
+        words[position:position] = [as_filed, str(script.copy), script.name, script.first]
+    return Plan(program, words, job.directory, variables, entry, seed, cpus, max(1, len(cpus)))
+
+
+class Script(NamedTuple):
+    """The script of a command. copy: its text as it was filed; name: what it is called by; first: where a Python script
+    imports from first (its own directory, of src/ the copy); unchanged: whether under its name there still is its copy.
+    """
+
+    position: int
+    copy: Path
+    name: str
+    first: str
+    unchanged: bool
+
+
+def _script(job: Job, code: Path) -> Script | None:
+    """Python runs the copy under the script's own name; another one in place while it is what was filed."""
+    if job.code is None or job.code.script is None or job.code.position is None:
+        return None
+    copy = code / job.code.script
+    name = os.path.abspath(os.path.join(job.directory, job.command[job.code.position]))  # noqa: PTH100, PTH118
+    beside = copy if copy.is_relative_to(code / "src") else Path(job.code.origin or name)
+    try:
+        unchanged = filecmp.cmp(copy, name, shallow=False)
+    except OSError:
+        unchanged = False
+    return Script(job.code.position, copy, name, str(beside.parent), unchanged)
+
+
+def _no_command(job: Job) -> str:
+    word = job.command[0]
+    path = Path(job.directory, word)
+    if "/" in word and path.is_dir():
+        return f"{word} is a directory, not a command"
+    if "/" in word and path.exists():
+        return f"{word} is not executable (`chmod +x` makes it so)"
+    return f"there is no command {word!r}" + ("" if "/" in word else " in the PATH that it was filed with")
 
 
 def held_to(cpus: int, gpus: list[int]) -> dict[str, str]:
@@ -58,16 +108,13 @@ def _own(store: Store, job: Job, number: int) -> dict[str, str]:
 
 
 def _python_path(store: Store, job: Job, code: Path) -> list[str]:
-    """Where Python finds what the script imports: src/ (as it was filed), then what lies beside the script."""
+    """Where Python finds what the script imports besides its own directory: src/ (as it was filed)."""
     if job.kind != "command":
         return []
     source = store.root / "src" if job.live else code / "src"
-    beside = [str(Path(job.code.origin).parent)] if job.code and job.code.origin else []
-    return [*([str(source)] if source.is_dir() else []), *beside]
+    return [str(source)] if source.is_dir() else []
 
 
 def _words(program: str, words: list[str]) -> list[str]:
-    if not is_python(program):
-        return words
     own = words[1:2] == ["-m"] and len(words) > 2 and warm.own_module(words[2])
     return [program, *(["-P"] if own else []), *words[1:]]

@@ -24,11 +24,16 @@ DECIDING = ("LD_LIBRARY_PATH",)
 
 
 class Entry(NamedTuple):
-    """What a Python command runs: a script (its path) or a module (its name), and its arguments."""
+    """What a Python command runs: a script (its path) or a module (its name), and its arguments.
+
+    source: where the text of the script lies; first: where its modules are imported from first.
+    """
 
     script: str | None
     module: str | None
     arguments: list[str]
+    source: str = ""
+    first: str = ""
 
 
 class Baseline:
@@ -57,6 +62,8 @@ def entry(program: str | None, words: list[str], directory: str, variables: Mapp
     """How to run a command warm, or None when it has to be started cold. `words` follow the program."""
     if baseline is None or program is None or not is_own(program) or not _same_interpreter(variables):
         return None
+    if any(_shadows(one) for one in variables.get("PYTHONPATH", "").split(os.pathsep) if one):
+        return None
     rest = words[1:] if words[:1] == ["-u"] else words
     if len(rest) >= 2 and rest[0] == "-m":
         found = Entry(None, rest[1], rest[2:])
@@ -66,7 +73,7 @@ def entry(program: str | None, words: list[str], directory: str, variables: Mapp
     script = os.path.join(directory, rest[0])  # noqa: PTH118
     if not os.path.isfile(script) or _shadows(os.path.dirname(script)):  # noqa: PTH113, PTH120
         return None
-    return Entry(rest[0], None, rest[1:])
+    return Entry(rest[0], None, rest[1:], script, os.path.dirname(os.path.realpath(script)))  # noqa: PTH120
 
 
 def is_own(program: str) -> bool:
@@ -131,7 +138,7 @@ def _main(found: Entry) -> int:
             _forget(found.module)
             runpy._run_module_as_main(found.module)  # type: ignore[attr-defined]
         else:
-            _script(found.script or "", found.arguments, main)
+            _script(found, main)
     except SystemExit as end:
         return _exit_code(end.code)
     except BaseException as error:  # noqa: BLE001 - as the interpreter's own top level
@@ -148,14 +155,14 @@ def _forget(module: str) -> None:
         sys.modules.pop(module, None)
 
 
-def _script(script: str, arguments: list[str], main: types.ModuleType) -> None:
-    path = os.path.realpath(script)
-    sys.argv = [script, *arguments]
-    sys.path.insert(0, os.path.dirname(path))  # noqa: PTH120
-    code = compile(Path(script).read_bytes(), script, "exec", dont_inherit=True)
+def _script(found: Entry, main: types.ModuleType) -> None:
+    name = os.path.abspath(found.script or "")  # noqa: PTH100
+    sys.argv = [found.script or "", *found.arguments]
+    sys.path.insert(0, found.first)
+    code = compile(Path(found.source).read_bytes(), name, "exec", dont_inherit=True)
     main.__dict__.update(
-        __builtins__=__builtins__, __file__=os.path.abspath(script), __cached__=None, __package__=None,  # noqa: PTH100
-        __spec__=None, __loader__=SourceFileLoader("__main__", script), __annotations__={},
+        __builtins__=__builtins__, __file__=name, __cached__=None, __package__=None, __spec__=None,
+        __loader__=SourceFileLoader("__main__", name), __annotations__={},
     )  # fmt: skip
     exec(code, main.__dict__)
 
