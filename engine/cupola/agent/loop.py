@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from cupola.agent.digesting import Digesting
 from cupola.agent.endpoints import Gateway
 from cupola.agent.host import Host
 from cupola.agent.workspaces import Served
@@ -100,6 +101,7 @@ class Agent:
                 self.served[root] = Served(root, self.host)
                 self.served[root].start()
                 self.served[root].wake()
+                Digesting(root).start()
 
     def _wait(self) -> None:
         poll = select.poll()
