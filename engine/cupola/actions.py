@@ -30,7 +30,7 @@ DOMAINS = {
 }
 
 Waits = Literal["job", "run", "endpoint", "itself"]
-Role = Literal["member", "approver", "deployer"]
+Role = Literal["viewer", "member", "approver", "deployer"]
 
 
 class Arg(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,11 +65,11 @@ class Parameter(msgspec.Struct, frozen=True, kw_only=True):
 class Action(msgspec.Struct, frozen=True, kw_only=True):
     """A verb: `name` is what the command line calls it ("model register").
 
-    writes: refused under --readonly and to viewers. role: what it needs where workspace.toml has [roles]; "deployer" is
-    an approver where deployments need approval, else a member. waits: what --wait waits for ("itself": it always does).
-    dry_run: the function takes `dry_run=True`. confirm: what the screen asks before it runs ("y", or "name": by typing
-    the record's name). about: the kind of record that its first parameter names (the screen offers the verb there);
-    key: its key there.
+    writes: refused under --readonly. role: what it needs where workspace.toml has [roles]; a "deployer" is an approver
+    where deployments need approval, else a member. waits: what --wait waits for ("itself": it always does). dry_run:
+    the function takes `dry_run=True`. confirm: what the screen asks before it runs ("y", or "name": by typing the
+    record's name). about: the kind of record that its first parameter names (the screen offers the verb there); key:
+    its key there.
     """
 
     name: str

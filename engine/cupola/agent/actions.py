@@ -32,7 +32,7 @@ class AgentState(msgspec.Struct, kw_only=True):
     workspaces: list[str] = msgspec.field(default_factory=list)
 
 
-@action("agent start")
+@action("agent start", role="viewer")
 def start(ws: Workspace) -> AgentState:
     """Start the agent of this host, detached; it starts by itself whenever something needs it."""
     agents.register(ws.root)
@@ -41,7 +41,7 @@ def start(ws: Workspace) -> AgentState:
     return status(ws)
 
 
-@action("agent stop")
+@action("agent stop", role="viewer")
 def stop(
     ws: Workspace, *, jobs: Annotated[bool, Arg(help="stop the jobs and endpoints of this host too")] = False
 ) -> AgentState:
