@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from cupola.errors import BadInput
-from cupola.registry.signature import Signature, SignatureColumn
+from cupola.registry.signature import Signature, SignatureColumn, Writing
 from cupola.serving.frames import Frames
 from cupola.serving.payloads import Table
 
@@ -70,3 +70,14 @@ def test_a_value_that_does_not_fit_names_row_and_column(values: list[Any], type:
     with pytest.raises(BadInput) as wrong:
         column(values, type, dtype)
     assert says in str(wrong.value)
+
+
+def test_values_as_the_source_wrote_them() -> None:
+    columns = [SignatureColumn(name=name, type="number", dtype="float64") for name in ("price", "share")]
+    columns.append(SignatureColumn(name="kind", type="text", dtype="str"))
+    writing = Writing(delimiter=";", commas=True, thousands=["price"], missing=["?", "none"])
+    table = Table(None, [["1.234,50", "1.234", "?"], ["0,5", "1.5", 2], ["?", "none", "a"]], 3)
+    found = Frames(Signature(columns=columns, writing=writing)).frame(table)
+    assert found["price"].tolist()[:2] == [1234.5, 1234.0] and found["share"].tolist() == [0.5, 1.5, 2.0]
+    assert found["price"].isna().tolist() == [False, False, True]
+    assert found["kind"].isna().tolist() == [True, True, False]

@@ -142,9 +142,9 @@ def _version(
     return DatasetVersion(
         id=names.new_id(4), dataset=name, version=0, rows=rows, columns=columns, target=target,
         sha256=table.source.sha256, data_sha256="", source=str(table.source.path), source_format=table.format,
-        bytes=table.source.size, options=msgspec.to_builtins(options), found=table.found, user=user, host=host,
-        imported=names.now(), notes=[*table.notes, *how.notes, *_twins([one.name for one in columns])],
-        settings=settings,
+        bytes=table.source.size, options=msgspec.to_builtins(options), found=table.found | _commas(how),
+        user=user, host=host, imported=names.now(), settings=settings,
+        notes=[*table.notes, *how.notes, *_twins([one.name for one in columns])],
     )  # fmt: skip
 
 
@@ -154,6 +154,10 @@ def _twins(columns: list[str]) -> list[str]:
     return [
         f"column {name}: another differs only in case, so SQL calls it {sql}" for name, sql in called if sql != name
     ]
+
+
+def _commas(how: reading.Plan) -> dict[str, str]:
+    return {"decimal": "comma"} if any(kind and kind.name == "comma" for kind in how.kinds.values()) else {}
 
 
 def _preview(data: Path, rows: int) -> Rows:

@@ -4,7 +4,10 @@ from typing import Any
 
 import msgspec
 
+from cupola.datasets.records import DatasetVersion
+
 FILE = "signature.json"
+DELIMITERS = {"comma": ",", "semicolon": ";", "tab": "\t", "bar": "|"}
 
 
 class SignatureColumn(msgspec.Struct, kw_only=True):
@@ -21,12 +24,31 @@ class SignatureColumn(msgspec.Struct, kw_only=True):
     categories: list[Any] | None = None
 
 
+class Writing(msgspec.Struct, kw_only=True, omit_defaults=True, frozen=True):
+    """How the source of the data was written, so that its rows are understood as they stand there.
+
+    delimiter, quote, escaped (by a backslash): of a CSV. commas: numbers may have a decimal comma. thousands: the
+    columns in whose numbers a point is no decimal one. missing: the words that stand for a missing value.
+    """
+
+    delimiter: str = ","
+    quote: str = '"'
+    escaped: bool = False
+    commas: bool = False
+    thousands: list[str] = []
+    missing: list[str] = []
+
+
+PLAIN = Writing()
+
+
 class Signature(msgspec.Struct, kw_only=True):
     """The columns of a model, by name and in order.
 
     columns: what the model uses, in the order in which it was fitted. others: what the data had besides (the target,
     excluded and unused columns): known, and ignored. source: every column of the data in the order of the source.
     task: "classification" or "regression". classes: the values of the target, in the order of the probabilities.
+    writing: of the source.
     """
 
     columns: list[SignatureColumn]
@@ -35,6 +57,22 @@ class Signature(msgspec.Struct, kw_only=True):
     target: str | None = None
     task: str = ""
     classes: list[Any] | None = None
+    writing: Writing = PLAIN
+
+
+def writing(version: DatasetVersion) -> Writing:
+    """How the source of a version was written."""
+    quote, _, escape = version.found.get("quote", '"').partition(" ")
+    delimiter = version.found.get("delimiter", ",")
+    asked = version.options.get("types", {}) if version.options.get("decimal") == "," else {}
+    return Writing(
+        delimiter=DELIMITERS.get(delimiter, delimiter),
+        quote=quote,
+        escaped=bool(escape),
+        commas="decimal" in version.found,
+        thousands=[name for name, type in asked.items() if type == "number"],
+        missing=list(version.options.get("missing", [])),
+    )
 
 
 def decode(data: bytes) -> Signature:

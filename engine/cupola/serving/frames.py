@@ -10,10 +10,12 @@ import numpy as np
 import pandas as pd
 
 from cupola.errors import BadInput
-from cupola.registry.signature import Signature, SignatureColumn
-from cupola.serving.payloads import Table
+from cupola.registry.signature import Signature, SignatureColumn, Writing
+from cupola.serving.payloads import Form, Table
 
-BOOLEANS = {"true": True, "false": False, "t": True, "f": False, "1": True, "0": False, "yes": True, "no": False}
+BOOLEANS = {"true": True, "t": True, "yes": True, "y": True, "1": True} | {
+    "false": False, "f": False, "no": False, "n": False, "0": False
+}  # fmt: skip
 NUMBERS = frozenset({int, float, type(None)})
 ISO = "write it as in 2013-01-31 or 2013-01-31T06:00:00"
 
@@ -31,19 +33,20 @@ class Frames:
     """Makes frames for one model; what depends on the signature alone is worked out once."""
 
     def __init__(self, signature: Signature) -> None:
-        self.known = tuple(
-            dict.fromkeys([*signature.source, *(one.name for one in signature.columns), *signature.others])
-        )
         self._signature = signature
-        self._known = frozenset(self.known)
         self._names = [one.name for one in signature.columns]
-        self._converters = [(one.name, _converter(one)) for one in signature.columns]
+        self._known = frozenset([*signature.source, *self._names, *signature.others])
+        self._missing = frozenset(signature.writing.missing)
+        self._converters = [(one.name, _converter(one, signature.writing)) for one in signature.columns]
+        self.form = Form(self._known, frozenset([len(self._names), len(signature.source)]), signature.writing)
 
     def frame(self, table: Table) -> pd.DataFrame:
         """The frame of a table. Raises BadInput naming the column, and the row where one value is at fault."""
         columns = self._matched(table)
         built = {}
         for (name, convert), values in zip(self._converters, columns, strict=True):
+            if self._missing:
+                values = [None if type(value) is str and value in self._missing else value for value in values]
             try:
                 built[name] = convert(values)
             except Misfit as misfit:
@@ -82,11 +85,12 @@ class Frames:
         )
 
 
-def _converter(column: SignatureColumn) -> Convert:
+def _converter(column: SignatureColumn, writing: Writing) -> Convert:
     dtype = column.dtype
-    if dtype.startswith(("int", "uint")):
-        return lambda values: _numbers(values, np.dtype(dtype))
-    if dtype.startswith("float"):
+    if dtype.startswith(("int", "uint", "float")):
+        if writing.commas:
+            points = column.name in writing.thousands
+            return lambda values: _numbers([_with_point(value, points) for value in values], np.dtype(dtype))
         return lambda values: _numbers(values, np.dtype(dtype))
     if dtype == "bool" or column.type == "boolean":
         return _booleans
@@ -124,6 +128,13 @@ def _whole(values: list[Any], dtype: np.dtype[Any]) -> np.ndarray[Any, Any] | No
         return np.array(values, dtype=dtype)
     except OverflowError:
         return None
+
+
+def _with_point(value: Any, points: bool) -> Any:
+    """A text with a decimal comma as one with a point. points: there may be points, which are of thousands."""
+    if not isinstance(value, str) or not (points or ("," in value and "." not in value)):
+        return value
+    return value.replace(".", "").replace(",", ".")
 
 
 def _number(value: Any, row: int) -> int | float | None:

@@ -1,15 +1,18 @@
 """What clients send: bytes of a request read into rows, with or without the names of their columns."""
 
+import contextlib
 import csv
 import io
 import re
 import zlib
-from collections.abc import Sequence
+from collections.abc import Set
 from typing import Any
 
 import msgspec
 
+from cupola.datasets import headers
 from cupola.errors import BadInput
+from cupola.registry.signature import PLAIN, Writing
 
 LIMIT = 25 * 1024 * 1024
 JSON_TYPES = frozenset({"", "application/json", "application/vnd.sagemaker.params+json"})
@@ -26,6 +29,15 @@ class Table(msgspec.Struct, frozen=True):
     names: list[str] | None
     columns: list[list[Any]]
     rows: int
+
+
+class Form(msgspec.Struct, frozen=True):
+    """What the rows of a CSV may look like: the names that the model's data had, the widths that rows without names may
+    have, and how the source was written."""
+
+    known: frozenset[str]
+    widths: frozenset[int]
+    writing: Writing = PLAIN
 
 
 class Unsupported(BadInput):
@@ -56,10 +68,9 @@ _json = msgspec.json.Decoder(Payload)
 _line = msgspec.json.Decoder(Any)
 
 
-def read(body: bytes, content_type: str, known: Sequence[str]) -> Table:
-    """The rows of a request.
+def read(body: bytes, content_type: str, form: Form) -> Table:
+    """The rows of a request; the first line of a CSV is its header when it names some of the model's columns.
 
-    known: the names that the model's data had; the first line of a CSV is its header when it names some of them.
     Raises Unsupported for a content type that is not spoken, BadInput for a body that is not what it says.
     """
     media, _, options = content_type.partition(";")
@@ -67,7 +78,7 @@ def read(body: bytes, content_type: str, known: Sequence[str]) -> Table:
     if media in JSON_TYPES:
         return read_json(body)
     if media in CSV_TYPES:
-        return read_csv(_text(body, options), known)
+        return read_csv(_text(body, options), form)
     if media in LINES_TYPES:
         return read_lines(body)
     raise Unsupported(
@@ -125,27 +136,62 @@ def read_lines(body: bytes) -> Table:
     return _from_value(values, "the body")
 
 
-def read_csv(text: str, known: Sequence[str]) -> Table:
-    """CSV as in RFC 4180, any line ends, quotes with line breaks in them; an empty field is a missing value."""
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+def read_csv(text: str, form: Form) -> Table:
+    """CSV as in RFC 4180, or as the source was written; line ends of any kind, quotes with line breaks in them.
+
+    An empty field is a missing value.
+    """
+    reader = _reader(text, _fitting(text, form))
     try:
         rows = [row for row in reader if row]
     except csv.Error as error:
         raise BadInput(f"line {reader.line_num} is not CSV: {error}") from error
     if not rows:
         raise BadInput("the body is empty; send at least one row")
-    names = _header(rows[0], known)
+    names = _header(rows[0], form.known)
     if names is not None:
-        _refuse_repeated(names)
         del rows[0]
-    columns, count = _columns(rows, len(names) if names is not None else None, "the CSV")
-    return Table(names, [[value if value != "" else None for value in column] for column in columns], count)
+    found, count = _columns(rows, len(names) if names is not None else None, "the CSV")
+    columns = [[value if value != "" else None for value in column] for column in found]
+    if names is not None:
+        empty = [name not in form.known and not any(column) for name, column in zip(names, columns, strict=True)]
+        names = [name for name, out in zip(names, empty, strict=True) if not out]
+        columns = [column for column, out in zip(columns, empty, strict=True) if not out]
+    elif len(columns) - 1 in form.widths and len(columns) not in form.widths and not any(columns[-1]):
+        columns.pop()  # each line ends in a delimiter, as it did in the source
+    return Table(names, columns, count)
 
 
-def _header(first: list[str], known: Sequence[str]) -> list[str] | None:
-    names = [field.strip() for field in first]
-    hits = sum(name in known for name in names)
-    return names if hits and 2 * hits >= len(names) else None
+def _header(first: list[str], known: Set[str]) -> list[str] | None:
+    """The names in the first line, called as at an import, or None where they are values."""
+    hits = sum(field.strip() in known for field in first)
+    named = sum(bool(field.strip()) for field in first)
+    return headers.clean(first, "the CSV")[0] if hits and 2 * hits >= named else None
+
+
+def _fitting(text: str, form: Form) -> Writing:
+    """The way of writing in which the first line makes more sense: the standard one or the source's."""
+    if form.writing == PLAIN:
+        return PLAIN
+
+    def sense(how: Writing) -> tuple[bool, bool, int]:
+        first: list[str] = []
+        with contextlib.suppress(csv.Error):
+            first = next((row for row in _reader(text, how) if row), first)
+        return any(field.strip() in form.known for field in first), len(first) in form.widths, len(first)
+
+    return max(PLAIN, form.writing, key=sense)
+
+
+def _reader(text: str, how: Writing) -> Any:
+    return csv.reader(
+        io.StringIO(text, newline=""),
+        delimiter=how.delimiter,
+        quotechar=how.quote,
+        escapechar="\\" if how.escaped else None,
+        doublequote=not how.escaped,
+        strict=True,
+    )
 
 
 def _text(body: bytes, options: str) -> str:

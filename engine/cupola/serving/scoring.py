@@ -21,7 +21,7 @@ class Variant:
 
     def answer(self, body: bytes, content_type: str, media: str) -> bytes:
         """The answer to a request's body as `media`. Raises BadInput for what the client got wrong."""
-        table = payloads.read(body, content_type, self._frames.known)
+        table = payloads.read(body, content_type, self._frames.form)
         frame = self._frames.frame(table)
         try:
             prediction = self._model.predict(frame)

@@ -10,11 +10,13 @@ import msgspec
 import pandas as pd
 
 from cupola.datasets import records as datasets
+from cupola.datasets.records import DatasetVersion
 from cupola.errors import BadInput, CupolaError
 from cupola.experiments import records as experiments
 from cupola.experiments.records import Run
 from cupola.jobs import attempts
 from cupola.jobs.attempt import Attempt
+from cupola.registry import signature
 from cupola.store import files, journals, names, records
 from cupola.training import artifacts, fitting, saving
 from cupola.training.fitting import Fitted, Log
@@ -56,7 +58,7 @@ class _Work:
             self.metrics = metrics
             fitted = fitting.fit(table, self.training, Log(self.attempt.report, self._measured), threads=_threads())
         self.attempt.report(0.92, "saving")
-        notes = self._save(fitted, [column.name for column in version.columns])
+        notes = self._save(fitted, version)
         self._complete(fitted, notes)
         return {"run": self.run.id, "model": self.run.model, "metrics": self.run.metrics}
 
@@ -65,7 +67,8 @@ class _Work:
             self.curve.setdefault(name, []).append((step, value))
         self.metrics.append({"name": name, "value": value, "step": step})
 
-    def _save(self, fitted: Fitted, source: list[str]) -> list[str]:
+    def _save(self, fitted: Fitted, version: DatasetVersion) -> list[str]:
+        source = [column.name for column in version.columns]
         staged = files.staging(self.store)
         try:
             for name, content in artifacts.of_run(fitted, self.training, self.curve).items():
@@ -77,7 +80,7 @@ class _Work:
             raise
         staged = files.staging(self.store)
         try:
-            notes = saving.save(staged, fitted, self.training, source)
+            notes = saving.save(staged, fitted, self.training, source, signature.writing(version))
             files.publish_dir(self.store, staged, f"{self.directory}/model")
         except BaseException:
             files.discard(staged)

@@ -12,7 +12,7 @@ import pandas as pd
 
 from cupola.errors import CupolaError
 from cupola.registry import contents, models, records, signature
-from cupola.registry.signature import Signature, SignatureColumn
+from cupola.registry.signature import Signature, SignatureColumn, Writing
 from cupola.store import secret
 from cupola.training.fitting import Fitted
 from cupola.training.preparation import Categories
@@ -23,15 +23,19 @@ SHOWN = 100  # categories that a signature lists
 PACKAGES = ("scikit-learn", "numpy", "scipy", "pandas", "pyarrow", "skops", "joblib", "cupola")
 
 
-def save(directory: Path, fitted: Fitted, training: Training, source: list[str]) -> list[str]:
+def save(
+    directory: Path, fitted: Fitted, training: Training, source: list[str], writing: Writing = signature.PLAIN
+) -> list[str]:
     """Writes model.skops (or model.pkl), signature.json, sample.json and model.json; gives notes worth knowing.
 
-    source: all columns of the dataset in order. The file is read back as a server would, and must predict the sample to
-    the last bit; an estimator with which that fails is saved as a pickle, signed with this user's key.
+    source: all columns of the dataset in order; writing: how its rows were written. The file is read back as a server
+    would, and must predict the sample to the last bit; an estimator with which that fails is saved as a pickle, signed
+    with this user's key.
     """
-    columns = [one.name for one in describe(fitted, training, source).columns]
+    described = describe(fitted, training, source, writing)
+    columns = [one.name for one in described.columns]
     sample = fitted.table[columns].head(SAMPLE)
-    _write(directory / signature.FILE, describe(fitted, training, source))
+    _write(directory / signature.FILE, described)
     _write(directory / contents.SAMPLE, _rows(sample))
     made: dict[str, Any] = {
         "estimator": training.estimator,
@@ -54,7 +58,7 @@ def save(directory: Path, fitted: Fitted, training: Training, source: list[str])
     return notes
 
 
-def describe(fitted: Fitted, training: Training, source: list[str]) -> Signature:
+def describe(fitted: Fitted, training: Training, source: list[str], writing: Writing) -> Signature:
     """What the model takes and gives."""
     preparation = fitted.pipeline.named_steps["prepare"]
     columns = []
@@ -71,6 +75,7 @@ def describe(fitted: Fitted, training: Training, source: list[str]) -> Signature
         target=training.target,
         task=training.task,
         classes=fitted.target.classes,
+        writing=writing,
     )
 
 
