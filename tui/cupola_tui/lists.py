@@ -1,6 +1,7 @@
 """The lists of records that the screen shows, kept fresh: one question at a time for each, slower while it fails."""
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable
 from typing import Any
@@ -35,6 +36,7 @@ class Lists:
         self.errors: dict[str, CupolaError] = {}
         self._old: set[str] = set()
         self._reading: set[str] = set()
+        self._retry = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
 
     def get(self, kind: str) -> list[Record]:
@@ -73,10 +75,19 @@ class Lists:
                     await asyncio.sleep(max(LEAST, (time.monotonic() - began) / 2))
                 else:
                     self._old.add(kind)
-                    await asyncio.sleep(pause)
+                    await self._pause(pause)
                     pause = min(SLOWEST, pause * 2)
         finally:
             self._reading.discard(kind)
+
+    async def _pause(self, seconds: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._retry.wait(), seconds)
+
+    def again(self) -> None:
+        """What failed may work now: it is tried at once."""
+        self._retry.set()
+        self._retry = asyncio.Event()
 
     async def _read(self, kind: str) -> bool:
         try:

@@ -15,7 +15,10 @@ Span = tuple[str, str]
 """A text and the name of its style ("" is plain, "good bold" combines)."""
 Line = list[Span]
 
-STYLES = ("bold", "good", "bad", "warn", "accent", "title", "mark", "cursor", "column", "key", "found", "reverse")
+STYLES = (
+    *("bold", "good", "bad", "warn", "accent", "title", "mark", "cursor", "column", "key", "found", "reverse"),
+    "field",
+)
 
 
 def width_of(line: Line) -> int:

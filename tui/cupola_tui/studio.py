@@ -9,15 +9,18 @@ from concurrent.futures import Future
 from pathlib import PurePath
 from typing import Any, ClassVar
 
+from textual import events
 from textual.app import App
 from textual.binding import BindingType
 from textual.filter import LineFilter
 from textual.message import Message
+from textual.screen import Screen
 from textual.worker import Worker, WorkerState
 
 from cupola.bugs import write_down
 from cupola.errors import CupolaError
 from cupola_tui import glyphs, keymap, theme
+from cupola_tui.keystrokes import KeyDone, Keystrokes
 from cupola_tui.lists import Lists
 from cupola_tui.live import Bridge, Event
 from cupola_tui.plain import clean
@@ -54,6 +57,7 @@ class Studio(App[None], inherit_bindings=False):
         self.kept = self.memory.read()
         self.slow = bool(os.environ.get("SSH_CONNECTION"))
         self.mouse_free = False
+        self.keys = Keystrokes(super().on_event, lambda: self.focused or self.screen, self.call_later)
         self._plain = [glyphs.Plain()] if glyphs.ascii_only() else []
         self._config_faults: list[str] = []
         for one in theme.THEMES:
@@ -210,6 +214,22 @@ class Studio(App[None], inherit_bindings=False):
             f"cupola: a fault of ours ended the screen ({type(error).__name__}); the details are in {write_down(error)}"
         )
         self._close_messages_no_wait()
+
+    # Keys.
+
+    async def on_event(self, event: events.Event) -> None:
+        if isinstance(event, events.Key | events.Paste) and not event.is_forwarded:
+            await self.keys.take(event)
+        else:
+            await super().on_event(event)
+
+    def on_key_done(self, message: KeyDone) -> None:
+        self.call_later(self.keys.done, message.number)  # after the change of focus that the key asked for
+
+    def push_screen(self, screen: Any, *more: Any, **named: Any) -> Any:
+        if isinstance(screen, Screen):
+            self.keys.hold()
+        return super().push_screen(screen, *more, **named)
 
     # Keys that work everywhere.
 

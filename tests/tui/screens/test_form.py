@@ -47,7 +47,7 @@ async def test_what_does_not_fit_is_said_as_one_types(studio: Studio, settled: S
     async with studio.run_test(size=(120, 40)) as pilot:
         form = await form_of(pilot, studio, settled, "1", "t")
         cpus = next(one for one in form.fields if one.field["name"] == "cpus")
-        cpus.input.focus()
+        cpus.enter()
         await pilot.press("end", *"x")
         await settled(pilot, lambda: cpus.wrong == "must be a whole number")
 
@@ -59,7 +59,9 @@ async def test_running_with_a_field_missing_goes_to_that_field(
         form = await form_of(pilot, studio, settled, "1", "t")
         await pilot.press("ctrl+s")
         estimator = next(one for one in form.fields if one.field["name"] == "estimator")
-        await settled(pilot, lambda: estimator.wrong == "is needed" and estimator.input.has_focus)
+        await settled(
+            pilot, lambda: estimator.wrong == "is needed" and estimator.input is not None and estimator.input.has_focus
+        )
         assert not [more for call, more in bridge.answers.asked if call == "action" and more["name"] == "train"]
 
 

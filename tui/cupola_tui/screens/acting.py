@@ -24,6 +24,7 @@ class Acting(Going):
 
     root: str
     actions: dict[str, Record]
+    forms: dict[str, Record]
     trashed: list[tuple[str, str, str]]
 
     @property
@@ -40,9 +41,11 @@ class Acting(Going):
             actions = await self.known_actions()
             if not self._may(name, records, actions):
                 return
-            form = await self.app.ask("describe", name=name)
+            form = await self._form(name)
         except CupolaError as error:
             self.app.complain(error)
+            return
+        if form is None:
             return
         about = form.get("about") == pane.about
         values = verbs.prefill(form, pane, records[0] if records else None)
@@ -52,6 +55,39 @@ class Acting(Going):
         result = await self.app.push_screen_wait(Form(self.app.bridge, form, values, others))
         if result is not None:
             self._did(name, result)
+
+    async def _form(self, name: str) -> Record | None:
+        """The form of an action; where it is not known yet its frame is shown at once. None when esc was pressed."""
+        if name in self.forms:
+            return self.forms[name]
+        from cupola_tui.screens.dialog import Opening
+
+        opening = Opening(name)
+        self.app.push_screen(opening)
+        try:
+            form = await self.described(name)
+        finally:
+            here = self.app.screen is opening
+            if here:
+                opening.dismiss()
+        return form if here else None
+
+    async def described(self, name: str) -> Record:
+        """The form of an action, asked for once."""
+        if name not in self.forms:
+            self.forms[name] = await self.app.ask("describe", name=name)
+        return self.forms[name]
+
+    @work(group="learn", exclusive=True, exit_on_error=False)
+    async def learn(self) -> None:
+        """Asks ahead for the forms that keys open, so that they open at once."""
+        try:
+            actions = await self.known_actions()
+            for name in dict.fromkeys(key.action[6:-2] for key in keymap.TABLE if key.action.startswith("verb(")):
+                if name in actions:
+                    await self.described(name)
+        except CupolaError:
+            return
 
     async def known_actions(self) -> dict[str, Record]:
         """Every action there is, by name; asked once."""
@@ -184,7 +220,7 @@ class Acting(Going):
     async def _do_each(self, name: str, form: Record, records: list[Record]) -> None:
         pane = self.pane
         try:
-            first = (await self.app.ask("describe", name=name))["fields"][0]
+            first = (await self.described(name))["fields"][0]
             for record in records:
                 ref = (
                     str(record.get("job"))
@@ -205,7 +241,7 @@ class Acting(Going):
     def view_of_pane(self) -> Any:
         return self.table.view
 
-    @work(group="verb", exit_on_error=False)
+    @work(group="undo", exit_on_error=False)
     async def action_undo(self) -> None:
         """Brings back what was thrown away last."""
         if not self.trashed:
@@ -216,7 +252,7 @@ class Acting(Going):
             if f"{about} restore" not in await self.known_actions():
                 self.app.say(f"it lies in .cupola/trash/{token}: move it back by hand", "warning")
                 return
-            first = (await self.app.ask("describe", name=f"{about} restore"))["fields"][0]["name"]
+            first = (await self.described(f"{about} restore"))["fields"][0]["name"]
             await self.app.ask("action", name=f"{about} restore", arguments={first: token})
         except CupolaError as error:
             self.app.complain(error)

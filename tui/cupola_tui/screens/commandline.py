@@ -22,17 +22,22 @@ class CommandLine(Dialog[str]):
     """Asks for a command; tab completes, up brings earlier ones back."""
 
     def __init__(
-        self, bridge: Bridge, actions: dict[str, Record], words: dict[str, str], history: list[str], text: str = ""
+        self,
+        bridge: Bridge,
+        actions: dict[str, Record],
+        words: dict[str, str],
+        history: list[str],
+        forms: dict[str, Record],
     ) -> None:
         super().__init__(classes="-command")
         self.bridge, self.actions, self.words, self.history = bridge, actions, words, history
         self.list = Lines()
         self.list.can_focus = False
-        self.typed = Entry(text, placeholder="an action or a screen: deploy churn@3 --name churn")
+        self.typed = Entry(placeholder="an action or a screen: deploy churn@3 --name churn")
         self.found: list[tuple[str, str]] = []
         self.chosen = -1
         self.back = 0
-        self._forms: dict[str, Record] = {}
+        self._forms = forms
         self.hint = self.heading = ""
 
     def inside(self) -> ComposeResult:

@@ -22,6 +22,12 @@ class Dialog(ModalScreen[Result]):
     BINDINGS: ClassVar[list[BindingType]] = keymap.bindings("dialog")
     heading = ""
     hint = "esc leaves"
+    waits = False
+
+    def on_mount(self) -> None:
+        """Keys that were typed meanwhile come now, when what takes them has the focus."""
+        if not self.waits:
+            self.app.call_later(self.app.call_later, self.app.keys.release)  # type: ignore[attr-defined]
 
     def compose(self) -> ComposeResult:
         with Vertical(id="box") as box:
@@ -50,6 +56,22 @@ class Lines(Sheet):
 
     def get_content_height(self, container: object, viewport: object, width: int) -> int:
         return max(1, len(self._draw(width, 0)))
+
+
+class Opening(Dialog[None]):
+    """Stands where a form will be as soon as what it asks for is known; keys wait for the form."""
+
+    waits = True
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.heading = name
+
+    def inside(self) -> ComposeResult:
+        words = Lines()
+        words.can_focus = False
+        words.fill(lambda width, height: [[("reading what it takes ...", "dim")]], from_top=False)
+        yield words
 
 
 class Reading(Dialog[None]):

@@ -6,12 +6,11 @@ from typing import Any, ClassVar
 from textual import events, work
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.containers import Horizontal, Vertical, VerticalScroll
-from textual.reactive import reactive
+from textual.containers import Vertical, VerticalScroll
 from textual.widgets import Input
 
 from cupola.errors import CupolaError
-from cupola_tui import figures, files, keymap
+from cupola_tui import files, keymap
 from cupola_tui.live import Bridge
 from cupola_tui.paint import fit, fold
 from cupola_tui.plain import clean
@@ -19,56 +18,10 @@ from cupola_tui.screens.dialog import Dialog, Lines
 from cupola_tui.screens.panel import Panel
 from cupola_tui.screens.plainview import PlainView
 from cupola_tui.widgets.bars import Bar
-from cupola_tui.widgets.entry import Entry
+from cupola_tui.widgets.field import FormField
 from cupola_tui.widgets.rows import Record
 
 PAUSE = 0.12
-
-
-class Name(Bar):
-    """A field's name."""
-
-
-class Note(Bar):
-    """What is wrong with a field, or what it is for."""
-
-
-class Typed(Entry):
-    """An input that leaves `!` to the form while it is empty."""
-
-    async def _on_key(self, event: events.Key) -> None:
-        if event.character == "!" and not self.value:
-            return
-        await super()._on_key(event)
-
-
-class FormField(Horizontal):
-    """One parameter: its name, its value, a note."""
-
-    wrong: reactive[str] = reactive("", init=False)
-
-    def __init__(self, field: Record, value: str) -> None:
-        super().__init__()
-        self.field = field
-        self.input = Typed(value, placeholder=_placeholder(field))
-        self.note = Note()
-
-    def compose(self) -> ComposeResult:
-        name = Name()
-        required = " *" if self.field.get("required") else ""
-        name.set_reactive(
-            Bar.line, [(f" {clean(self.field['name']).rstrip('_').replace('_', '-')}", ""), (required, "mark")]
-        )
-        yield name
-        yield self.input
-        yield self.note
-
-    def on_mount(self) -> None:
-        self.watch_wrong()
-
-    def watch_wrong(self) -> None:
-        said = self.wrong or self.field.get("help") or ""
-        self.note.line = [(f" {'✗ ' if self.wrong else ''}{clean(said)}", "bad" if self.wrong else "dim")]
 
 
 class Go(Bar, can_focus=True):
@@ -86,6 +39,9 @@ class Go(Bar, can_focus=True):
 class Form(Dialog[Any]):
     """Fills in and runs one action; its result is what the action returned."""
 
+    app: Any
+    waits = True
+
     CSS_PATH: ClassVar[Any] = ["dialog.tcss", "form.tcss"]
     BINDINGS: ClassVar[list[BindingType]] = keymap.bindings("form")
     AUTO_FOCUS = ""
@@ -93,7 +49,7 @@ class Form(Dialog[Any]):
     def __init__(self, bridge: Bridge, form: Record, values: dict[str, str], others: list[str] | None = None) -> None:
         super().__init__()
         self.bridge, self.form = bridge, form
-        fields = sorted(form.get("fields") or [], key=lambda one: (not one.get("required"), one["name"] not in values))
+        fields = sorted(form.get("fields") or [], key=lambda one: not one.get("required"))
         self.fields = [
             FormField(field, values.get(field["name"], "")) for field in fields if field["name"] != "dry_run"
         ]
@@ -123,13 +79,16 @@ class Form(Dialog[Any]):
             (f"  ▶ {clean(self.form['name'])}", "key"),
             (f"   {clean(self.form.get('summary') or '')}", "dim"),
         ]
-        first = next((one for one in self.fields if one.field.get("required") and not one.input.value), None)
-        (first.input if first else self.go).focus()
+        first = next((one for one in self.fields if one.field.get("required") and not one.value), None)
+        if first:
+            first.enter()
+        else:
+            self._stand_below()
         self._look()
 
     def values(self) -> dict[str, str]:
         """What is typed in, empty fields left out; paths as seen from where the app was started."""
-        typed = {one.field["name"]: (one.input.value.strip(), one.field) for one in self.fields}
+        typed = {one.field["name"]: (one.value.strip(), one.field) for one in self.fields}
         return {
             name: files.absolute(value) if _is_path(field) else value for name, (value, field) in typed.items() if value
         }
@@ -148,7 +107,7 @@ class Form(Dialog[Any]):
 
     def on_descendant_blur(self, event: events.DescendantBlur) -> None:
         field = self._field_of(event.widget)
-        if field is not None and field.input.value:
+        if field is not None and field.value:
             self.touched.add(field.field["name"])
 
     def _look(self) -> None:
@@ -196,34 +155,54 @@ class Form(Dialog[Any]):
         return [str(one) for one in await asyncio.wrap_future(asked) or []]
 
     def _tell(self) -> None:
+        field = self._field_of(self.focused)
+
         def draw(width: int, height: int) -> list[Any]:
+            path = field is not None and _is_path(field.field)
             shown = [
-                (f" {clean(one)} ", "reverse" if place == self.chosen else "accent")
+                (f" {clean(_end_of(one) if path else one)} ", "reverse" if place == self.chosen else "accent")
                 for place, one in enumerate(self.completions[:20])
+            ]
+            about = field.wrong or field.field.get("help") or "" if field else ""
+            told = [
+                [(" " + part, "bad" if field and field.wrong else "")] for part in fold(clean(about), width - 2)[:2]
             ]
             command = [
                 [("$ " if place == 0 else "  ", "dim"), (part, "dim")]
                 for place, part in enumerate(fold(clean(self.command), width - 3)[:3])
             ]
             said = [[(part, "warn")] for part in fold(self.said, width - 1)[:2]] if self.said else []
-            return [shown, *command, *said]
+            return [*told, shown, *command, *said]
 
         self.below.fill(draw, from_top=True)
         self.below.refresh(layout=True)
 
     def _field_of(self, widget: Any) -> FormField | None:
-        return next((one for one in self.fields if one.input is widget), None)
+        return next((one for one in self.fields if widget and widget in (one, one.input)), None)
 
     def _word(self, field: FormField) -> str:
         """What is being completed: the whole value, or the last word where there may be several."""
-        return field.input.value.rpartition(" ")[2] if field.field.get("repeated") else field.input.value
+        return field.value.rpartition(" ")[2] if field.field.get("repeated") else field.value
 
     # Keys.
 
     def action_next(self, by: int) -> None:
-        order = [*(one.input for one in self.fields), self.go]
-        here = order.index(self.focused) if self.focused in order else 0
-        order[(here + by) % len(order)].focus()
+        here = self._field_of(self.focused)
+        place = (self.fields.index(here) if here else len(self.fields)) + by
+        place %= len(self.fields) + 1
+        self.app.keys.hold()
+        if place < len(self.fields):
+            self.fields[place].enter()
+        else:
+            self._stand_below()
+
+    def _stand_below(self) -> None:
+        self.go.focus()
+        self.app.call_later(self.app.keys.release)
+
+    def on_form_field_entered(self) -> None:
+        """Keys that were typed since the change of field come now."""
+        self.app.keys.release()
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         self.action_next(1)
@@ -233,13 +212,8 @@ class Form(Dialog[Any]):
         if field is None or not self.completions:
             return
         self.chosen = (self.chosen + 1) % len(self.completions[:20])
-        before = (
-            field.input.value.rpartition(" ")[0] + " "
-            if field.field.get("repeated") and " " in field.input.value
-            else ""
-        )
-        field.input.value = before + self.completions[self.chosen]
-        field.input.cursor_position = len(field.input.value)
+        before = field.value.rpartition(" ")[0] + " " if field.field.get("repeated") and " " in field.value else ""
+        field.put(before + self.completions[self.chosen])
         self._tell()
 
     def action_command_line(self) -> None:
@@ -285,7 +259,7 @@ class Form(Dialog[Any]):
             one.wrong = wrong.get(one.field["name"], "")
         first = next((one for one in self.fields if one.wrong), None)
         if first:
-            first.input.focus()
+            first.enter()
 
     def _progress(self, job: Record) -> None:
         """Called in the bridge's thread."""
@@ -295,11 +269,11 @@ class Form(Dialog[Any]):
         self.app.call_later(self._tell)
 
 
+def _end_of(path: str) -> str:
+    """The last part of a path, which is what is being chosen."""
+    head, slash, _ = path.rstrip("/").rpartition("/")
+    return path[len(head) + len(slash) :]
+
+
 def _is_path(field: Record) -> bool:
     return field.get("kind") == "path" or field.get("completes") in ("file", "directory")
-
-
-def _placeholder(field: Record) -> str:
-    default = field.get("default")
-    shown = figures.short(default) if default not in (None, "", [], {}) else ""
-    return {"pairs": "NAME=VALUE ...", "boolean": "no"}.get(field.get("kind", ""), "") or shown

@@ -23,6 +23,7 @@ from cupola_tui.widgets.table import RecordTable, View
 OPERATORS = ("=", ">", "<", " contains ", " exists", " in ", " and ", " or ", "not ")
 WORDS = {
     "log": "the app's own log",
+    "init": "make this directory a workspace",
     "quit": "leave; jobs and endpoints go on",
     "reader replace": "give up the process that reads the workspace, and start another",
     "theme": "the next theme",
@@ -39,6 +40,7 @@ class Going(Screen[None]):
     detail: Detail
     details: list[Detail]
     kept: State
+    forms: dict[str, Record]
     app: Any
 
     before: str
@@ -258,7 +260,9 @@ class Going(Screen[None]):
         except CupolaError:
             actions = {}
         words = {**dict.fromkeys(panes.named(), "the pane"), **WORDS}
-        text = await self.app.push_screen_wait(CommandLine(self.lists.bridge, actions, words, self.kept.commands))
+        text = await self.app.push_screen_wait(
+            CommandLine(self.lists.bridge, actions, words, self.kept.commands, self.forms)
+        )
         if text:
             self.kept.commands = [*(one for one in self.kept.commands if one != text), text][-50:]
             self.remember()
@@ -269,6 +273,8 @@ class Going(Screen[None]):
         match text.split():
             case [name] if name in panes.named():
                 self.action_pane(name)
+            case ["init"]:
+                self.no_workspace(None)
             case ["log"]:
                 self.app.show_log()
             case ["quit" | "q"]:
@@ -283,6 +289,9 @@ class Going(Screen[None]):
                 await self.run_command(text)
 
     async def run_command(self, text: str) -> None:
+        raise NotImplementedError
+
+    def no_workspace(self, error: Record | None) -> Any:
         raise NotImplementedError
 
     def replace_reader(self) -> None:

@@ -29,6 +29,9 @@ class Jump(ModalScreen[Widget]):
             label.styles.offset = (target.region.x + 1, target.region.y)
             yield label
 
+    def on_mount(self) -> None:
+        self.app.call_later(self.app.keys.release)  # type: ignore[attr-defined]
+
     def on_key(self, event: events.Key) -> None:
         event.stop()
         event.prevent_default()

@@ -8,6 +8,7 @@ from textual import events, work
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal
+from textual.worker import Worker
 
 from cupola.errors import CupolaError
 from cupola_tui import keymap, verbs
@@ -26,6 +27,7 @@ from cupola_tui.widgets.table import RecordTable, View
 
 NARROW, WIDE = 100, 180
 GAUGE, IDLE, AGES = 6, 30.0, 10
+OPENING = ("verb", "menu", "command")  # groups of workers that end in a dialog: keys wait for it
 TITLES = ("Datasets", "Experiments", "Jobs", "Registry", "Endpoints")
 
 
@@ -41,6 +43,7 @@ class Main(Acting):
         self.kept = kept
         self.root = root
         self.actions: dict[str, Record] = {}
+        self.forms: dict[str, Record] = {}
         self.trashed: list[tuple[str, str, str]] = []
         self._open_jobs: dict[str, Record] | None = None
         self._looked = 0.0
@@ -98,7 +101,10 @@ class Main(Acting):
     @work(exclusive=True, group="ready", exit_on_error=False)
     async def ready(self) -> None:
         """What the reader says of the directory: its name, its mount, or that it is no workspace."""
-        said = await asyncio.wrap_future(self.lists.bridge.ready)
+        self.opened(await asyncio.wrap_future(self.lists.bridge.ready))
+
+    def opened(self, said: Record) -> None:
+        """Takes what the reader said of the directory."""
         workspace, error = said.get("workspace"), said.get("error")
         if workspace is None:
             self.no_workspace(error)
@@ -125,14 +131,28 @@ class Main(Acting):
             return
         name = await self.app.push_screen_wait(Offer(self.root))
         if not name:
+            self.table.busy = f"{said}: `:init` makes it one, q leaves"
             return
         try:
             answer = await self.app.ask("init", name=name)
         except CupolaError as fault:
             self.app.complain(fault)
             return
-        del answer
-        self.replace_reader()
+        self._say(trouble="")
+        self.kept.panes.clear()  # what was remembered belongs to a workspace that was here before
+        self.views.clear()
+        self.opened(answer)
+        self.lists.again()
+        self.action_pane(keymap.DATASETS)
+
+    def run_worker(self, work: Any, name: str | None = "", group: str = "default", *more: Any, **named: Any) -> Any:
+        if group in OPENING:
+            self.app.keys.hold()
+        return super().run_worker(work, name, group, *more, **named)
+
+    def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
+        if event.worker.group in OPENING and event.worker.is_finished:
+            self.app.keys.release()
 
     def took(self, kind: str) -> None:
         """A list was read, or could not be."""
@@ -145,6 +165,8 @@ class Main(Acting):
             self._say(agent=bool(agent.get("running", agent.get("pid"))))
         if kind == self.pane.kind:
             self._fill()
+            if not self.actions and kind not in self.lists.errors:
+                self.learn()
         elif kind in ("models", "endpoints"):
             for detail in self.details:
                 detail.again()

@@ -161,7 +161,7 @@ class RecordTable(PaintedScroll, can_focus=True, inherit_bindings=False):
             said = fold(self.busy, width - 4)
         elif not self.view.rows.loaded:
             said = []
-        elif self.view.rows.wanted:
+        elif self.view.rows.wanted and self.view.rows.records:
             said = ["Nothing here fits the filter. esc clears it."]
         else:
             said = [part for line in self.empty for part in fold(line, width - 4)]

@@ -1,0 +1,84 @@
+"""Keys one after the other: the next is looked at when the one before has had its effect.
+
+Textual hands each key to whatever has the focus when it comes. A burst (a fast typist on a slow link, a script) would
+reach the table while the form that it is meant for is still opening; there, every letter is a verb.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from textual import events
+from textual.message import Message
+from textual.widget import Widget
+
+LOST = 0.5  # a widget that went away with its key in hand never says that it is done
+LONGEST = 5.0
+Typed = events.Key | events.Paste
+
+
+class KeyDone(Message):
+    """Follows a key through every queue that the key goes through, and says that it is through."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.number = number
+
+
+class Keystrokes:
+    """The keys that wait. pass_on: gives one to the screen; target: who gets it; soon: calls something after that."""
+
+    def __init__(
+        self,
+        pass_on: Callable[[Typed], Awaitable[None]],
+        target: Callable[[], Widget],
+        soon: Callable[..., Any],
+    ) -> None:
+        self._pass_on, self._target, self._soon = pass_on, target, soon
+        self._waiting: deque[Typed] = deque()
+        self._number = self._holds = 0
+        self._busy = self._held = False
+
+    async def take(self, event: Typed) -> None:
+        """A key was pressed. Escape lets go of all that waits: it is how one gets out."""
+        if self._held and isinstance(event, events.Key) and event.key == "escape":
+            self._waiting.clear()
+            self._held = self._busy = False
+        self._waiting.append(event)
+        await self._next()
+
+    async def done(self, number: int) -> None:
+        """A key has had its effect."""
+        if number == self._number:
+            self._busy = False
+            await self._next()
+
+    def hold(self) -> None:
+        """What a key opens is on its way: keys wait till `release`, or for a few seconds."""
+        self._held = True
+        self._holds += 1
+        self._later(LONGEST, self._let_go, self._holds)
+
+    def release(self) -> None:
+        """It is there and has the focus."""
+        if self._held:
+            self._held = False
+            self._soon(self._next)
+
+    def _let_go(self, hold: int) -> None:
+        if hold == self._holds:
+            self.release()
+
+    async def _next(self) -> None:
+        if self._busy or self._held or not self._waiting:
+            return
+        self._busy, self._number = True, self._number + 1
+        number, event, target = self._number, self._waiting.popleft(), self._target()
+        self._later(LOST, self.done, number)
+        await self._pass_on(event)
+        if not target.post_message(KeyDone(number)):
+            self._soon(self.done, number)
+
+    def _later(self, seconds: float, *call: Any) -> None:
+        asyncio.get_running_loop().call_later(seconds, self._soon, *call)
