@@ -52,6 +52,11 @@ def damage(path: Path, how: str, where: float, bit: int) -> None:
         path.write_bytes(data)
 
 
+def _ends_early(path: Path) -> bool:
+    """Whether a journal has merely fewer entries now, or is gone: no file says how many there were."""
+    return not path.exists() or path.read_bytes().endswith(b"\n")
+
+
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     which=st.floats(0, 1, exclude_max=True),
@@ -69,6 +74,8 @@ def test_damage_to_any_file_is_found_or_harmless(
         ws = copy(still, directory / "ws")
         before = seen(ws)
         damage(ws.root / path, how, where, bit)
+        if how != "flip" and path.endswith(".jsonl") and _ends_early(ws.root / path):
+            return
         try:
             opened = Workspace.open(ws.root)
         except CupolaError as error:

@@ -30,7 +30,10 @@ def check(
     from cupola.checking.survey import survey
 
     if repair:
+        from cupola.team import roles
+
         ws.store.check_writable()
+        roles.require(ws.settings, "check --repair", roles.MEMBER, names.who()[0])
     return survey(ws.store, repair, _Teller(ws))
 
 

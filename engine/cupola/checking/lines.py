@@ -37,6 +37,16 @@ def journal(of: Inspection, path: str) -> Look:
     yield from lines.found()
 
 
+def journals(of: Inspection, directory: str) -> Look:
+    """The journals of all writers in a directory that holds nothing else."""
+    there = of.names(directory)
+    for name in there:
+        if name.endswith(".jsonl"):
+            yield from journal(of, f"{directory}/{name}")
+    if not there and of.exists(directory):
+        yield Finding("journal", directory, "there is no journal in it: all are lost, or a writer died", note=True)
+
+
 class Lines:
     """The lines of one journal, one after the other."""
 
@@ -73,6 +83,8 @@ class Lines:
             del self.recent[next(iter(self.recent))]
 
     def found(self) -> Look:
+        if not (self.last or self.lost or self.torn or self.unfinished):
+            yield Finding("journal", self.path, "there is no entry in it: all are lost, or its writer died", note=True)
         if self.torn:
             yield Finding("journal", self.path, f"its last line is torn ({self.torn} bytes)", _close(self.path))
         if self.lost or self.broken_end:

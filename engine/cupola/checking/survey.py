@@ -6,7 +6,7 @@ from functools import partial
 
 from cupola.checking import runs, tree, versions, work
 from cupola.checking.inspection import Finding, Inspection, Look, aside, clean
-from cupola.checking.lines import journal
+from cupola.checking.lines import journals
 from cupola.checking.mending import REPAIRED, Bench
 from cupola.checking.records import Checked, Mended
 from cupola.errors import CupolaError
@@ -171,10 +171,8 @@ class _Survey:
             plan[f"{files.TRASH}/{name}"] = partial(_trashed, of, f"{files.TRASH}/{name}")
         for name in of.names(QUEUE):
             plan[f"{QUEUE}/{name}"] = partial(work.wish, of, f"{QUEUE}/{name}")
-        for path in [f".cupola/notes/{name}" for name in of.names(".cupola/notes")]:
-            for name in of.names(path):
-                if name.endswith(".jsonl"):
-                    plan[f"{path}/{name}"] = partial(journal, of, f"{path}/{name}")
+        for name in of.names(".cupola/notes"):
+            plan[f".cupola/notes/{name}"] = partial(journals, of, f".cupola/notes/{name}")
         passing: dict[str, type[Record]] = {"agents": AgentRecord, "gateways": Gateway}
         for kind, record in passing.items():
             for name in of.names(f".cupola/{kind}"):

@@ -4,7 +4,7 @@ import msgspec
 
 from cupola.checking import tree
 from cupola.checking.inspection import Finding, Inspection, Look, emptied
-from cupola.checking.lines import journal
+from cupola.checking.lines import journals
 from cupola.datasets.records import DatasetVersion, Profile, Rows
 from cupola.datasets.records import Settings as DatasetSettings
 from cupola.registry import contents
@@ -28,9 +28,7 @@ def model(of: Inspection, directory: str) -> Look:
     yield from _kept(of, directory)
     aliases = f"{directory}/aliases"
     yield from tree.look(of, aliases, deep=True)
-    for name in of.names(aliases):
-        if name.endswith(".jsonl"):
-            yield from journal(of, f"{aliases}/{name}")
+    yield from journals(of, aliases)
 
 
 def dataset_version(of: Inspection, directory: str) -> Look:
@@ -57,9 +55,7 @@ def model_version(of: Inspection, directory: str) -> Look:
     if not of.names(directory):
         yield Finding("leftover", directory, "an empty version: its writer died", emptied(directory))
         return
-    for name in of.names(f"{directory}/approvals"):
-        if name.endswith(".jsonl"):
-            yield from journal(of, f"{directory}/approvals/{name}")
+    yield from journals(of, f"{directory}/approvals")
     path = f"{directory}/version.json"
     version = yield from of.record(path, ModelVersion)
     if version is None:
