@@ -69,7 +69,7 @@ class Action(msgspec.Struct, frozen=True, kw_only=True):
     where deployments need approval, else a member. waits: what --wait waits for ("itself": it always does). dry_run:
     the function takes `dry_run=True`. confirm: what the screen asks before it runs ("y", or "name": by typing the
     record's name). about: the kind of record that its first parameter names (the screen offers the verb there); key:
-    its key there.
+    its key there. anywhere: it needs no workspace, and outside of one gets None.
     """
 
     name: str
@@ -81,6 +81,7 @@ class Action(msgspec.Struct, frozen=True, kw_only=True):
     confirm: Literal["", "y", "name"] = ""
     about: str = ""
     key: str = ""
+    anywhere: bool = False
 
     @property
     def summary(self) -> str:
@@ -141,7 +142,8 @@ def run(workspace: Any, name: str, /, **arguments: Any) -> Any:
     Raises ReadOnly, Refused, BadOption for an argument that is unknown or missing, and what the action itself raises.
     """
     chosen = find(name)
-    if chosen.writes:
+    told = chosen.writes and workspace is not None
+    if told:
         _check_may_write(workspace, chosen)
     known = {one.name: one for one in chosen.parameters}
     for given in arguments:
@@ -151,7 +153,7 @@ def run(workspace: Any, name: str, /, **arguments: Any) -> Any:
         if one.required and one.name not in arguments:
             raise BadOption(f"{name} needs {one.name}", hint=one.arg.help or None)
     result = chosen.function(workspace, **arguments)
-    if chosen.writes:
+    if told:
         from cupola.team import activity
 
         activity.tell(workspace.store, chosen, arguments, result)

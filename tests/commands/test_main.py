@@ -144,3 +144,13 @@ def test_a_reader_that_goes_away_ends_the_command_without_a_word(workspace: Work
     child.stdout.close()
     assert child.wait(30) == 1
     assert child.stderr.read() == b""
+
+
+def test_the_agent_of_the_host_is_shown_outside_of_any_workspace_and_a_list_of_runs_is_not(
+    cupola: Cupola, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path.parent)
+    status, out, _ = cupola("agent status --json")
+    assert status == 0 and json.loads(out)["status"] == "Stopped"
+    status, _, err = cupola("run ls")
+    assert status == 1 and "not in a workspace" in err

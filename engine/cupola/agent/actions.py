@@ -32,26 +32,28 @@ class AgentState(msgspec.Struct, kw_only=True):
     workspaces: list[str] = msgspec.field(default_factory=list)
 
 
-@action("agent start", role="viewer")
-def start(ws: Workspace) -> AgentState:
+@action("agent start", role="viewer", anywhere=True)
+def start(ws: Workspace | None) -> AgentState:
     """Start the agent of this host, detached; it starts by itself whenever something needs it."""
-    agents.register(ws.root)
+    if ws:
+        agents.register(ws.root)
     agents.ensure()
-    agents.poke(workspace=str(ws.root))
+    if ws:
+        agents.poke(workspace=str(ws.root))
     return status(ws)
 
 
-@action("agent stop", role="viewer")
+@action("agent stop", role="viewer", anywhere=True)
 def stop(
-    ws: Workspace, *, jobs: Annotated[bool, Arg(help="stop the jobs and endpoints of this host too")] = False
+    ws: Workspace | None, *, jobs: Annotated[bool, Arg(help="stop the jobs and endpoints of this host too")] = False
 ) -> AgentState:
     """Stop the agent of this host; jobs and endpoints go on, and the next agent takes them up."""
     stopping.stop(jobs=jobs)
     return status(ws)
 
 
-@action("agent status", writes=False)
-def status(ws: Workspace) -> AgentState:
+@action("agent status", writes=False, anywhere=True)
+def status(ws: Workspace | None) -> AgentState:
     """Show the agent of this host: whether it runs, its slots, what it runs, where its gateway is."""
     user, host = names.who()
     roots = agents.registered()
@@ -67,8 +69,8 @@ def status(ws: Workspace) -> AgentState:
     return found
 
 
-@action("agent log", writes=False)
-def log(ws: Workspace, *, lines: Annotated[int, Arg(help="only the last lines", short="n")] = 100) -> str:
+@action("agent log", writes=False, anywhere=True)
+def log(ws: Workspace | None, *, lines: Annotated[int, Arg(help="only the last lines", short="n")] = 100) -> str:
     """Print the log of the agent of this host."""
     try:
         text = agents.log_file().read_text(errors="replace")
@@ -77,8 +79,8 @@ def log(ws: Workspace, *, lines: Annotated[int, Arg(help="only the last lines", 
     return "\n".join(text.splitlines()[-lines:])
 
 
-@action("agent unit", writes=False)
-def unit(ws: Workspace) -> str:
+@action("agent unit", writes=False, anywhere=True)
+def unit(ws: Workspace | None) -> str:
     """Print a systemd user unit that starts the agent at boot.
 
     Write it to `~/.config/systemd/user/cupola-agent.service`, then `systemctl --user enable --now cupola-agent`, and
@@ -107,16 +109,16 @@ WantedBy=default.target
 """
 
 
-def _count(found: AgentState, root: Path, ws: Workspace) -> None:
+def _count(found: AgentState, root: Path, ws: Workspace | None) -> None:
     """Adds what runs here of one workspace."""
     from cupola.serving import records as serving
 
     try:
-        store = ws.store if root == ws.root else Store.open(root)
+        store = ws.store if ws and root == ws.root else Store.open(root)
         found.jobs += len(attempts.open_here(store))
         found.endpoints += sum(one.status == "InService" for one in serving.ls(store))
         gateway = serving.gateway(store)
     except CupolaError:
         return
-    if root == ws.root and gateway and gateway.process and runtime.alive(gateway.process):
+    if ws and root == ws.root and gateway and gateway.process and runtime.alive(gateway.process):
         found.gateway = gateway.url

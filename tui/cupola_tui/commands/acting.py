@@ -5,7 +5,7 @@ from typing import Any
 
 from cupola import actions, arguments, waiting
 from cupola.actions import Action, Parameter
-from cupola.errors import BadOption, Usage, WorkFailed
+from cupola.errors import BadOption, NotFound, Usage, WorkFailed
 from cupola.workspace import Workspace
 from cupola_tui.commands import options as common
 from cupola_tui.commands import output, progress
@@ -86,13 +86,23 @@ def wants_help(words: Sequence[str]) -> bool:
 
 def perform(chosen: Action, found: dict[str, Any], options: Options) -> int:
     """Runs the action on the workspace, prints what comes out, waits where that was asked for."""
-    workspace = Workspace.find(readonly=options.readonly)
+    workspace = _workspace(chosen, options)
     with progress.shown(quiet=options.quiet, when=chosen.writes or bool(chosen.waits)) as line:
         result = actions.run(workspace, chosen.name, **found)
-        if options.wait and chosen.waits != "itself":
+        if workspace and options.wait and chosen.waits != "itself":
             result = _waited(workspace, chosen, result, options, line)
     output.show(chosen.name, result, options)
     return _status(chosen, result)
+
+
+def _workspace(chosen: Action, options: Options) -> Workspace | None:
+    """Where the user stands; a verb that needs no workspace does without one."""
+    try:
+        return Workspace.find(readonly=options.readonly)
+    except NotFound:
+        if chosen.anywhere:
+            return None
+        raise
 
 
 def _waited(workspace: Workspace, chosen: Action, result: Any, options: Options, line: Progress) -> Any:
