@@ -69,7 +69,8 @@ class Action(msgspec.Struct, frozen=True, kw_only=True):
     where deployments need approval, else a member. waits: what --wait waits for ("itself": it always does). dry_run:
     the function takes `dry_run=True`. confirm: what the screen asks before it runs ("y", or "name": by typing the
     record's name). about: the kind of record that its first parameter names (the screen offers the verb there); key:
-    its key there. anywhere: it needs no workspace, and outside of one gets None.
+    its key there. anywhere: it needs no workspace, and outside of one gets None. check(workspace, arguments): gives
+    {PARAMETER: a sentence} for what a form can say of values before all of them are filled in.
     """
 
     name: str
@@ -82,6 +83,7 @@ class Action(msgspec.Struct, frozen=True, kw_only=True):
     about: str = ""
     key: str = ""
     anywhere: bool = False
+    check: Callable[[Any, dict[str, Any]], dict[str, str]] | None = None
 
     @property
     def summary(self) -> str:

@@ -108,7 +108,12 @@ def describe(ws: Workspace, name: str, arguments: dict[str, Any] | None = None) 
 
 
 def check(ws: Workspace, name: str, arguments: dict[str, Any] | None = None) -> dict[str, str]:
-    return forms.check(actions.find(name), arguments or {})
+    chosen, given = actions.find(name), arguments or {}
+    wrong = forms.check(chosen, given)
+    if chosen.check:
+        fit = {name: value for name, value in given.items() if name not in wrong}
+        wrong = chosen.check(ws, forms.fill(chosen, fit)) | wrong
+    return wrong
 
 
 def command(ws: Workspace, name: str, arguments: dict[str, Any] | None = None) -> str:

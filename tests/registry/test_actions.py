@@ -117,7 +117,7 @@ def test_removal_goes_to_the_trash_and_comes_back(ws: Workspace, finish: Finish)
     assert ws.action("model rm", model="late@1", dry_run=True).trash is None
     gone = ws.action("model rm", model="late@1")
     assert [one.version for one in ws.action("model ls")] == [2]
-    files.untrash(ws.store, gone.trash)
+    assert ws.action("model restore", trash=gone.trash).version == 1
     assert [one.version for one in ws.action("model ls")] == [2, 1]
 
 

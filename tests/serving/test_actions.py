@@ -33,6 +33,15 @@ def test_a_dry_run_writes_nothing(ws: Workspace, registered: list[str]) -> None:
     assert len(ws.action("endpoint ls")) == 1
 
 
+def test_what_was_removed_comes_back_as_it_was(ws: Workspace, registered: list[str]) -> None:
+    before = ws.action("endpoint deploy", model="late@1", name="e")
+    gone = ws.action("endpoint rm", endpoint="e")
+    assert ws.action("endpoint ls") == []
+    back = ws.action("endpoint restore", trash=gone.trash)
+    assert (back.name, back.variants) == ("e", before.variants)
+    assert records.signed(ws.store, records.wish(ws.store, "e"))
+
+
 @pytest.mark.parametrize(
     ("options", "error"),
     [

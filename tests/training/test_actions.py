@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from tests.training.conftest import table
 
+from cupola import calls
 from cupola.datasets import importing
 from cupola.datasets.records import ImportOptions
 from cupola.errors import BadInput, BadName, BadOption, NotFound
@@ -109,6 +110,23 @@ def test_what_is_asked_wrongly_is_refused_before_anything_is_written(
     assert said in str(caught.value)
     assert experiments.ls(ws.store) == []
     assert not any(one.kind == "train" for one in jobs.ls(ws.store))
+
+
+@pytest.mark.parametrize(
+    ("given", "wrong"),
+    [
+        ({"dataset": "no"}, ("dataset", "no")),
+        ({"dataset": "things", "target": "nothing"}, ("target", "nothing")),
+        ({"estimator": "LogisticRegresion"}, ("estimator", "LogisticRegression")),
+        ({"estimator": "LogisticRegression", "param": "c=1"}, ("param", "'c'")),
+        ({"estimator": "LogisticRegression", "param": "C=much"}, ("param", "C takes")),
+    ],
+)
+def test_a_form_says_what_is_wrong_before_all_is_filled_in(
+    ws: Workspace, given: dict[str, Any], wrong: tuple[str, str]
+) -> None:
+    name, words = wrong
+    assert words in calls.check(ws, "train", given)[name]
 
 
 def test_a_dataset_that_is_not_there_is_not_found(ws: Workspace) -> None:

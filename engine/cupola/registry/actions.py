@@ -173,6 +173,15 @@ def rm(
     return Removed(removed=[version.ref], trash=token)
 
 
+@action("model restore")
+def restore(ws: Workspace, trash: Annotated[str, Arg(help="the token that `model rm` gave")]) -> ModelState:
+    """Bring a version back from the trash."""
+    name, _, version = files.untrash(ws.store, trash).removeprefix(f"{records.DIRECTORY}/").partition("/")
+    found = records.find(ws.store, f"{name}@{version}")
+    feed.announce(ws.store, "model", found.ref, 0)
+    return found
+
+
 def _judge(ws: Workspace, model: str, status: str, note: str) -> ModelState:
     version = records.find(ws.store, model)
     user, host = names.who()

@@ -170,6 +170,14 @@ def rm(ws: Workspace, endpoint: Name, *, dry_run: DryRun = False) -> Removed:
     return Removed(removed=[endpoint], trash=token)
 
 
+@action("endpoint restore", waits="endpoint")
+def restore(ws: Workspace, trash: Annotated[str, Arg(help="the token that `endpoint rm` gave")]) -> EndpointState:
+    """Bring an endpoint back from the trash; it is served again if it was."""
+    name = files.untrash(ws.store, trash).rpartition("/")[2]
+    records.poke(ws.store, name)
+    return records.state_of(ws.store, records.wish(ws.store, name))
+
+
 def _existing(ws: Workspace, name: str) -> Endpoint | None:
     try:
         return records.wish(ws.store, name)

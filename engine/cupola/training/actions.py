@@ -40,7 +40,35 @@ class Trained(msgspec.Struct, kw_only=True):
     notes: list[str]
 
 
-@action("train", waits="run", about="dataset", key="t")
+def _said(error: CupolaError) -> str:
+    return f"{error.message} ({error.hint})" if error.hint else error.message
+
+
+def _wrong(ws: Workspace, given: dict[str, Any]) -> dict[str, str]:
+    """What a form can say before all of it is filled in. An unbuilt catalogue is no reason to say anything."""
+    wrong = {}
+    try:
+        if given.get("estimator"):
+            catalogue.find(given["estimator"])
+    except CupolaError as error:
+        if isinstance(error, BadOption):
+            wrong["estimator"] = _said(error)
+        return wrong
+    try:
+        if given.get("estimator"):
+            values.check(given["estimator"], given.get("param") or {})
+    except BadOption as error:
+        wrong["param" if error.where == "-p" else "estimator"] = _said(error)
+    try:
+        version = datasets.find(ws.store, given["dataset"]) if given.get("dataset") else None
+        if version and given.get("target"):
+            _column(version, given["target"], "--target")
+    except CupolaError as error:
+        wrong["target" if isinstance(error, BadOption) else "dataset"] = error.message
+    return wrong
+
+
+@action("train", waits="run", about="dataset", key="t", check=_wrong)
 def train(
     ws: Workspace,
     *,
@@ -48,7 +76,8 @@ def train(
     target: Annotated[str | None, Arg(help="the column to learn (default: the dataset's)", completes="column")] = None,
     estimator: Annotated[str, Arg(help="a scikit-learn classifier or regressor by its name", completes="estimator")],
     param: Annotated[
-        dict[str, Any] | None, Arg(help="a parameter of the estimator: learning_rate=0.05", short="p", pairs=True)
+        dict[str, Any] | None,
+        Arg(help="a parameter of the estimator: learning_rate=0.05", short="p", pairs=True, completes="parameter"),
     ] = None,
     exclude: Annotated[list[str] | None, Arg(help="a column not to learn from", completes="column")] = None,
     split: Annotated[

@@ -33,6 +33,8 @@ EXAMPLES: dict[str, list[str]] = {
     "run export": ["cupola run export brave-otter ~/brave-otter"],
     "run rm": ["cupola run rm odd-finch --dry-run"],
     "run restore": ["cupola run restore TOKEN"],
+    "model restore": ["cupola model restore TOKEN"],
+    "endpoint restore": ["cupola endpoint restore TOKEN"],
     "job submit": [
         "cupola job submit --cpus 2 --memory 4G --wait -- python train.py --epochs 3",
         "cupola job submit --metric 'loss=loss: ([0-9.]+)' -- bash run.sh",
