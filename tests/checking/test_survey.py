@@ -189,7 +189,7 @@ def without_setgid(ws: Workspace) -> str:
 
 def not_queued(ws: Workspace) -> str:
     raw = (ws.root / only(ws.root, "jobs/*/*/job.json")).read_bytes()
-    job = msgspec.structs.replace(msgspec.json.decode(raw, type=Job), id="abcdefghij", **someone())
+    job = msgspec.structs.replace(msgspec.json.decode(raw, type=Job), id="abcdefghij", code=None, **someone())
     files.write_bytes(ws.store, f"{job.directory_in_store}/job.json", msgspec.json.encode(job))
     return job.directory_in_store
 
