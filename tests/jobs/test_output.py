@@ -45,6 +45,16 @@ def test_what_is_too_much_for_waiting_is_lost_and_said(tmp_path: Path, monkeypat
     ).read_bytes() == b"\n[2 bytes were lost: the disk was full or failing]\n3456"
 
 
+def test_of_a_log_that_is_too_long_the_beginning_and_the_end_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(output, "LONGEST", 4)
+    monkeypatch.setattr(output, "END", 3)
+    log = Log(tmp_path / "log.txt")
+    for piece in (b"1234", b"56789", b"abcdef", b"g"):
+        log.write(piece)
+    log.close()
+    assert (tmp_path / "log.txt").read_bytes() == b"1234\n[8 bytes were left out: the log was too long]\ndefg"
+
+
 def test_a_line_in_pieces_is_searched_as_a_whole(store: Store):
     metrics = Metrics(store, "jobs/x/metrics.jsonl", {"loss": r"loss: (\S+)"})
     for piece in (b"loss", b": 0.", b"5\nloss: 1e-3", b"\rloss: nonsense\nloss: \xff7\nloss: 2"):

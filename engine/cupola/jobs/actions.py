@@ -100,6 +100,8 @@ def log(
     number = attempt or max(made, default=1)
     if attempt is not None and attempt not in made:
         raise NotFound(f"job {found.id} has no attempt {attempt}", hint=f"it has {len(made)}")
+    if lines is not None and lines < 0:
+        raise BadOption(f"--lines is 0 or more, not {lines}")
     return _log(ws, found, number, lines, follow)
 
 
@@ -138,9 +140,11 @@ def confirm(
 
 def _log(ws: Workspace, job: wish.Job, number: int, count: int | None, follow: bool) -> Iterator[str]:
     path = f"{job.attempt(number)}/log.txt"
-    text, after = logs.lines(ws.store, path, count)
+    text, after = logs.last(ws.store, path, count) if count is not None else ("", 0)
     if text:
         yield text
+    if count is None and not follow:
+        yield from logs.whole(ws.store, path)
     if follow:
         yield from logs.follow(ws.store, job, number, after)
 

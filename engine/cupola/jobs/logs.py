@@ -1,30 +1,44 @@
-"""Reading a job's log: its end, or all of it as it grows."""
+"""Reading a job's log: all of it, its end, or as it grows."""
 
 import time
 from collections.abc import Iterator
 
 from cupola.jobs import attempts, wish
 from cupola.jobs.attempts import AttemptEnd
-from cupola.store import Store, journals
+from cupola.store import Store, files, journals
 
-LONG = 8 * 2**20  # bytes from which on what is not asked for is dropped while reading
+STEP = 1 << 20  # bytes that are read at once
+LONGEST = 16 << 20  # bytes that are looked through for the last lines
 
 
-def lines(store: Store, path: str, count: int | None) -> tuple[str, int]:
-    """The last `count` lines of a log (None: all of it) and up to which byte that is; "" when there is none yet."""
-    found = b""
-    after = 0
+def whole(store: Store, path: str) -> Iterator[str]:
+    """A log as it is now, in pieces; nothing when there is none yet."""
+    rest, after = b"", 0
     while True:
-        data, after = journals.tail(store, path, after)
+        data, after = journals.tail(store, path, after, STEP)
+        text, rest = _whole(rest + data, final=not data)
+        if text:
+            yield text
         if not data:
-            break
-        found += data
-        if count is not None and len(found) > LONG:
-            found = b"".join(found.splitlines(keepends=True)[-count:] if count else [])
-    text = found.decode(errors="replace")
-    if count is None:
-        return text, after
-    return "".join(text.splitlines(keepends=True)[-count:] if count else []), after
+            return
+
+
+def last(store: Store, path: str, count: int) -> tuple[str, int]:
+    """The last `count` lines of a log, and up to which byte that is; "" when there is none yet."""
+    try:
+        size = files.absolute(store, path).stat().st_size
+    except OSError:
+        size = 0
+    back = STEP
+    while True:
+        begin = max(0, size - back)
+        found, after = b"", begin
+        while (piece := journals.tail(store, path, after, STEP))[0]:
+            found, after = found + piece[0], piece[1]
+        lines = found.splitlines(keepends=True)
+        if begin == 0 or len(lines) > count or len(found) > LONGEST:
+            return b"".join(lines[-count:] if count else []).decode(errors="replace"), after
+        back *= 4
 
 
 def follow(store: Store, job: wish.Job, number: int, after: int = 0) -> Iterator[str]:

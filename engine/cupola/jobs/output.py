@@ -15,6 +15,10 @@ LINE = 64 * 1024  # bytes; a longer line is searched in pieces
 WAITING = 4 * 2**20  # bytes that wait for a full disk to have room again; what is more is lost, and said so
 
 
+LONGEST = 2**30  # bytes of a log; of what comes then only the end is kept, so that no job fills the disk
+END = 2**20
+
+
 class Log:
     """log.txt of one attempt. A disk that is full or failing loses nothing until 4 MB wait."""
 
@@ -24,8 +28,15 @@ class Log:
         self.waiting = bytearray()
         self.lost = 0
         self.retry_at = 0.0
+        self.size = 0
+        self.end = bytearray()
+        self.left_out = 0
 
     def write(self, data: bytes) -> None:
+        if self.size >= LONGEST:
+            self._keep_the_end(data)
+            return
+        self.size += len(data)
         self.waiting += data
         if time.monotonic() >= self.retry_at:
             self._try()
@@ -34,12 +45,22 @@ class Log:
             del self.waiting[: len(self.waiting) - WAITING]
 
     def close(self) -> None:
+        if self.left_out:
+            self.waiting += f"\n[{self.left_out} bytes were left out: the log was too long]\n".encode()
+        self.waiting += self.end
         self._try()
         if self.descriptor >= 0:
             with contextlib.suppress(OSError):
                 os.fsync(self.descriptor)
             os.close(self.descriptor)
             self.descriptor = -1
+
+    def _keep_the_end(self, data: bytes) -> None:
+        self._try()
+        self.end += data
+        if len(self.end) > 2 * END:
+            self.left_out += len(self.end) - END
+            del self.end[:-END]
 
     def _try(self) -> None:
         """A descriptor that has failed once is dead for ever: it is opened again by its name."""
