@@ -35,6 +35,7 @@ Lines that answer nothing have no `id`:
     log       kind, ref, attempt, offset,   {"text", "offset", "next", "size"}; kind: job, endpoint; attempt: the newest
               limit                         unless given; limit in bytes; a negative offset counts from the end; no
                                             UTF-8 is replaced
+    sample    endpoint                      a row that its model was trained on, as JSON text; null where there is none
     describe  name                          the action as a form shows it: `cupola.forms.Form`
     check     name, arguments               {PARAMETER: one sentence} for each value that does not fit; {} when all do
     command   name, arguments               the command line that does the same

@@ -136,6 +136,20 @@ def look(ws: Workspace, pane: str, kind: str = "", ref: str = "") -> None:
     presence.look(ws.store, pane, kind, ref)
 
 
+def sample(ws: Workspace, endpoint: str) -> str | None:
+    """A row that the endpoint's first model was trained on, as JSON; None where it has kept none."""
+    from cupola.registry import contents
+    from cupola.registry import records as models
+    from cupola.serving import records as serving
+
+    version = models.find(ws.store, serving.wish(ws.store, endpoint).variants[0].model)
+    try:
+        rows = msgspec.json.decode(files.read_bytes(ws.store, f"{version.directory}/{contents.SAMPLE}"))
+    except (NotFound, msgspec.DecodeError):
+        return None
+    return msgspec.json.encode(rows[0]).decode() if rows else None
+
+
 def host(ws: Workspace) -> dict[str, Any]:
     """How busy this host is."""
     import psutil
@@ -153,6 +167,7 @@ CALLS: dict[str, Callable[..., Any]] = {
     "metrics": metrics,
     "artifact": artifact,
     "log": log,
+    "sample": sample,
     "describe": describe,
     "check": check,
     "command": command,

@@ -101,7 +101,9 @@ def measured(value: Any, error: Any) -> str:
 def short(value: Any) -> str:
     """Any value of a record as a cell shows it."""
     match value:
-        case None | "" | [] | {}:
+        case None | "":
+            return ABSENT
+        case list() | dict() if not value:
             return ABSENT
         case bool():
             return "yes" if value else "no"

@@ -137,9 +137,9 @@ TABLE: tuple[Key, ...] = (
     Key("form_run", "ctrl+s", "submit", "run", "form", footer=1, group="Forms"),
     Key(
         "form_command",
-        "exclamation_mark",
+        "exclamation_mark,f2",
         "command_line",
-        "the command line that does this",
+        "the command line that does this (f2 where ! is a letter)",
         "form",
         footer=2,
         group="Forms",
@@ -147,6 +147,7 @@ TABLE: tuple[Key, ...] = (
     Key("form_next", "tab,down", "next(1)", "next field", "form", group="Forms", shows="tab"),
     Key("form_previous", "shift+tab,up", "next(-1)", "previous field", "form", group="Forms"),
     Key("form_complete", "ctrl+n", "complete", "complete", "form", footer=3, group="Forms"),
+    Key("form_jump", "ctrl+o", "jump", "a letter over each field", "form", group="Forms"),
     Key("form_close", "escape", "close", "leave", "form", footer=4, group="Forms"),
 )
 

@@ -49,6 +49,8 @@ class Acting(Going):
             return
         about = form.get("about") == pane.about
         values = verbs.prefill(form, pane, records[0] if records else None)
+        if name == "endpoint invoke" and records:
+            values |= await self._sample(pane.ref(records[0]))
         others = [pane.ref(one) for one in records[1:]] if about else []
         from cupola_tui.screens.form import Form
 
@@ -71,6 +73,14 @@ class Acting(Going):
             if here:
                 opening.dismiss()
         return form if here else None
+
+    async def _sample(self, endpoint: str) -> dict[str, str]:
+        """A real row to begin with, where the model has kept one."""
+        try:
+            row = await self.app.ask("sample", endpoint=endpoint)
+        except CupolaError:
+            return {}
+        return {"data": row} if row else {}
 
     async def described(self, name: str) -> Record:
         """The form of an action, asked for once."""

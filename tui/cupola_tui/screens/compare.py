@@ -4,9 +4,10 @@ import math
 from typing import Any
 
 from cupola_tui import figures
-from cupola_tui.paint import Line, fit
+from cupola_tui.paint import Line, fit, fold
 from cupola_tui.plain import clean
 from cupola_tui.screens.dialog import Reading
+from cupola_tui.screens.experiments import rank
 from cupola_tui.widgets.rows import Record
 
 ENOUGH = 2.0
@@ -25,14 +26,7 @@ class Compare(Reading):
             (" " * first, ""),
             *((fit(clean(one.get("name") or one.get("id")), cell - 1, True) + " ", "title") for one in self.runs),
         ]
-        lines = [head, [], [("Metrics", "title")]]
-        lines += [self._metric(name, first, cell) for name in self._names("metrics")]
-        lines += [
-            [],
-            [("≈ not different from the first: less than two standard errors of the difference", "dim")],
-            [],
-            [("What differs", "title")],
-        ]
+        lines = [head, [], [("What differs", "title")]]
         facts = [
             (key, [one.get(key) for one in self.runs])
             for key in ("estimator", "dataset", "target", "seed", "user", "host")
@@ -51,7 +45,13 @@ class Compare(Reading):
                     *((fit(figures.short(value), cell - 1, True) + " ", "warn") for value in values),
                 ]
             )
-        return [*lines, [], [(f"the same: {', '.join(map(clean, same))}", "dim")]]
+        lines += [
+            *[[(f" {part}", "dim")] for part in fold(f"the same: {', '.join(map(clean, same))}", width - 2)],
+            [],
+            [("Metrics", "title"), ("   ≈ differs from the first by less than two standard errors", "dim")],
+        ]
+        names = sorted(self._names("metrics"), key=_rank)
+        return [*lines, *[self._metric(name, first, cell) for name in names]]
 
     def _names(self, key: str) -> list[str]:
         return list(dict.fromkeys(name for one in self.runs for name in one.get(key) or {}))
@@ -73,3 +73,9 @@ class Compare(Reading):
         if any(not isinstance(one, int | float) for one in (*values, *errors)):
             return ""
         return " ≈" if abs(values[0] - values[1]) < ENOUGH * math.hypot(*errors) else " ≠"
+
+
+def _rank(name: str) -> tuple[int, int]:
+    """The validation first, since runs are chosen by it; within a part what they are compared by first."""
+    parts = ("validation_", "test_", "train_")
+    return next((place for place, part in enumerate(parts) if name.startswith(part)), 9), rank(name)

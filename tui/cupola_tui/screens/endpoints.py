@@ -86,7 +86,14 @@ def _errors(record: Record) -> tuple[str, str]:
 
 
 def _models(record: Record) -> str:
-    return ", ".join(clean(one.get("model")) for one in record.get("variants") or [])
+    """The versions it serves, without their ids: the details say those."""
+    return ", ".join(clean(_version(str(one.get("model")))) for one in record.get("variants") or [])
+
+
+def _version(model: str) -> str:
+    """churn@3 of churn@3-7f3a."""
+    name, at, version = model.partition("@")
+    return name + at + version.partition("-")[0]
 
 
 def series(record: Record, place: int, last: int = 60) -> list[float]:
@@ -150,7 +157,7 @@ def variants(scene: Scene) -> list[Line]:
         [
             (f" {clean(one.get('name')):<12}", ""),
             (clean(one.get("model")), "accent"),
-            (f"  {(one.get('weight') or 0) / total:.0%} of the requests", "dim"),
+            (f"  {(one.get('weight') or 0) / total:.0%}", "dim"),
         ]
         for one in found
     ]
@@ -171,7 +178,7 @@ def snippets(record: Record) -> list[tuple[str, str]]:
     gateway = clean(record.get("gateway") or "GATEWAY")
     return [
         ("curl", f"curl -s {url}/invocations -H 'Content-Type: text/csv' --data-binary @rows.csv"),
-        ("Cupola", f"cupola endpoint invoke {name} rows.csv"),
+        ("Cupola", f"cupola endpoint invoke {name} --data rows.csv"),
         (
             "boto3",
             f'client = boto3.client("sagemaker-runtime", endpoint_url="{gateway.split("/endpoints")[0]}",\n'

@@ -55,7 +55,7 @@ class Form(Dialog[Any]):
         ]
         self.others = others or []
         self.heading = clean(form["name"]) + (f" ({len(self.others) + 1} marked)" if self.others else "")
-        self.hint = "ctrl+s runs it   ! the command   ctrl+n completes   esc leaves"
+        self.hint = "ctrl+s runs it   ! or f2 the command   ctrl+n completes   esc leaves"
         self.go = Go()
         self.below = Lines(id="below")
         self.below.can_focus = False
@@ -132,7 +132,8 @@ class Form(Dialog[Any]):
             return
         for one in self.fields:
             key = one.field["name"]
-            one.wrong = (wrong or {}).get(key, "") if key in self.touched else ""
+            unfinished = bool(found) and self.focused is not None and self.focused is one.input
+            one.wrong = (wrong or {}).get(key, "") if key in self.touched and not unfinished else ""
         self.command = command or ""
         if self.chosen < 0:
             self.completions = found
@@ -218,6 +219,9 @@ class Form(Dialog[Any]):
 
     def action_command_line(self) -> None:
         self.app.push_screen(PlainView(self.command + "\n\ny copies it, esc comes back"))
+
+    def action_jump(self) -> None:
+        self.app.main.action_jump()
 
     def text(self) -> str:
         return self.command

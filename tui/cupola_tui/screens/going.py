@@ -315,7 +315,7 @@ class Going(Screen[None]):
     async def action_jump(self) -> None:
         from cupola_tui.screens.jump import Jump
 
-        targets = [one for one in self.query("*") if one.focusable and one.is_on_screen]
+        targets = [one for one in self.app.screen.query("*") if one.focusable and one.is_on_screen]
         target = await self.app.push_screen_wait(Jump(targets))
         if target is not None:
             target.focus()

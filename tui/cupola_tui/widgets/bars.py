@@ -136,7 +136,9 @@ class Tabs(Bar):
             if self.numbered:
                 line.append((f"{place + 1} ", "key"))
             line += [(name, "title" if place == self.chosen else "dim"), ("  ", "")]
-        if self.names and width_of(line) > self.size.width > 0:
+        if width_of(line) - 1 > self.size.width > 0:
+            line = [(" " if text == "  " else text, style) for text, style in line]
+        if self.names and width_of(line) - 1 > self.size.width > 0:
             # The one in front keeps its whole name; the others are cut as far as they must be.
             spare = self.size.width - 1 - len(self.names) - len(self.names[self.chosen])
             room = max(2, spare // max(1, len(self.names) - 1))

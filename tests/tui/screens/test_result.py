@@ -1,0 +1,30 @@
+from cupola_tui import figures
+from cupola_tui.screens.result import Result
+
+ANSWER = {
+    "endpoint": "late",
+    "milliseconds": 4.8,
+    "answer": {"predictions": [False, True], "probabilities": [[0.885, 0.115], [0.2, 0.8]], "classes": [False, True]},
+}
+
+
+def text(result: object) -> list[str]:
+    return ["".join(span for span, _ in line).strip() for line in Result("it", result).lines(76)]
+
+
+def test_predictions_stand_beside_their_probabilities() -> None:
+    said = text(ANSWER)
+    assert said[:2] == ["endpoint      late", "milliseconds  4.8000"]
+    assert [line.split() for line in said[-3:]] == [
+        ["row", "predicted", "no", "yes"],
+        ["1", "no", "88.5%", "11.5%"],
+        ["2", "yes", "20.0%", "80.0%"],
+    ]
+
+
+def test_a_list_of_records_is_a_table() -> None:
+    assert text([{"a": 1, "b": "x"}, {"a": 22, "b": "yy"}]) == ["a   b", "1   x", "22  yy"]
+
+
+def test_an_inner_record_is_no_absence() -> None:
+    assert figures.short({"a": 1}) == "a=1" and figures.short({}) == figures.ABSENT
