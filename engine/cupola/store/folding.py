@@ -12,10 +12,10 @@ from typing import Generic, NamedTuple, TypeVar
 
 import msgspec
 
-from cupola.errors import Corrupt, CupolaError
+from cupola.errors import CupolaError
 from cupola.store import digests
 from cupola.store.content import remove, write_bytes
-from cupola.store.digests import DIRECTORY, Entry, Head, Kind, doubtful, sealed, segment
+from cupola.store.digests import Entry, Head, Kind, doubtful, sealed, segment
 from cupola.store.feed import announce
 from cupola.store.marks import Marks, Snapshot, Told, beginning, marks, snapshot, told
 from cupola.store.root import Store
@@ -32,6 +32,10 @@ ASK_AGAIN = 600.0  # seconds until it looks again whether others still hold what
 T = TypeVar("T")
 
 NOTHING = msgspec.Raw(b"null")
+
+
+class Damaged(Exception):
+    """A segment that is to be merged cannot be read any more."""
 
 
 class Known(NamedTuple):
@@ -70,7 +74,11 @@ class Folder(Generic[T]):
             if on_disk != [number for number, _ in self.segments]:
                 self._load(on_disk)
             feed = self._feed()
-            return self._pass(feed, sweep, stop or threading.Event()) if feed else 0
+            try:
+                return self._pass(feed, sweep, stop or threading.Event()) if feed else 0
+            except Damaged:  # the next pass finds nothing whole, and begins anew
+                self._forget()
+                return 0
 
     def _feed(self) -> Snapshot | None:
         """The feed, with something in it: where there is nothing, nobody could see that it has been removed."""
@@ -182,8 +190,7 @@ class Folder(Generic[T]):
         for number in reversed(merged):
             found = self._segment(number)
             if found is None:
-                self._forget()
-                raise Corrupt("a digest is damaged; it is written anew", where=DIRECTORY)
+                raise Damaged
             entries |= found[1]
         entries |= changes
         if not kept:

@@ -1,0 +1,177 @@
+"""A listing from digests and caches is the listing of the records themselves, whatever happened meanwhile."""
+
+import contextlib
+import itertools
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from tests.store import folded
+from tests.store.folded import NOTES, direct, host, listed, write
+
+from cupola.store import Store, cache, digests, feed, files, folding, records
+from cupola.store.folding import Folder
+from cupola.workspace import Workspace
+
+NAMES = ["a", "b", "c", "d", "e"]
+
+
+@pytest.fixture
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Everything happens early: segments are merged, caches are written, the feed is rotated."""
+    monkeypatch.setattr(digests, "UNSETTLED", 5_000_000)
+    monkeypatch.setattr(folding, "BATCH", 2)
+    monkeypatch.setattr(folding, "SMALL", 1)
+    monkeypatch.setattr(folding, "GROWTH", 2)
+    monkeypatch.setattr(cache, "MANY", 1)
+    monkeypatch.setattr(feed, "ROTATE", 700)
+
+
+def settle() -> None:
+    """What was just changed gets no seal; the next moment it may."""
+    time.sleep(digests.UNSETTLED / 1e9 + 0.002)
+
+
+class Killed(Exception):
+    pass
+
+
+@contextlib.contextmanager
+def killed_at(call: int) -> Iterator[None]:
+    """Ends a fold at one of its writes and removals, before it or after it."""
+    with pytest.MonkeyPatch.context() as patch:
+        left = itertools.count(call, -1)
+        for name in ("write_bytes", "remove"):
+            real = getattr(folding, name)
+
+            def dying(*arguments: object, real: object = real, **options: object) -> None:
+                now = next(left)
+                if now == 1:
+                    raise Killed
+                real(*arguments, **options)  # type: ignore[operator]
+                if now == 0:
+                    raise Killed
+
+            patch.setattr(folding, name, dying)
+        with contextlib.suppress(Killed):
+            yield
+
+
+class World:
+    """One workspace, two hosts that write and fold, and the readers."""
+
+    def __init__(self, root: Path, network: bool) -> None:
+        self.network = network
+        self.store = Workspace.init(root).store
+        self.names = [f"one{next(fresh)}", f"two{next(fresh)}"]
+        self.hosts = [host(self.store, name, network) for name in self.names]
+        self.folders = [Folder(one, NOTES) for one in self.hosts]
+        self.trash: list[str] = []
+        self.copies: list[Path] = []
+        self.count = itertools.count()
+
+    def write(self, who: int, name: str) -> None:
+        write(self.hosts[who], name, f"text {next(self.count)}")
+
+    def write_and_die(self, who: int, name: str) -> None:
+        """The writer is killed when the record is in its place, before it can tell."""
+        said = itertools.count()
+        real = records._announce
+        with pytest.MonkeyPatch.context() as patch:
+            first_only = lambda *arguments: real(*arguments) if next(said) == 0 else None  # noqa: E731
+            patch.setattr(records, "_announce", first_only)
+            self.write(who, name)
+
+    def edit(self, who: int, name: str) -> None:
+        """By hand: no revision, no line."""
+        path = self.store.root / folded.path(f"notes/{name}")
+        if path.exists() and not self.network:
+            path.write_text(path.read_text().replace("text", "TEXT"))
+
+    def say(self, who: int, name: str) -> None:
+        feed.announce(self.hosts[who], "run", name, 0)
+
+    def discard(self, who: int, name: str) -> None:
+        if f"notes/{name}" in folded.places(self.store):
+            self.trash.append(files.trash(self.hosts[who], f"notes/{name}"))
+
+    def restore(self, who: int, name: str) -> None:
+        if self.trash:
+            with contextlib.suppress(files.Conflict):
+                files.untrash(self.hosts[who], self.trash.pop())
+
+    def fold(self, who: int, name: str) -> None:
+        settle()
+        self.folders[who].fold(sweep=name == "a")
+
+    def fold_and_die(self, who: int, name: str) -> None:
+        settle()
+        with killed_at(NAMES.index(name) + 1):
+            self.folders[who].fold()
+        self.folders[who] = Folder(self.hosts[who], NOTES)
+
+    def lose_the_feed(self, who: int, name: str) -> None:
+        shutil.rmtree(self.store.root / feed.FEED, ignore_errors=True)
+
+    def damage(self, who: int, name: str) -> None:
+        """A digest or a cache is cut short, gets other bytes, or goes."""
+        kept = [*(self.store.root / digests.DIRECTORY).rglob("*.jsonl"), cache.path(self.hosts[who], "run")]
+        path = sorted(kept)[NAMES.index(name) % len(kept)]
+        if not path.exists():
+            return
+        data = path.read_bytes()
+        if name in "ab":
+            path.unlink()
+        else:
+            path.write_bytes(data[: len(data) // 2] if name == "c" else data.replace(b"text", b"tixt"))
+
+    def copy_away(self, who: int, name: str) -> None:
+        notes = self.store.root / "notes" / name
+        if notes.exists():
+            self.copies.append(self.store.root.parent / f"copy-{next(self.count)}" / name)
+            shutil.copytree(notes, self.copies[-1])
+
+    def copy_back(self, who: int, name: str) -> None:
+        """A part of an older copy over what is here; on a network mount that is seen when the folders look it over."""
+        if not self.copies:
+            return
+        source = self.copies.pop()
+        target = self.store.root / "notes" / source.name
+        target.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(source / "note.json", target / ".note.json")
+        (target / ".note.json").replace(target / "note.json")
+        if self.network:
+            for one, folder in zip(self.hosts, self.folders, strict=True):
+                cache.path(one, "run").unlink(missing_ok=True)
+                folder.fold(sweep=True)
+
+    def look(self, who: int, name: str) -> None:
+        reader = host(self.store, self.names[who], self.network)
+        settle()
+        assert listed(reader) == direct(Store(self.store.root))
+
+
+OPERATIONS = [name for name, one in vars(World).items() if not name.startswith("_") and callable(one)]
+WEIGHTS = [*OPERATIONS, "write", "write", "fold", "fold", "look", "look"]
+STEPS = st.lists(
+    st.tuples(st.sampled_from(WEIGHTS), st.integers(0, 1), st.sampled_from(NAMES)), min_size=5, max_size=30
+)
+fresh = itertools.count()
+
+
+@pytest.mark.parametrize("network", [False, True], ids=["local", "network"])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(steps=STEPS)
+def test_a_listing_is_the_same_with_digests_and_without(
+    home: Path, tmp_path: Path, small: None, network: bool, steps: list[tuple[str, int, str]]
+) -> None:
+    world = World(tmp_path / f"world-{next(fresh)}" / "workspace", network)
+    for operation, who, name in steps:
+        getattr(world, operation)(who, name)
+    for who in (0, 1):
+        world.look(who, "a")
+    shutil.rmtree(world.store.root.parent)
