@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.faults.kill_at_call import Killer, every_call
 from tests.store import folded
 from tests.store.folded import NOTES, direct, host, listed, write
 
@@ -175,3 +176,104 @@ def test_a_listing_is_the_same_with_digests_and_without(
     for who in (0, 1):
         world.look(who, "a")
     shutil.rmtree(world.store.root.parent)
+
+
+def test_a_fold_killed_at_any_call_leaves_the_listing_right(home: Path, tmp_path: Path) -> None:
+    pattern = Workspace.init(tmp_path / "pattern").store
+    for name in NAMES:
+        write(pattern, name, "old")
+    time.sleep(0.06)
+    numbers = itertools.count()
+
+    def prepare() -> tuple[Path, list[object]]:
+        root = tmp_path / str(next(numbers))
+        shutil.copytree(pattern.root, root)
+        store = Store.open(root)
+        time.sleep(0.06)
+        Folder(store, NOTES).fold()
+        write(store, "b", "new")
+        files.trash(store, "notes/c")
+        time.sleep(0.06)
+        return root, []
+
+    def check(root: Path, killed: bool) -> None:
+        for network in (False, True):
+            assert listed(host(Store(root), "reader", network)) == direct(Store(root))
+        store = Store(root)
+        Folder(store, NOTES).fold()
+        assert len(digests.held(store, NOTES, folded.places(store)).entries) == 4
+        shutil.rmtree(root)
+
+    with Killer(tmp_path, "tests.store.folded:fold") as killer:
+        for half in (False, True):
+            assert every_call(killer, prepare, check, half=half) >= 3
+
+
+def test_a_warm_digest_spares_the_records(store: Store, distant: Store, small: None) -> None:
+    for name in NAMES:
+        write(store, name, name)
+    settle()
+    folder = Folder(store, NOTES)
+    assert folder.fold() == len(NAMES)
+    assert folder.fold() == 0
+    expected = direct(store)
+    for reader in (Store(store.root), distant):
+        read = []
+        counting = digests.Kind(**vars(NOTES) | {"read": lambda at, place, read=read: read.append(place)})
+        assert digests.read(reader, counting, folded.places(reader)) == expected
+        assert read == []
+
+
+def test_segments_stay_few(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(digests, "UNSETTLED", 0)
+    folder = Folder(store, NOTES)
+    for number in range(60):
+        write(store, f"n{number}", "text")
+        folder.fold()
+        assert len(digests.numbers(store, "run", store.writer)) <= 2
+    assert len(digests.held(store, NOTES, folded.places(store)).entries) == 60
+
+
+def test_what_another_holds_is_not_folded_twice(store: Store, small: None) -> None:
+    one, two = host(store, "one", True), host(store, "two", True)
+    write(one, "a", "text")
+    assert Folder(one, NOTES).fold() == 1
+    assert Folder(two, NOTES).fold() == 0
+
+
+def test_what_has_not_ended_is_not_folded(store: Store, small: None) -> None:
+    note = folded.Note(text="text", open=True)
+    records.write(store, folded.path("notes/a"), note, kind="run", ref="a")
+    settle()
+    folder = Folder(store, NOTES)
+    assert folder.fold() == 0
+    note.open = False
+    records.write(store, folded.path("notes/a"), note, kind="run", ref="a")
+    settle()
+    assert folder.fold() == 1
+
+
+def test_a_record_that_json_does_not_keep_is_left_alone(store: Store, small: None) -> None:
+    write(store, "a", "text")
+    settle()
+    kind = digests.Kind(**vars(NOTES) | {"read": lambda at, place: folded.Note(text=float("nan"))})  # type: ignore[arg-type]
+    assert Folder(store, kind).fold() == 0
+
+
+def test_an_older_revision_than_was_shown_is_not_taken_from_a_digest(store: Store, small: None) -> None:
+    reader = host(store, "one", True)
+    write(store, "a", "old")
+    Folder(host(store, "two", True), NOTES).fold()
+    feed_then = shutil.copytree(store.root / feed.FEED, store.root / "feed")
+    write(store, "a", "new")
+    assert listed(reader)["notes/a"].text == "new"
+    shutil.rmtree(store.root / feed.FEED)
+    shutil.copytree(feed_then, store.root / feed.FEED)
+    assert listed(reader)["notes/a"].text == "new"
+
+
+def test_a_workspace_that_cannot_be_written_can_be_listed(store: Store, small: None) -> None:
+    write(store, "a", "text")
+    settle()
+    Folder(store, NOTES).fold()
+    assert listed(Store(store.root, readonly=True)) == direct(store)
