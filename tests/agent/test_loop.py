@@ -215,3 +215,14 @@ def test_the_unit_names_this_interpreter(ws: Workspace):
     unit = actions.run(ws, "agent unit")
     assert f"ExecStart={sys.executable} -P -m cupola.agent --foreground" in unit
     assert f'Environment="CUPOLA_RUNTIME_DIR={os.environ["CUPOLA_RUNTIME_DIR"]}"' in unit
+
+
+def test_an_entry_of_the_queue_that_makes_no_sense_is_complained_of_once(ws: Workspace):
+    queue = ws.root / ".cupola" / "queue"
+    queue.mkdir(parents=True, exist_ok=True)
+    (queue / "aaaaaaaaaa").write_text("../../etc/" + "x" * 100_000)
+    assert jobs.wait(ws.store, sleep(ws, "0").id, timeout=60).status == "Completed"
+    assert jobs.wait(ws.store, sleep(ws, "0").id, timeout=60).status == "Completed"
+    complaints = [line for line in agents.log_file().read_text().splitlines() if "aaaaaaaaaa" in line]
+    assert len(complaints) == 1
+    assert len(complaints[0]) < 1000

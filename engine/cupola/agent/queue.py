@@ -41,6 +41,7 @@ class Queue:
         self.told_to_stop: set[tuple[str, int]] = set()
         self.seen_missing: dict[str, float] = {}
         self.running: list[Job] = []
+        self.complaints: dict[str, str] = {}
         self.waiting: dict[str, str] = {}
         self.short_since: dict[str, float] = {}
 
@@ -53,7 +54,7 @@ class Queue:
             try:
                 number = self._step(name)
             except CupolaError as error:
-                print(f"{self.store.root}: job {name}: {error}", file=sys.stderr, flush=True)
+                self._complain(name, str(error))
                 continue
             if number:
                 ready.append((self.jobs[name], number))
@@ -62,6 +63,12 @@ class Queue:
             del self.jobs[gone]
         if not entries:
             self.store.shown.clear()
+
+    def _complain(self, name: str, what: str) -> None:
+        """In the agent's log, and not again until it is something else."""
+        if self.complaints.get(name) != what:
+            self.complaints[name] = what
+            print(f"{self.store.root}: job {name[:50]}: {what[:500]}", file=sys.stderr, flush=True)
 
     def _step(self, name: str) -> int:
         """Brings one job a step further; the number of its attempt that may start now, or 0."""

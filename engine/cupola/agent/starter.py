@@ -5,6 +5,7 @@ agent over one socket, and ends with it; what it has forked goes on. Nothing may
 after an OpenMP region hangs.
 """
 
+import contextlib
 import gc
 import importlib
 import os
@@ -215,4 +216,5 @@ def _become(line: socket.socket, request: Request, descriptors: list[int]) -> No
 
 
 if __name__ == "__main__":
-    main()
+    with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # its agent is gone, and so is its work
+        main()
