@@ -168,7 +168,7 @@ class Studio(App[None], inherit_bindings=False):
         if failed or "\n" in output or len(output) > 70:
             self.push_screen(Panel(command, output or "it failed and said nothing", bad=failed))
         else:
-            self.say(output or f"{command}: done")
+            self.say(f"{command}: {output or 'done'}")
 
     def show_log(self) -> None:
         """The app's own log: what went wrong and where, the newest at its end."""

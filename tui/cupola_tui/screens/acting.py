@@ -328,6 +328,8 @@ class Acting(Going):
             self.app.say(f"{text}: {error}", "warning")
             return
         options = ["-C", self.root, *(["--readonly"] if self.readonly else [])]
+        if self._changes(text):
+            options.append("--quiet")  # what came of it is on the screen: its name will do
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-P",
@@ -343,6 +345,12 @@ class Acting(Going):
         )
         output, _ = await process.communicate()
         self.app.show_result(text, output.decode(errors="replace").strip(), process.returncode != 0)
+
+
+    def _changes(self, text: str) -> bool:
+        """Whether a command line is that of an action that writes."""
+        named = [name for name in self.actions if f"{text} ".startswith(f"{name} ")]
+        return bool(named) and bool(self.actions[max(named, key=len)].get("writes", True))
 
 
 def _words(name: str, pane: Pane) -> str:
