@@ -22,6 +22,7 @@ from cupola_tui.commands.progress import Progress
 SAMPLE = "flights"
 MODEL, ENDPOINT, EXPERIMENT = "flights", "late-flights", "demo"
 METRIC = "validation_roc_auc"
+ENDPOINTS = "endpoints"  # the pane that the screen opens on
 ESTIMATORS = {
     "LogisticRegression": {"max_iter": 1000},
     "HistGradientBoostingClassifier": {},
@@ -65,12 +66,23 @@ def demo(
     _say_what_runs(root, progress)
     if headless:
         return 0
+    _look_at_the_endpoint(root)
     from cupola_tui import app
 
     return int(app.run(root))
 
 
 COMMAND = Action(name="demo", function=demo)
+
+
+def _look_at_the_endpoint(root: Path) -> None:
+    """Has the screen open where the demo has led to."""
+    from cupola_tui.state import Memory
+
+    memory = Memory(str(root.absolute()))
+    view = memory.read()
+    view.pane = ENDPOINTS
+    memory.write(view)
 
 
 def _take(root: Path, progress: Progress) -> Shown:
