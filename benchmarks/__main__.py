@@ -3,7 +3,7 @@
 import importlib
 import sys
 
-NAMES = ("run_ls", "first_frame", "job_start", "prediction", "agent_memory")
+NAMES = ("run_ls", "first_frame", "job_start", "prediction", "agent_memory", "shared_opening", "live_views")
 
 
 def main() -> int:

@@ -24,19 +24,28 @@ HOMES = {
 
 
 @contextlib.contextmanager
-def workspace() -> Iterator[Workspace]:
-    """An empty workspace; its agent, if one was started, is stopped at the end."""
+def homes() -> Iterator[Path]:
+    """A directory that holds what is otherwise in the user's home, and goes at the end."""
     home = Path(tempfile.mkdtemp(prefix="cupola-bench-"))
     before = {name: os.environ.get(name) for name in HOMES}
     os.environ.update({name: str(home / folder) for name, folder in HOMES.items()})
     try:
-        yield Workspace.init(home / "workspace")
+        yield home
     finally:
-        stop = [sys.executable, "-m", "cupola_tui", "-C", str(home / "workspace"), "agent", "stop", "--jobs"]
-        subprocess.run(stop, check=False, capture_output=True)
         for name, value in before.items():
             os.environ.pop(name) if value is None else os.environ.update({name: value})
         shutil.rmtree(home, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def workspace() -> Iterator[Workspace]:
+    """An empty workspace; its agent, if one was started, is stopped at the end."""
+    with homes() as home:
+        try:
+            yield Workspace.init(home / "workspace")
+        finally:
+            stop = [sys.executable, "-m", "cupola_tui", "-C", str(home / "workspace"), "agent", "stop", "--jobs"]
+            subprocess.run(stop, check=False, capture_output=True)
 
 
 def add_runs(opened: Workspace, count: int) -> None:

@@ -277,3 +277,42 @@ def test_a_workspace_that_cannot_be_written_can_be_listed(store: Store, small: N
     settle()
     Folder(store, NOTES).fold()
     assert listed(Store(store.root, readonly=True)) == direct(store)
+
+
+@pytest.mark.parametrize("network", [False, True], ids=["local", "network"])
+def test_a_new_record_in_the_place_of_a_discarded_one_is_seen(store: Store, small: None, network: bool) -> None:
+    for _ in range(3):
+        write(store, "a", "old")
+    settle()
+    Folder(store, NOTES).fold()
+    Folder(host(store, "one", network), NOTES).fold()
+    files.trash(store, "notes/a")
+    reader = host(store, "two", network)
+    assert listed(reader) == {}
+    write(store, "a", "new")
+    assert listed(reader)["notes/a"].text == "new"
+
+
+@pytest.mark.parametrize("network", [False, True], ids=["local", "network"])
+def test_a_record_that_is_about_to_be_replaced_is_not_folded(store: Store, small: None, network: bool) -> None:
+    writer = host(store, "one", network)
+    write(writer, "a", "old")
+    feed.announce(writer, "run", "a", 2, folded.path("notes/a"))
+    settle()
+    assert Folder(writer, NOTES).fold() == 0
+    write(writer, "a", "new")
+    settle()
+    assert Folder(writer, NOTES).fold() == 1
+
+
+def test_of_two_digests_the_newer_revision_counts(store: Store, small: None) -> None:
+    one, two = host(store, "one", True), host(store, "two", True)
+    write(store, "a", "old")
+    Folder(one, NOTES).fold()
+    path = store.root / folded.path("notes/a")
+    path.write_text(path.read_text().replace("old", "new").replace('"revision": 1', '"revision": 2'))
+    first = store.root / digests.DIRECTORY / one.writer
+    first.rename(store.root / "aside")  # so that the second does not leave it to the first
+    Folder(two, NOTES).fold()
+    (store.root / "aside").rename(first)
+    assert listed(host(store, "three", True))["notes/a"].text == "new"
