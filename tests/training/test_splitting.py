@@ -90,3 +90,10 @@ def test_too_little_to_split_is_said_in_a_sentence() -> None:
         split(np.zeros(9), Split(kind="group"), 0, groups=np.arange(9) % 2)
     with pytest.raises(BadInput, match="50 folds cannot be made"):
         split(np.zeros(9), Split(kind="random", folds=50), 0)
+
+
+def test_groups_that_another_split_may_tear_are_noted() -> None:
+    target, groups = np.arange(30.0), np.arange(30) // 3
+    parts = split(target, Split(kind="time"), 0, times=np.arange(30), groups=groups)
+    assert parts.notes == ["rows of one group may be in several parts: the split is time, not by group"]
+    assert split(target, Split(kind="group"), 0, groups=groups).notes == []

@@ -162,7 +162,12 @@ def _last_line() -> str:
         lines = log_file().read_text(errors="replace").split("\n")
     except OSError:
         return "it left no word"
-    return next((line.strip() for line in reversed(lines) if line.strip()), "it left no word")
+    return next((line.strip() for line in reversed(lines) if line.strip()), _no_word())
+
+
+def _no_word() -> str:
+    room = os.statvfs(log_file().parent)
+    return "there is no room left on that disk" if room.f_bavail * room.f_frsize < 4096 else "it left no word"
 
 
 def _trouble(why: str) -> AgentTrouble:

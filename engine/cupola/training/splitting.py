@@ -42,6 +42,8 @@ def split(
     if rows < 3:
         raise BadInput(f"there are too few rows with a target to train, validate and test: {rows}")
     notes: list[str] = []
+    if groups is not None and how.kind != "group":
+        notes.append(f"rows of one group may be in several parts: the split is {how.kind}, not by group")
     if how.kind == "time" and times is not None:
         parts = _by_time(times, how)
     elif how.kind == "group" and groups is not None:
