@@ -9,7 +9,7 @@ import pytest
 
 from cupola.datasets import importing, records
 from cupola.datasets.records import ImportOptions
-from cupola.errors import Ambiguous, BadName, NotFound
+from cupola.errors import Ambiguous, BadName, Corrupt, NotFound
 from cupola.store import Store
 
 HEAVY = ["numpy", "pandas", "pyarrow", "duckdb", "sklearn", "scipy", "joblib", "skops", "asyncio", "tomlkit"]
@@ -51,6 +51,19 @@ def test_two_versions_of_one_number_are_told_apart(two: Store) -> None:
     with pytest.raises(Ambiguous, match="version 2"):
         records.find(two, "d@2")
     assert records.find(two, version.ref).ref == version.ref
+
+
+@pytest.mark.parametrize("content", [b"", b'{"format": 1, "id": "a', b"\0\xff" * 50, b"[1, 2]"])
+@pytest.mark.parametrize("file", ["version.json", "dataset.toml"])
+def test_what_cannot_be_read_hides_no_other_dataset(two: Store, file: str, content: bytes) -> None:
+    broken = records.find(two, "d")
+    where = broken.directory if file == "version.json" else "datasets/d"
+    (two.root / where / file).write_bytes(content or b"\xff")
+    listed = {one.name: one for one in records.latest(two)}
+    assert list(listed) == ["d", "e"] and listed["d"].ref == broken.ref
+    assert file in listed["d"].notes[0] and not listed["e"].notes
+    with pytest.raises(Corrupt, match=file):
+        records.find(two, "d")
 
 
 @pytest.mark.parametrize("module", ["cupola.datasets.records", "cupola.datasets.actions"])

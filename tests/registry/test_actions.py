@@ -128,3 +128,15 @@ def test_a_served_version_stays(ws: Workspace, store: Store, finish: Finish) -> 
     save(store, Endpoint(name="e", host="h", user="u", variants=[Variant(name="AllTraffic", model=made.ref)]))
     with pytest.raises(Conflict, match="deployed to e"):
         ws.action("model rm", model="late@1")
+
+
+def test_a_version_that_cannot_be_read_hides_no_other(ws: Workspace, finish: Finish) -> None:
+    broken = ws.action("model register", run=finish().id, name="a")
+    ws.action("model register", run=finish().id, name="b")
+    files.write_bytes(ws.store, f"{broken.directory}/version.json", b'{"format": 1, "id"')
+    listed = {one.name: one for one in ws.action("model ls")}
+    assert listed["b"].status == "PendingManualApproval"
+    assert (listed["a"].ref, listed["a"].status) == (broken.ref, "Unreadable")
+    assert "version.json" in listed["a"].description
+    with pytest.raises(Corrupt):
+        ws.action("model show", model="a")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from cupola.errors import BadInput, BadName, BadOption, NotFound, NotReady, Refused
+from cupola.errors import BadInput, BadName, BadOption, Corrupt, NotFound, NotReady, Refused
 from cupola.serving import calls, records
 from cupola.workspace import Workspace
 
@@ -138,3 +138,15 @@ def test_the_log_and_its_end(ws: Workspace, registered: list[str]) -> None:
     assert ws.action("endpoint log", endpoint="e").text == ""
     (ws.root / records.log_path("e")).write_text("".join(f"line {number}\n" for number in range(9)))
     assert ws.action("endpoint log", endpoint="e", lines=2).text == "line 7\nline 8\n"
+
+
+@pytest.mark.parametrize("file", ["endpoint.toml", "status.json"])
+def test_an_endpoint_that_cannot_be_read_hides_no_other(ws: Workspace, registered: list[str], file: str) -> None:
+    for name in ("a", "b"):
+        ws.action("endpoint deploy", model="late@1", name=name)
+    (ws.root / "endpoints" / "a" / file).write_bytes(b"\0{")
+    listed = {one.name: one for one in ws.action("endpoint ls")}
+    assert (listed["a"].status, listed["b"].status) == ("Failed", "Creating")
+    assert file in (listed["a"].reason or "")
+    with pytest.raises(Corrupt):
+        ws.action("endpoint show", endpoint="a")

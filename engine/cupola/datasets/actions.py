@@ -93,7 +93,7 @@ def import_(
 @action("dataset ls", writes=False)
 def ls(ws: Workspace) -> list[DatasetState]:
     """List the newest version of every dataset."""
-    return [records.state(ws.store, version) for version in records.latest(ws.store)]
+    return records.latest(ws.store)
 
 
 @action("dataset show", writes=False, about="dataset")

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from cupola.errors import NotFound
+from cupola.errors import CupolaError, NotFound
 from cupola.store import Store, claims, files, records, references
 from cupola.store.records import Record
 
@@ -172,14 +172,16 @@ def versions(store: Store, name: str) -> list[DatasetVersion]:
     return [one for one in found if one is not None]
 
 
-def latest(store: Store) -> list[DatasetVersion]:
-    """The newest version of every dataset."""
+def latest(store: Store) -> list[DatasetState]:
+    """The newest version of every dataset; what cannot be read of one is said in its notes, and hides no other."""
     found = []
     for name in names(store):
-        there = references.versions(store, DIRECTORY, name)
-        newest = _read(store, name, *there[-1], settings_of(store, name)) if there else None
-        if newest is not None:
-            found.append(newest)
+        if there := references.versions(store, DIRECTORY, name):
+            settings, trouble = _settings_for_list(store, name)
+            newest = _read(store, name, *there[-1], settings)
+            if newest is not None:
+                newest.notes += trouble
+                found.append(_state(newest, settings or newest.settings))
     return found
 
 
@@ -197,7 +199,10 @@ def find(store: Store, ref: str) -> DatasetVersion:
 
 def state(store: Store, version: DatasetVersion) -> DatasetState:
     """The version as it is shown."""
-    settings = settings_of(store, version.dataset)
+    return _state(version, settings_of(store, version.dataset))
+
+
+def _state(version: DatasetVersion, settings: Settings) -> DatasetState:
     fields = {name: getattr(version, name) for name in version.__struct_fields__}
     return DatasetState(**fields, name=version.dataset, description=settings.description, tags=settings.tags)
 
@@ -208,6 +213,14 @@ def settings_of(store: Store, name: str) -> Settings:
         return records.read_toml(store, _settings_path(name), Settings)
     except NotFound:
         return Settings()
+
+
+def _settings_for_list(store: Store, name: str) -> tuple[Settings | None, list[str]]:
+    """dataset.toml, or None and a note where it cannot be read."""
+    try:
+        return settings_of(store, name), []
+    except CupolaError as error:
+        return None, [str(error)]
 
 
 def change_settings(store: Store, name: str, change: Callable[[Settings], Settings]) -> None:
@@ -240,13 +253,21 @@ def preview(store: Store, version: DatasetVersion) -> Rows:
     return records.read(store, f"{version.directory}/preview.json", Rows)
 
 
-def _read(store: Store, name: str, number: int, id: str, settings: Settings) -> DatasetVersion | None:
-    """The version in that directory; None when it went to the trash since it was listed."""
+def _read(store: Store, name: str, number: int, id: str, settings: Settings | None) -> DatasetVersion | None:
+    """The version in that directory; None when it went to the trash since it was listed.
+
+    One whose record cannot be read stands among the others without columns, and its notes say why.
+    """
     try:
         found = records.read(store, f"{DIRECTORY}/{name}/{number}-{id}/version.json", DatasetVersion)
     except NotFound:
         return None
-    return _with(found, settings)
+    except CupolaError as error:
+        return DatasetVersion(
+            id=id, dataset=name, version=number, rows=0, columns=[], sha256="", data_sha256="", source="",
+            source_format="", bytes=0, user="", host="", imported="", notes=[str(error)],
+        )  # fmt: skip
+    return found if settings is None else _with(found, settings)
 
 
 def _with(version: DatasetVersion, settings: Settings) -> DatasetVersion:

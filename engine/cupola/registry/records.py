@@ -9,13 +9,14 @@ from typing import Any
 
 import msgspec
 
-from cupola.errors import NotFound
+from cupola.errors import CupolaError, NotFound
 from cupola.registry.signature import Signature
 from cupola.store import Store, files, journals, records, references, secret
 from cupola.store.records import Record
 
 DIRECTORY = "models"
 PENDING, APPROVED, REJECTED = "PendingManualApproval", "Approved", "Rejected"
+UNREADABLE = "Unreadable"
 
 
 class ModelVersion(Record, kw_only=True):
@@ -83,10 +84,9 @@ def names(store: Store) -> list[str]:
 
 
 def versions(store: Store, name: str) -> list[ModelState]:
-    """Every version of a model, the oldest first."""
-    aliases = aliases_of(store, name)
-    found = [_readable(store, f"{DIRECTORY}/{name}/{n}-{i}") for n, i in references.versions(store, DIRECTORY, name)]
-    return [_state(store, one, aliases) for one in found if one is not None]
+    """Every version of a model, the oldest first; of one that cannot be read the description says why."""
+    found = [_listed(store, name, number, id) for number, id in references.versions(store, DIRECTORY, name)]
+    return [one for one in found if one is not None]
 
 
 def ls(store: Store) -> list[ModelState]:
@@ -189,9 +189,15 @@ def _state(store: Store, version: ModelVersion, aliases: dict[str, str]) -> Mode
     )
 
 
-def _readable(store: Store, directory: str) -> ModelVersion | None:
+def _listed(store: Store, name: str, number: int, id: str) -> ModelState | None:
     """The version in a directory; None when it went to the trash since it was listed."""
     try:
-        return records.read(store, f"{directory}/version.json", ModelVersion)
+        version = records.read(store, f"{DIRECTORY}/{name}/{number}-{id}/version.json", ModelVersion)
+        return _state(store, version, aliases_of(store, name))
     except NotFound:
         return None
+    except CupolaError as error:
+        return ModelState(
+            id=id, name=name, version=number, run="", sha256="", files={}, signature=Signature(columns=[]), storage="",
+            user="", host="", registered="", description=str(error), status=UNREADABLE,
+        )  # fmt: skip

@@ -74,7 +74,7 @@ class Application:
         allowed = PATHS.get(path)
         if allowed is None:
             raise Failure(
-                404, f"there is nothing here; POST /invocations predicts, {', '.join(sorted(PATHS)[1:])} answer"
+                404, f"there is nothing here; POST /invocations predicts, {', '.join(list(PATHS)[1:])} answer"
             )
         if method.encode() not in allowed.split(b", "):
             raise Failure(405, f"{path} takes {allowed.decode()}", (b"allow", allowed))

@@ -248,11 +248,8 @@ def find(store: Store, name: str) -> EndpointState:
 
 
 def ls(store: Store) -> list[EndpointState]:
-    """Every endpoint here, by name; one whose endpoint.toml cannot be read says so in its reason."""
-    return [
-        state_of(store, one) if isinstance(one, Endpoint) else _unreadable(name, one)
-        for name, one in _each(store).items()
-    ]
+    """Every endpoint here, by name; one of which something cannot be read says so in its reason."""
+    return [_listed(store, name, one) for name, one in _each(store).items()]
 
 
 def state_of(store: Store, endpoint: Endpoint) -> EndpointState:
@@ -319,6 +316,13 @@ def _each(store: Store) -> dict[str, Endpoint | CupolaError]:
     return found
 
 
+def _listed(store: Store, name: str, found: Endpoint | CupolaError) -> EndpointState:
+    try:
+        return state_of(store, found) if isinstance(found, Endpoint) else _unreadable(name, found)
+    except CupolaError as error:
+        return _unreadable(name, error)
+
+
 def _unreadable(name: str, error: CupolaError) -> EndpointState:
     return EndpointState(name=name, endpoint=name, status="Failed", reason=str(error))
 
@@ -346,7 +350,7 @@ def _keeper_is_gone(seen: EndpointStatus) -> bool:
 def _gateway(store: Store, user: str, host: str) -> Gateway | None:
     try:
         return records.read(store, gateway_path(host, user), Gateway)
-    except NotFound:
+    except CupolaError:  # the gateway writes it again when it starts
         return None
 
 
