@@ -333,7 +333,10 @@ class Answers:
         return self.lists[kind]
 
     def on_record(self, kind: str, ref: str) -> Any:
-        return next(one for one in self.lists[kind] if ref in (one.get("id"), one.get("name")))
+        found = next((one for one in self.lists[kind] if ref in (one.get("id"), one.get("name"))), None)
+        if found is None:
+            raise errors.NotFound(f"there is no {kind} {ref}")
+        return dict(found)
 
     def on_profile(self, ref: str) -> Any:
         return profile()

@@ -199,8 +199,9 @@ async def test_the_end_of_a_job_rings(studio: Studio, settled: Settled, bridge: 
     studio.ring = lambda words, bad=False: rung.append(words)  # type: ignore[method-assign]
     async with studio.run_test(size=(120, 40)) as pilot:
         await opened(pilot, studio, settled)
-        bridge.answers.lists["jobs"][0] |= {"status": "Completed"}
-        bridge.listen({"changed": [{"kind": "job", "ref": "x", "revision": 2}]})
+        job = bridge.answers.lists["jobs"][0]
+        job |= {"status": "Completed"}
+        bridge.listen({"changed": [{"kind": "job", "ref": job["id"], "revision": 2}]})
         await settled(pilot, lambda: rung)
         assert rung == ["train brave-otter: Completed"]
 

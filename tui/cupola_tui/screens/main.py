@@ -225,8 +225,9 @@ class Main(Acting):
         if silent < 1 and self.is_active:
             if self.lists.serving() and self.pane.name == keymap.ENDPOINTS:
                 self.lists.refresh("endpoints")
-            if self.lists.open_jobs():
-                self.lists.refresh("jobs")
+            running = [one for one in self.lists.open_jobs() if one.get("status") != "Queued"]
+            if running:
+                self.lists.look("jobs", [str(one.get("id")) for one in running])
             if (self.table.cursor_record() or {}).get("status") == "InProgress":
                 for detail in self.details:
                     detail.ask_again()
