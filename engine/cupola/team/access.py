@@ -1,6 +1,7 @@
 """Who may do what here, as far as this host can tell: the owner, group and modes of the files, and the roles."""
 
 import os
+import shlex
 import stat
 
 import msgspec
@@ -49,7 +50,7 @@ def of(store: Store, settings: Settings) -> Access:
 
 
 def _notes(store: Store, user: str, group: str, mode: int, writable: bool, shared: bool) -> list[str]:
-    root = store.root
+    root = shlex.quote(str(store.root))
     if shared:
         said = [f"members of the group {group} may read and change all that is made here, whatever their umask"]
     else:
