@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from cupola.errors import BadInput, BadName, Corrupt, CupolaError, NotFound, ReadOnly
-from cupola.store import files, records
+from cupola.store import files, records, root
+from cupola.store.filesystem import Mount
 from cupola.workspace import Workspace
 
 
@@ -125,3 +126,12 @@ def test_git_carries_facts_and_notes_and_not_what_one_copy_holds_for_a_while(wor
     subprocess.run([*git, "add", "-A"], check=True)
     listed = subprocess.run([*git, "ls-files"], check=True, capture_output=True, text=True).stdout.split()
     assert listed == [".cupola/notes/tags/a.jsonl", ".gitignore", "runs/a.json", "workspace.toml"]
+
+
+def test_one_that_was_just_made_says_what_one_that_is_opened_says(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(root, "mount_of", lambda _: Mount("sshfs", "/", {}))
+    made = Workspace.init(tmp_path / "far")
+    assert made.created and "dcache_timeout=1" in made.notices[0]
+    assert Workspace.open(tmp_path / "far").notices == made.notices

@@ -106,7 +106,9 @@ class Workspace:
         _ignore(store)
         chosen = name or plain(root.name)[:100].strip("._-") or f"workspace-{new_id(4)}"
         created = create_bytes(store, MARK, TEMPLATE.format(name=chosen).encode())
-        return cls(Store.open(root), created=created)
+        opened = cls.open(root)
+        opened.created = created
+        return opened
 
     @classmethod
     def open(cls, path: Path | str = ".", readonly: bool = False) -> "Workspace":
