@@ -1,3 +1,5 @@
+from datetime import UTC, datetime
+
 import pytest
 from tests.tui.double import NOON, stamp
 
@@ -66,3 +68,11 @@ def test_a_sparkline_is_as_long_as_its_values() -> None:
 
 def test_moments_are_utc() -> None:
     assert figures.moment("2026-11-25T10:00:00Z") == NOON
+
+
+def test_what_runs_and_says_nothing_is_told_after_two_minutes() -> None:
+    stamp = datetime.fromtimestamp(NOON - 250, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    assert figures.silence({"status": "InProgress", "heard": stamp}) == "4m"
+    assert figures.silence({"status": "Completed", "heard": stamp}) == ""
+    late = datetime.fromtimestamp(NOON - 30, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    assert figures.silence({"status": "InProgress", "heard": late}) == "" == figures.silence({"status": "InProgress"})

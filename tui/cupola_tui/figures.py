@@ -11,6 +11,9 @@ ABSENT = "—"
 BLOCKS = "▁▂▃▄▅▆▇█"
 
 
+SILENT = 120.0
+
+
 def now() -> float:
     """The wall clock; tests pin it."""
     return time.time()
@@ -38,6 +41,12 @@ def age(stamp: Any) -> str:
         if seconds < length:
             return f"{int(seconds // {'m': 60, 'h': 3600, 'd': 86400}[unit])}{unit}"
     return f"{int(seconds // (86400 * 365))}y"
+
+
+def silence(record: dict[str, Any]) -> str:
+    """For how long a running job or run has said nothing: "4m"; "" while that is no sign of anything."""
+    heard = moment(record.get("heard")) if record.get("status") == "InProgress" else None
+    return age(record["heard"]) if heard is not None and now() - heard >= SILENT else ""
 
 
 def span(start: Any, end: Any) -> str:

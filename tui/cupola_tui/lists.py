@@ -119,7 +119,15 @@ class Lists:
                 self.look("runs", [str(answer["run"]).rpartition("/")[2]])
         new.sort(key=lambda one: str(one.get("submitted")), reverse=True)
         self.records[kind] = [*new, *known.values()]
+        self._hear()
         self.told(kind)
+
+    def _hear(self) -> None:
+        """A run that is under way was last heard of when its job was."""
+        heard = {one["run"].rpartition("/")[2]: one.get("heard") for one in self.open_jobs() if one.get("run")}
+        for run in self.get("runs") if heard else ():
+            if run.get("id") in heard:
+                run["heard"] = heard[run["id"]]
 
     def refresh(self, kind: str) -> None:
         """Reads that list again, at once or as soon as the reading under way is done."""
@@ -167,5 +175,7 @@ class Lists:
             return False
         self.errors.pop(kind, None)
         self.records[kind] = answer or []
+        if kind in ("runs", "jobs"):
+            self._hear()
         self.told(kind)
         return True

@@ -7,6 +7,7 @@ attempts/N/         filed.json (a retry that somebody asked for), started.json (
                     result.json (the end; made once, by the keeper, or by the agent when the keeper is gone)
 """
 
+import contextlib
 import time
 from collections.abc import Callable
 from contextvars import ContextVar
@@ -14,12 +15,13 @@ from typing import Any
 
 import msgspec
 
-from cupola.errors import ErrorInfo
+from cupola.errors import CupolaError, ErrorInfo
 from cupola.jobs import agents
+from cupola.jobs.attempt import run_directory
 from cupola.jobs.attempts import AttemptEnd, Progress, Started, numbers, optional, tried_again
 from cupola.jobs.filing import confirm, file, retry, stop
 from cupola.jobs.wish import Asked, Job, directories, find, readable, verified
-from cupola.store import Store, digests, names, runtime
+from cupola.store import Store, digests, files, names, runtime
 
 __all__ = [
     "AttemptEnd", "Job", "JobState", "Progress", "Started", "confirm", "file", "find", "log_path", "ls", "on_progress",
@@ -31,7 +33,7 @@ BETWEEN_POKES = 5.0
 
 
 class JobState(msgspec.Struct, kw_only=True):
-    """What a job amounts to at this moment."""
+    """What a job amounts to at this moment; `heard`: when one that runs last wrote a log, a report or a metric."""
 
     id: str
     kind: str
@@ -43,6 +45,7 @@ class JobState(msgspec.Struct, kw_only=True):
     submitted: str
     started: str | None = None
     ended: str | None = None
+    heard: str | None = None
     exit_code: int | None = None
     reason: str = ""
     attempt: int = 0
@@ -83,6 +86,7 @@ def state_of(store: Store, job: Job) -> JobState:
         progress = optional(store, f"{directory}/progress.json", Progress) or Progress()
         now.progress, now.message = progress.progress, progress.message
         now.status, now.secondary_status = "InProgress", "Running"
+        now.heard = _heard(store, job, directory, now.attempt)
         if (started.user, started.host) == names.who() and not runtime.alive(started.keeper):
             now.secondary_status = "Interrupted"
             now.message = "its keeper is gone; the agent has not yet said what comes next"
@@ -167,6 +171,18 @@ def log_path(store: Store, reference: str, attempt: int | None = None) -> str:
     job = find(store, reference)
     number = attempt or max(numbers(store, job), default=1)
     return f"{job.attempt(number)}/log.txt"
+
+
+def _heard(store: Store, job: Job, directory: str, attempt: int) -> str | None:
+    """When anything was last written by a running attempt."""
+    written = [f"{directory}/{name}" for name in ("log.txt", "progress.json", "started.json")]
+    if job.run:
+        written.append(f"{run_directory(job.run, attempt)}/metrics.jsonl")
+    times = []
+    for path in written:
+        with contextlib.suppress(OSError, CupolaError):
+            times.append(files.absolute(store, path).stat().st_mtime)
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(max(times))) if times else None
 
 
 def _wish(job: Job) -> dict[str, Any]:

@@ -346,7 +346,6 @@ class Acting(Going):
         output, _ = await process.communicate()
         self.app.show_result(text, output.decode(errors="replace").strip(), process.returncode != 0)
 
-
     def _changes(self, text: str) -> bool:
         """Whether a command line is that of an action that writes."""
         named = [name for name in self.actions if f"{text} ".startswith(f"{name} ")]

@@ -8,7 +8,7 @@ from cupola_tui import figures
 from cupola_tui.keymap import EXPERIMENTS
 from cupola_tui.paint import Line, fit, fold
 from cupola_tui.plain import clean
-from cupola_tui.screens.pane import Ask, Pane, Scene, Tab, age, badge, facts, heading, pending, text
+from cupola_tui.screens.pane import Ask, Pane, Scene, Tab, age, badge_of, facts, heading, pending, stands, text
 from cupola_tui.widgets.rows import Column, Record
 
 SHOWN_METRICS = 3
@@ -24,7 +24,7 @@ def columns(records: list[Record]) -> list[Column]:
         Column(
             "name",
             "name",
-            lambda one: (_name(one), badge(one.get("status"))[1]),
+            lambda one: (_name(one), badge_of(one)[1]),
             lambda one: one.get("name"),
             width=14,
             grow=26,
@@ -33,7 +33,7 @@ def columns(records: list[Record]) -> list[Column]:
         Column(
             "status",
             "status",
-            lambda one: badge(one.get("status")),
+            badge_of,
             lambda one: one.get("status"),
             width=12,
             grow=14,
@@ -58,7 +58,7 @@ def columns(records: list[Record]) -> list[Column]:
 
 
 def _name(record: Record) -> str:
-    return f"{badge(record.get('status'))[0].partition(' ')[0]} {clean(record.get('name') or record.get('id'))}"
+    return f"{badge_of(record)[0].partition(' ')[0]} {clean(record.get('name') or record.get('id'))}"
 
 
 def _took(record: Record) -> float | None:
@@ -105,9 +105,7 @@ def overview(scene: Scene) -> list[Line]:
     from cupola_tui.widgets.plot import curve
 
     one = scene.record
-    lines: list[Line] = [
-        [(" ", ""), badge(one.get("status")), (f"  {clean(one.get('secondary_status') or '')}", "dim")]
-    ]
+    lines: list[Line] = [stands(one)]
     if one.get("reason"):
         lines += [[(" ", ""), (part, "bad")] for part in fold(clean(one["reason"]), scene.width - 2)]
     entries = (scene.answer("metrics") or {}).get("entries") or []

@@ -4,7 +4,7 @@ from cupola_tui import figures
 from cupola_tui.keymap import JOBS
 from cupola_tui.paint import Line, fold
 from cupola_tui.plain import clean
-from cupola_tui.screens.pane import Ask, Pane, Scene, Tab, age, badge, facts, heading, status, text
+from cupola_tui.screens.pane import Ask, Pane, Scene, Tab, age, facts, heading, stands, status, text
 from cupola_tui.widgets.rows import Column, Record
 
 
@@ -59,9 +59,7 @@ def _progress(record: Record) -> tuple[str, str]:
 
 def overview(scene: Scene) -> list[Line]:
     one = scene.record
-    lines: list[Line] = [
-        [(" ", ""), badge(one.get("status")), (f"  {clean(one.get('secondary_status') or '')}", "dim")]
-    ]
+    lines: list[Line] = [stands(one)]
     for key, style in (("reason", "bad" if one.get("status") == "Failed" else ""), ("message", "dim")):
         if one.get(key):
             lines += [[(" ", ""), (part, style)] for part in fold(clean(one[key]), scene.width - 2)]

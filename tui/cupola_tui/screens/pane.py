@@ -72,7 +72,7 @@ def status(key: str = "status", width: int = 12) -> Column:
     return Column(
         key,
         "status",
-        lambda one: badge(one.get(key)),
+        badge_of if key == "status" else lambda one: badge(one.get(key)),
         lambda one: one.get(key),
         width=width,
         grow=width + 2,
@@ -84,6 +84,20 @@ def badge(value: Any) -> tuple[str, str]:
     """A status as its glyph and name."""
     glyph, style = STATUSES.get(str(value), ("·", "dim"))
     return (f"{glyph} {clean(value)}" if value else figures.ABSENT), style
+
+
+def badge_of(record: Record) -> tuple[str, str]:
+    """A record's status; one that should be heard of and is not says so instead."""
+    silent = figures.silence(record)
+    return (f"○ no word {silent}", "warn") if silent else badge(record.get("status"))
+
+
+def stands(record: Record) -> Line:
+    """The first line of the details: the status, and what else there is to it."""
+    silent = figures.silence(record)
+    more = f"no word for {silent}" if silent else clean(record.get("secondary_status") or "")
+    more = "" if more == record.get("status") else more
+    return [(" ", ""), badge(record.get("status")), (f"  {more}", "warn" if silent else "dim")]
 
 
 def age(key: str, title: str = "age", **more: Any) -> Column:

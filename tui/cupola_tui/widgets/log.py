@@ -1,5 +1,7 @@
 """The log view: follows, wraps, searches; reads the end of a log of any size and keeps a bounded part of it."""
 
+import os
+
 from rich.cells import cell_len
 from rich.segment import Segment
 from textual import events
@@ -55,9 +57,10 @@ class LogView(PaintedScroll, can_focus=True, inherit_bindings=False):
         self._below = 0
         self._wanted = ""
         self._said = ""
+        self._resting = 0
 
     def on_mount(self) -> None:
-        self.set_interval(EVERY, self.more)
+        self.set_interval(EVERY, self._later)
 
     def show(self, kind: str, ref: str) -> None:
         """Shows that log from its end."""
@@ -71,6 +74,13 @@ class LogView(PaintedScroll, can_focus=True, inherit_bindings=False):
         self.following = True
         self._renew()
         self.more()
+
+    def _later(self) -> None:
+        """A log that fills the pane each time is asked for less often: a slow link has to carry it all."""
+        if self._resting:
+            self._resting -= 1
+        else:
+            self.more()
 
     def more(self) -> None:
         """Asks for what was written since, when it is in sight and nothing is on its way."""
@@ -103,6 +113,7 @@ class LogView(PaintedScroll, can_focus=True, inherit_bindings=False):
                 self.refresh()
             return
         new = self._lines.add(text)
+        self._resting = (1 if new * 4 > self.size.height else 0) + (2 if os.environ.get("SSH_CONNECTION") else 0)
         if not self.following:
             self._below += new
         self._renew()
