@@ -123,3 +123,13 @@ def test_comparing_takes_two(workspace: Workspace, keep: Leave) -> None:
     with pytest.raises(BadOption):
         workspace.action("run compare", runs=["run0000001"])
     assert workspace.action("run compare", runs=["run0000001", "run0000002"]).metrics[0].verdicts == ["best", "worse"]
+
+
+def test_a_run_comes_back_by_its_id_and_nothing_but_a_run_does(workspace: Workspace, keep: Leave) -> None:
+    one = keep(1)
+    workspace.action("run rm", run=one.id)
+    (workspace.root / "other.txt").write_text("x")
+    other = files.trash(workspace.store, "other.txt")
+    assert workspace.action("run restore", trash=one.id).id == one.id
+    with pytest.raises(NotFound, match="is in the trash"):
+        workspace.action("run restore", trash=other)

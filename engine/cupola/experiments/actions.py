@@ -6,7 +6,7 @@ from typing import Annotated
 import msgspec
 
 from cupola.actions import Arg, action
-from cupola.errors import BadOption, NotReady
+from cupola.errors import BadOption, NotFound, NotReady
 from cupola.experiments import comparing, records
 from cupola.experiments.comparing import Comparison
 from cupola.experiments.records import Run
@@ -159,8 +159,19 @@ def rm(
 
 
 @action("run restore")
-def restore(ws: Workspace, trash: Annotated[str, Arg(help="the token that `run rm` gave")]) -> Run:
+def restore(ws: Workspace, trash: Annotated[str, Arg(help="the token that `run rm` gave, or the run's id")]) -> Run:
     """Bring a run back from the trash."""
-    identity = files.untrash(ws.store, trash).rpartition("/")[2]
+    identity = files.untrash(ws.store, _token(ws, trash)).rpartition("/")[2]
     feed.announce(ws.store, "run", identity, 0)
     return records.find(ws.store, identity)
+
+
+def _token(ws: Workspace, given: str) -> str:
+    """The token of a run in the trash, by the token itself or by the run's id (of several of one id the last)."""
+    held = {token: what.path for token, what in files.discarded(ws.store).items()}
+    runs = {token: path for token, path in held.items() if path.startswith(f"{records.DIRECTORY}/")}
+    found = [token for token, path in runs.items() if given in (token, path.rpartition("/")[2])]
+    if not found:
+        shown = ", ".join(path.rpartition("/")[2] for path in list(runs.values())[-5:])
+        raise NotFound(f"no run {given!r} is in the trash", hint=f"it holds: {shown}" if shown else None)
+    return found[-1]
