@@ -380,3 +380,13 @@ def test_ten_thousand_keys_in_json(read: Read) -> None:
     row = ",".join(f'"k{number}":{number}' for number in range(10_000))
     seen = read(f'{{"a":1}}\n{{{row}}}\n'.encode())
     assert len(seen.values) == 10_001 and seen.values["k9999"] == [None, 9999]
+
+
+def test_fields_told_apart_by_spaces_are_offered(tmp_path: Path) -> None:
+    path = tmp_path / "spaced.txt"
+    path.write_text("age sex bmi\n59 2 32.1\n48 1 21.6\n")
+    assert reading.table(path, ImportOptions()).notes == ["read as one column; --delimiter space finds 3 in its lines"]
+    spaced = reading.table(path, ImportOptions(delimiter="space"))
+    assert (spaced.names, spaced.notes) == (["age", "sex", "bmi"], [])
+    path.write_text("said\nso long as it is free\ntext\n")
+    assert reading.table(path, ImportOptions()).notes == []

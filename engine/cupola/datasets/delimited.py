@@ -16,6 +16,7 @@ from cupola.errors import BadInput, BadOption
 
 BLOCKS = (1 << 22, 1 << 25, 1 << 28)  # bytes at a time; larger ones are taken when a row does not fit
 EMPTY = [""]
+ROWS_LOOKED_AT = 20
 
 
 class Delimited:
@@ -34,6 +35,7 @@ class Delimited:
         self._missing = [*EMPTY, *options.missing]
         self._skip, first = self._first_row(head)
         self.width = len(first)
+        self._doubt_one_column(head, options)
         self.unnamed: list[str] = []
         self.names = self._names(first, options.header)
         if options.header is False:
@@ -119,6 +121,13 @@ class Delimited:
         except csv.Error as error:
             raise BadInput(f"line {reader.line_num}: {error}", where=self.source.where) from error
         raise BadInput("the file holds only blank lines", where=self.source.where, hint="import a file with rows")
+
+    def _doubt_one_column(self, head: str, options: ImportOptions) -> None:
+        """Says so where every line falls into equally many words, as a table does whose fields spaces tell apart."""
+        lines = [line for line in head.splitlines()[:ROWS_LOOKED_AT] if line.strip()]
+        counts = {len(line.split(" ")) for line in lines}
+        if self.width == 1 and options.delimiter is None and len(lines) > 1 and len(counts) == 1 and counts != {1}:
+            self.notes.append(f"read as one column; --delimiter space finds {counts.pop()} in its lines")
 
     def _names(self, first: list[str], header: bool | None) -> list[str]:
         if header is False:
