@@ -76,3 +76,7 @@ def test_what_runs_and_says_nothing_is_told_after_two_minutes() -> None:
     assert figures.silence({"status": "Completed", "heard": stamp}) == ""
     late = datetime.fromtimestamp(NOON - 30, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     assert figures.silence({"status": "InProgress", "heard": late}) == "" == figures.silence({"status": "InProgress"})
+
+
+def test_what_is_huge_is_short() -> None:
+    assert figures.measured(9.97440333936898605056e20, 3.2e18) == "9.974e+20 ± 3.2e+18"

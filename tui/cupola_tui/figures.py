@@ -103,6 +103,8 @@ def measured(value: Any, error: Any) -> str:
     """A value with its standard error, both to the error's second figure: "0.8471 ± 0.0032"."""
     if not isinstance(error, int | float) or not isinstance(value, int | float) or not error > 0:
         return number(value)
+    if max(abs(value), error) >= 1e7:
+        return f"{number(value)} ± {number(error)}"
     places = min(10, max(0, 1 - math.floor(math.log10(error))))
     return f"{value:,.{places}f} ± {error:.{places}f}"
 

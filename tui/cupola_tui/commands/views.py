@@ -15,7 +15,9 @@ def score(run: Row) -> str:
     value, error = run["metrics"].get(name), run["metric_errors"].get(name)
     if value is None:
         return "-"
-    return f"{name}={value:.4f}" + ("" if error is None else f"±{error:.4f}")
+    from cupola_tui.figures import measured
+
+    return f"{name}={measured(value, error).replace(' ± ', '±')}"
 
 
 def variants(endpoint: Row) -> str:
@@ -90,12 +92,12 @@ def whole(value: Any) -> str:
 
 def _metrics(fields: Row) -> list[Row]:
     """A row for each metric: its value on every part of the data, with the standard error."""
+    from cupola_tui.figures import measured
+
     found: dict[str, Row] = {}
     for name, value in fields["metrics"].items():
         part, _, metric = name.partition("_")
-        error = fields["metric_errors"].get(name)
-        shown = cell(round(value, 4)) if error is None else f"{value:.4f} ± {error:.4f}"
-        found.setdefault(metric, {"metric": metric})[part] = shown
+        found.setdefault(metric, {"metric": metric})[part] = measured(value, fields["metric_errors"].get(name))
     return list(found.values())
 
 
