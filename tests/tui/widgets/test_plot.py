@@ -35,3 +35,10 @@ def test_an_area_shows_the_newest_at_the_right() -> None:
 
 def test_no_finite_point_draws_nothing() -> None:
     assert curve({"m": [(0.0, math.nan)]}, 40, 5) == [] and scatter([], 40, 5) == []
+
+
+def test_a_narrow_legend_says_once_what_the_curves_share() -> None:
+    series = {"validation_log_loss": [(1.0, 0.5), (2.0, 0.4)], "train_log_loss": [(1.0, 0.5), (2.0, 0.3)]}
+    wide, narrow = (curve(series, width, 6)[0] for width in (90, 50))
+    assert "".join(text for text, _ in wide).split() == "━ validation_log_loss 0.4000 ━ train_log_loss 0.3000".split()
+    assert "".join(text for text, _ in narrow).split() == "log_loss ━ validation 0.4000 ━ train 0.3000".split()

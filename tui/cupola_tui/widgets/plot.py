@@ -3,7 +3,7 @@
 import math
 
 from cupola_tui import figures
-from cupola_tui.paint import Line
+from cupola_tui.paint import Line, width_of
 
 Points = list[tuple[float, float]]
 COLOURS = ("accent", "good", "warn", "bad")
@@ -52,16 +52,27 @@ def curve(series: dict[str, Points], width: int, height: int) -> list[Line]:
     every = [point for points in series.values() for point in points]
     if not every:
         return []
-    legend: Line = [(" ", "")]
-    for name, style in zip(series, COLOURS, strict=False):
-        last = series[name][-1][1] if series[name] else math.nan
-        legend += [("━ ", style), (f"{name} {figures.number(last)}  ", "")]
+    legend = _legend(series, list(series), "")
+    if width_of(legend) > width and len(series) > 1:
+        # "validation_log_loss" and "train_log_loss": what they share is said once.
+        shared = min((name.partition("_")[2] for name in series), key=len)
+        if shared and all(name.endswith(f"_{shared}") for name in series):
+            legend = _legend(series, [name.removesuffix(f"_{shared}") for name in series], f"{shared}  ")
     canvas, frame = _frame(every, width, height)
     for points, style in zip(series.values(), COLOURS, strict=False):
         placed = [_place(point, frame, canvas) for point in points]
         for start, end in zip(placed, placed[1:] or placed, strict=False):
             canvas.line(start, end, style)
     return [legend, *_axes(canvas, frame, width)]
+
+
+def _legend(series: dict[str, Points], names: list[str], title: str) -> Line:
+    """What each curve is called, with its newest value."""
+    legend: Line = [(f" {title}", "")]
+    for points, name, style in zip(series.values(), names, COLOURS, strict=False):
+        last = points[-1][1] if points else math.nan
+        legend += [("━ ", style), (f"{name} {figures.number(last)}  ", "")]
+    return legend
 
 
 def scatter(points: Points, width: int, height: int) -> list[Line]:
