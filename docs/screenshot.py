@@ -11,8 +11,8 @@ from pathlib import Path
 
 os.environ |= {"TERM": "xterm-256color", "COLORTERM": "truecolor"}
 
-from cupola_tui.live import Bridge  # noqa: E402 - Textual reads them when it is imported
-from cupola_tui.studio import Studio  # noqa: E402
+from cupola_tui.live import Bridge
+from cupola_tui.studio import Studio
 
 _TEXT = re.compile(r'(<text class="[^"]*") x="([0-9.]+)" (y="[0-9.]+") textLength="[0-9.]+"([^>]*)>([^<]*)</text>')
 CELL = 12.2  # how wide Textual's export draws a character
