@@ -145,7 +145,17 @@ RACING = {
     "endpoint start",
     "endpoint confirm",
 }
-ON_ITS_WAY = {"status", "secondary_status", "reason", "started", "ended", "exit_code", "error", "updated", "attempt"}
+ON_ITS_WAY = {
+    "status",
+    "secondary_status",
+    "reason",
+    "started",
+    "ended",
+    "exit_code",
+    "error",
+    "updated",
+    "attempt",
+} | {"heard"}
 
 Door = Callable[[str, dict[str, Any]], Any]
 

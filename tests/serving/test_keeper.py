@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import socket
 import threading
@@ -206,6 +207,19 @@ def test_a_removed_endpoint_ends_and_comes_back(ws: Workspace, keep: Keep, regis
     files.untrash(ws.store, gone.trash)
     keep("e")
     assert until(lambda: (found := records.find(ws.store, "e")).status == "InService" and found).url == state.url
+
+
+def test_it_ends_with_its_workspace_and_outlives_a_move(
+    ws: Workspace, keep: Keep, registered: list[str], tmp_path: Path
+) -> None:
+    ws.action("endpoint deploy", model="late@1", name="e")
+    keeper = keep("e")
+    state = records.wait(ws.store, "e", timeout=30)
+    ws.root.rename(tmp_path / "moved")
+    assert httpx.post(f"{state.url}/invocations", json=ROW).status_code == 200
+    shutil.rmtree(tmp_path / "moved")
+    until(ended(keeper))
+    assert runtime.of(state.pids[0]) is None
 
 
 def test_a_wish_edited_by_hand_waits_until_it_is_confirmed(ws: Workspace, keep: Keep, registered: list[str]) -> None:

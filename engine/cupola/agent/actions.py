@@ -13,6 +13,7 @@ from cupola.errors import CupolaError
 from cupola.jobs import agents, attempts
 from cupola.jobs.environment import allowed
 from cupola.store import Store, names, runtime
+from cupola.store.root import is_workspace
 from cupola.workspace import Workspace
 
 
@@ -56,7 +57,7 @@ def stop(
 def status(ws: Workspace | None) -> AgentState:
     """Show the agent of this host: whether it runs, its slots, what it runs, where its gateway is."""
     user, host = names.who()
-    roots = agents.registered()
+    roots = [root for root in agents.registered() if is_workspace(root)]
     process = agents.running()
     found = AgentState(
         status="Running" if process else "Stopped", host=host, user=user, workspaces=[str(root) for root in roots]

@@ -197,7 +197,7 @@ def _read(store: Store, experiment: str, one: str) -> Run | None:
             submitted="", reason=str(error),
         )  # fmt: skip
     except DiskTrouble as trouble:
-        if isinstance(trouble.__cause__, NotADirectoryError):
+        if isinstance(trouble.__cause__, NotADirectoryError | IsADirectoryError):
             return None
         raise
 

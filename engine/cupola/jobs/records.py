@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 
-from cupola.errors import CupolaError, ErrorInfo
+from cupola.errors import Corrupt, CupolaError, ErrorInfo, NewerFormat
 from cupola.jobs import agents
 from cupola.jobs.attempt import run_directory
 from cupola.jobs.attempts import AttemptEnd, Progress, Started, numbers, optional, tried_again
@@ -112,8 +112,14 @@ def _places(store: Store) -> list[str]:
 
 
 def _state_at(store: Store, place: str) -> JobState | None:
+    """The state of the job there; one whose attempt cannot be read stands among the others as failed, and says so."""
     job = readable(store, place)
-    return None if job is None else state_of(store, job)
+    if job is None:
+        return None
+    try:
+        return state_of(store, job)
+    except (Corrupt, NewerFormat) as error:
+        return JobState(status="Failed", secondary_status="Unreadable", reason=str(error), attempt=0, **_wish(job))
 
 
 def _parts(place: str, attempt: int) -> list[str]:

@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from cupola.errors import Ambiguous, Corrupt, NotFound
+from cupola.errors import Ambiguous, Corrupt, DiskTrouble, NotFound
 from cupola.store import Store, files, records, secret
 from cupola.store.records import Record
 
@@ -107,6 +107,10 @@ def readable(store: Store, directory: str) -> Job | None:
         return read(store, directory)
     except (NotFound, Corrupt):
         return None
+    except DiskTrouble as trouble:
+        if isinstance(trouble.__cause__, NotADirectoryError | IsADirectoryError):
+            return None
+        raise
 
 
 def verified(job: Job) -> bool:

@@ -64,6 +64,9 @@ class Keeper:
         self.store = store
         self.name = name
         self.lock = lock
+        self.root = os.open(
+            store.root, os.O_PATH | os.O_DIRECTORY
+        )  # tells a workspace that was removed from a lost mount
         self.user, self.host = names.who()
         self.process = runtime.current()
         self.served: Endpoint | None = None
@@ -117,7 +120,7 @@ class Keeper:
         try:
             wish = records.wish(self.store, self.name)
         except NotFound:
-            if is_workspace(self.store.root):
+            if is_workspace(self.store.root) or os.fstat(self.root).st_nlink == 0:
                 self._stop(None)
                 self.gone = True
             else:

@@ -122,7 +122,17 @@ def _copy(root: Path, progress: Progress) -> None:
     shutil.rmtree(fresh, ignore_errors=True)
     root.parent.mkdir(parents=True, exist_ok=True)
     shutil.copytree(_sample(), fresh, ignore=shutil.ignore_patterns("__pycache__", ".cupola"))
+    _open_like(root.parent, fresh)
     fresh.rename(root)
+
+
+def _open_like(parent: Path, fresh: Path) -> None:
+    """Gives what was copied the modes of the directory that it comes into: what a group shares, it shares whole."""
+    mode = parent.stat().st_mode & 0o7777 & ~0o1000  # less the sticky bit of /tmp
+    if mode & 0o002:  # what all may write is no group's share
+        mode = 0o755
+    for one in [fresh, *fresh.rglob("*")]:
+        one.chmod(mode if one.is_dir() else mode & 0o666)
 
 
 def _sample() -> Path:

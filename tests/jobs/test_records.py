@@ -1,0 +1,31 @@
+"""What a list of jobs says when not all of it can be read."""
+
+from cupola.jobs import records as jobs
+from cupola.jobs.attempts import AttemptEnd
+from cupola.jobs.wish import Job
+from cupola.store import names, records
+from cupola.workspace import Workspace
+
+
+def _ended(workspace: Workspace) -> Job:
+    user, host = names.who()
+    one = Job(
+        id=names.new_id(), kind="command", name="it", command=["true"], directory="/", user=user, host=host,
+        submitted=names.now(),
+    )  # fmt: skip
+    end = AttemptEnd(attempt=1, status="Completed", secondary_status="Completed", cause="exit", ended=names.now())
+    records.create(workspace.store, f"{one.directory_in_store}/job.json", one, kind="job", ref=one.id)
+    records.create(workspace.store, f"{one.attempt(1)}/result.json", end, kind="job", ref=one.id)
+    return one
+
+
+def test_a_job_that_cannot_be_read_hides_no_other(workspace: Workspace) -> None:
+    good, torn, strange = (_ended(workspace) for _ in range(3))
+    (workspace.root / torn.attempt(1) / "result.json").write_text('{"attempt": 1, "sta')
+    wish = workspace.root / strange.directory_in_store / "job.json"
+    wish.unlink()
+    wish.mkdir()
+    found = {one.id: one for one in jobs.ls(workspace.store)}
+    assert found[good.id].status == "Completed"
+    assert found[torn.id].secondary_status == "Unreadable" and "cannot be read" in found[torn.id].reason
+    assert strange.id not in found
