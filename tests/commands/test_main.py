@@ -154,3 +154,7 @@ def test_the_agent_of_the_host_is_shown_outside_of_any_workspace_and_a_list_of_r
     assert status == 0 and json.loads(out)["status"] == "Stopped"
     status, _, err = cupola("run ls")
     assert status == 1 and "not in a workspace" in err
+
+
+def test_quiet_says_nothing_of_what_has_no_name(cupola: Cupola) -> None:
+    assert cupola("agent status -q") == (0, "", "")

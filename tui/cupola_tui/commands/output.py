@@ -73,7 +73,8 @@ def _item(value: Any, options: Options) -> str:
     if isinstance(value, str):
         return text(value)
     if options.quiet:
-        return cells.cell(reference(value) if isinstance(value, msgspec.Struct | dict) else value)
+        name = reference(value) if isinstance(value, msgspec.Struct | dict) else value
+        return cells.cell(name) if name else ""
     return "  ".join(cells.cell(one) for one in cells.flat(value).values())
 
 

@@ -80,7 +80,9 @@ def whole(value: Any) -> str:
     """One record: rows as a table, anything else field by field."""
     fields = flat(value)
     rows = fields.get("rows")
-    if "columns" in fields and isinstance(rows, list) and rows and isinstance(rows[0], list):
+    if "columns" in fields and rows == []:
+        return bold("  ".join(map(cell, fields["columns"]))) + "\nno rows"
+    if "columns" in fields and isinstance(rows, list) and isinstance(rows[0], list):
         more = "\n..." if fields.get("truncated") else ""
         return table([dict(zip(fields["columns"], row, strict=True)) for row in rows]) + more
     if "same_data" in fields:
