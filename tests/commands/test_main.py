@@ -158,3 +158,15 @@ def test_the_agent_of_the_host_is_shown_outside_of_any_workspace_and_a_list_of_r
 
 def test_quiet_says_nothing_of_what_has_no_name(cupola: Cupola) -> None:
     assert cupola("agent status -q") == (0, "", "")
+
+
+def test_a_directory_that_was_removed_under_ones_feet_is_said_so(
+    cupola: Cupola, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    for line in ("run ls", "agent status", "init x"):
+        status, out, err = cupola(line)
+        assert (status, out) == (1, "") and "has been removed" in err

@@ -63,9 +63,13 @@ def take(options: Options, found: dict[str, object]) -> Options:
 
 
 def enter(options: Options) -> None:
-    """Goes where -C says."""
+    """Goes where -C says; there, or where the user stands, must be a directory."""
     if options.directory:
         try:
             os.chdir(options.directory)
         except OSError as error:
             raise NotFound(f"one cannot go there: {error.strerror}", where=options.directory) from None
+    try:
+        os.getcwd()  # noqa: PTH109 - pathlib costs 8 ms here
+    except FileNotFoundError:
+        raise NotFound("the directory that you are in has been removed", hint="go to another, or use -C") from None
