@@ -17,7 +17,7 @@ from typing import Any
 import msgspec
 
 from cupola.errors import CupolaError, ErrorInfo
-from cupola.jobs import attempts, cgroup, child, launch, tree, verdict, wish
+from cupola.jobs import attempts, cgroup, child, launch, memory, tree, verdict, wish
 from cupola.jobs.attempt import run_directory
 from cupola.jobs.attempts import AttemptEnd, Started
 from cupola.jobs.output import Log, Metrics
@@ -171,7 +171,7 @@ class Keeper:
             return
         self.next_look = moment + wait
         self.log.write(b"")
-        used = tree.memory(os.getpid(), self.job.memory)
+        used = memory.used([one.pid for one in tree.descendants(os.getpid())], self.job.memory)
         self.peak = max(self.peak, used)
         if self.job.memory and used > self.job.memory and not self.group:
             self._end("memory", _over(self.job.memory, used), grace=0)

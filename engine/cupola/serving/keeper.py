@@ -18,7 +18,8 @@ from pathlib import Path
 import msgspec
 
 from cupola.errors import CupolaError, NotFound
-from cupola.serving import listening, memory, records, server
+from cupola.jobs import memory
+from cupola.serving import listening, records, server
 from cupola.serving.records import Endpoint, EndpointStatus, Variant
 from cupola.serving.server import DRAIN, Word
 from cupola.serving.tally import Window

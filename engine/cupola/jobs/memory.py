@@ -1,4 +1,4 @@
-"""What server processes use of memory."""
+"""What processes use of memory, for keepers that hold them to a limit."""
 
 import os
 from collections.abc import Sequence
@@ -8,10 +8,10 @@ PAGE = os.sysconf("SC_PAGE_SIZE")
 NEAR = 0.8
 
 
-def used(pids: Sequence[int], limit: int) -> int:
+def used(pids: Sequence[int], limit: int | None) -> int:
     """Bytes that these processes use together: resident pages, and near the limit the exact share of shared ones."""
     rough = sum(map(resident, pids))
-    return rough if rough < NEAR * limit else sum(map(_share, pids))
+    return rough if limit is None or rough < NEAR * limit else sum(map(_share, pids))
 
 
 def resident(pid: int) -> int:
