@@ -55,7 +55,7 @@ def test_a_plain_directory_becomes_a_workspace_by_enter(home: Path, tmp_path: Pa
         end = time.monotonic() + 30
         while time.monotonic() < end and not (tmp_path / "workspace.toml").exists():
             terminal.read()
-        terminal.until(b"trains a model")
+        terminal.until(b"imports a CSV")
         assert (tmp_path / "workspace.toml").exists()
     finally:
         terminal.close()

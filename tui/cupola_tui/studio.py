@@ -91,6 +91,7 @@ class Studio(App[None], inherit_bindings=False):
     def on_mount(self) -> None:
         if sys.platform != "win32" and not self.is_headless:
             asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, self.exit, None, 143)
+        self.app_resume_signal.subscribe(self, lambda _: self.set_timer(0.1, self.action_redraw))
         self.bridge.listen = self._heard
         self.call_after_refresh(self._begin)
 
@@ -283,5 +284,8 @@ class Studio(App[None], inherit_bindings=False):
         parts = [f"{jobs} job{'s' * (jobs != 1)}"] * bool(jobs) + [f"{serving} endpoint{'s' * (serving != 1)}"] * bool(
             serving
         )
-        self.parting = f"{' and '.join(parts)} go on without this screen; `cupola` shows them again" if parts else ""
+        verb, them = ("goes", "it") if jobs + serving == 1 else ("go", "them")
+        self.parting = (
+            f"{' and '.join(parts)} {verb} on without this screen; `cupola` shows {them} again" if parts else ""
+        )
         self.exit()

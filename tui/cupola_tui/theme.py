@@ -49,6 +49,7 @@ THEMES = (
         background="#000000",
         surface="#000000",
         panel="#303030",
+        variables={"block-cursor-background": "#ffff00", "block-cursor-foreground": "#000000"},
         dark=True,
     ),
 )

@@ -87,8 +87,9 @@ def context(pane: Pane, record: Record | None) -> dict[str, Any]:
 def prefill(form: Record, pane: Pane, record: Record | None) -> dict[str, str]:
     """The values that a form begins with."""
     fields = form.get("fields") or []
-    # Only a form that takes such a record has to do with this one: an import does not.
+    # Only a form that takes such a record has to do with this one: an import makes another.
     takes = any(pane.about in (field.get("completes"), field["name"]) for field in fields) or form["name"] == "train"
+    takes = takes and form["name"] != "dataset import"
     known = context(pane, record) if takes else {}
     filled: dict[str, str] = {}
     for field in fields:

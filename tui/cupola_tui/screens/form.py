@@ -79,7 +79,9 @@ class Form(Dialog[Any]):
             (f"  ▶ {clean(self.form['name'])}", "key"),
             (f"   {clean(self.form.get('summary') or '')}", "dim"),
         ]
-        first = next((one for one in self.fields if one.field.get("required") and not one.value), None)
+        # What is needed and not there; else what may be said, so that a letter typed at once is not lost.
+        needed = [one for one in self.fields if one.field.get("required") and not one.value]
+        first = next(iter([*needed, *(one for one in self.fields if not one.value)]), None)
         if first:
             first.enter()
         else:
@@ -132,7 +134,7 @@ class Form(Dialog[Any]):
             return
         for one in self.fields:
             key = one.field["name"]
-            unfinished = bool(found) and self.focused is not None and self.focused is one.input
+            unfinished = bool(found and one.value) and self.focused is not None and self.focused is one.input
             one.wrong = (wrong or {}).get(key, "") if key in self.touched and not unfinished else ""
         self.command = command or ""
         if self.chosen < 0:
@@ -218,7 +220,7 @@ class Form(Dialog[Any]):
         self._tell()
 
     def action_command_line(self) -> None:
-        self.app.push_screen(PlainView(self.command + "\n\ny copies it, esc comes back"))
+        self.app.push_screen(PlainView(self.command, "y copies it, esc comes back"))
 
     def action_jump(self) -> None:
         self.app.main.action_jump()

@@ -6,16 +6,17 @@ from cupola_tui.screens.dialog import Reading
 
 
 class PlainView(Reading):
-    """Shows a text as it is."""
+    """Shows a text as it is; `below` is a word of ours that is not copied with it."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, below: str = "") -> None:
         super().__init__("", "", classes="-full")
-        self.whole = text
+        self.whole, self.below = text, below
 
     def lines(self, width: int) -> list[Line]:
-        return [
+        shown: list[Line] = [
             [(part, "")] for line in lines(self.whole) for part in (fold(line, width) if len(line) > width else [line])
         ]
+        return [*shown, [], [(self.below, "dim")]] if self.below else shown
 
     def on_mount(self) -> None:
         super().on_mount()
