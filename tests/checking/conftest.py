@@ -1,5 +1,6 @@
 """A workspace as a day's work leaves it, made once by the real processes; each test damages a copy of its own."""
 
+import contextlib
 import json
 import os
 import shutil
@@ -22,25 +23,42 @@ PATIENCE = 60.0
 ROW = {"distance": 300, "carrier": "UA"}
 
 
-@pytest.fixture(scope="session")
-def made() -> Iterator[Path]:
-    """The workspace: a dataset, a run, two versions of a model, a job with code, a deployed endpoint, a trashed run."""
-    directory = Path(tempfile.mkdtemp(prefix="cuc-", dir="/tmp"))
+@contextlib.contextmanager
+def living_in(directory: Path) -> Iterator[Path]:
+    """The homes, the place and the umask of those who use the workspace, for as long as it lasts and no longer."""
     with pytest.MonkeyPatch.context() as patch:
         for variable in VARIABLES:
             patch.setenv(variable, str(directory / variable[-12:].lower()))
-        root = directory / "ws"
-        root.mkdir()
-        root.chmod(0o2775)
-        patch.setenv(place.VARIABLE, str(root))
+        patch.setenv(place.VARIABLE, str(directory / "ws"))
         before = os.umask(0o022)
         try:
-            _work(root, directory)
-            yield root
+            yield directory / "ws"
         finally:
             os.umask(before)
+
+
+@pytest.fixture(scope="session")
+def directory() -> Iterator[Path]:
+    """Where the workspace lies, with the homes beside it: a dataset, a run, two versions of a model, a job with code, a
+    deployed endpoint, a trashed run."""
+    directory = Path(tempfile.mkdtemp(prefix="cuc-", dir="/tmp"))
+    try:
+        with living_in(directory) as root:
+            root.mkdir()
+            root.chmod(0o2775)
+            _work(root, directory)
+        yield directory
+    finally:
+        with living_in(directory):
             stopping.stop(jobs=True)
-            shutil.rmtree(directory, ignore_errors=True)
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+@pytest.fixture
+def made(directory: Path) -> Iterator[Path]:
+    """The workspace as its agent and its keepers use it."""
+    with living_in(directory) as root:
+        yield root
 
 
 def _work(root: Path, outside: Path) -> None:
@@ -65,7 +83,7 @@ def _work(root: Path, outside: Path) -> None:
     ws.run.rm(ws.train(**train, name="second").wait(PATIENCE))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def still(made: Path) -> Path:
     """The workspace when its agent and its keepers have ended."""
     stopping.stop(jobs=True)
