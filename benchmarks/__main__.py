@@ -3,7 +3,34 @@
 import importlib
 import sys
 
-NAMES = ("run_ls", "first_frame", "job_start", "prediction", "agent_memory", "shared_opening", "live_views")
+NAMES = (
+    "run_ls",
+    "first_frame",
+    "job_start",
+    "serving_speed",
+    "cold_start",
+    "batching",
+    "flow_serving",
+    "flow_preview",
+    "transform",
+    "agent_memory",
+    "shared_opening",
+    "search",
+    "activity",
+    "live_views",
+    "logging_speed",
+    "importing",
+    "tuning",
+    "pipeline_overhead",
+    "training_quality",
+    "automl",
+    "first_model",
+    "forecasting",
+    "stalled_keys",
+    "ten_thousand",
+    "grid",
+    "insights",
+)
 
 
 def main() -> int:

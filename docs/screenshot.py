@@ -7,6 +7,7 @@ import asyncio
 import os
 import re
 import sys
+import tempfile
 from pathlib import Path
 
 os.environ |= {"TERM": "xterm-256color", "COLORTERM": "truecolor"}
@@ -28,7 +29,7 @@ async def picture(root: str) -> str:
         while not app.main.table.view.rows.order:
             await pilot.pause(0.1)
         await pilot.press("right", "right", "s", "S", "g")
-        runs = app.main.view(app.main.pane).rows
+        runs = app.main.body.view(app.main.pane).rows
         best = next(one for one in runs.order if "HistGradient" in runs.records[one]["estimator"])
         app.main.table.go(runs.order.index(best))
         await pilot.pause(6)  # till the gauge has something to show
@@ -51,4 +52,6 @@ def _at(found: re.Match[str]) -> str:
 
 
 if __name__ == "__main__":
-    Path(sys.argv[2]).write_text(asyncio.run(picture(sys.argv[1])), encoding="utf-8")
+    with tempfile.TemporaryDirectory() as nothing_remembered:
+        os.environ["XDG_STATE_HOME"] = nothing_remembered
+        Path(sys.argv[2]).write_text(asyncio.run(picture(sys.argv[1])), encoding="utf-8")

@@ -13,7 +13,7 @@ from typing import Any
 
 from cupola import place
 
-PATIENCE = 30.0
+PATIENCE = 180.0
 
 
 class Screen:

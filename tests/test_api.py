@@ -54,7 +54,7 @@ def test_errors_are_those_of_the_command_line(ws: api.Workspace) -> None:
 def test_started_work_can_be_waited_for_and_named_by_its_record(ws: api.Workspace) -> None:
     started = ws.job.submit("sh", "-c", "echo hello", name="greeting")
     assert started.status == "Queued"
-    assert started.wait(60) is started
+    assert started.wait(180) is started
     assert (started.status, started.exit_code) == ("Completed", 0)
     assert ws.job.show(started).id == started.job
     assert "".join(ws.job.log(started)) == "hello\n"
@@ -63,8 +63,13 @@ def test_started_work_can_be_waited_for_and_named_by_its_record(ws: api.Workspac
 
 def test_work_that_fails_raises_what_went_wrong(ws: api.Workspace) -> None:
     with pytest.raises(cupola.errors.WorkFailed) as error:
-        ws.job.submit(["sh", "-c", "exit 7"]).wait(60)
+        ws.job.submit(["sh", "-c", "exit 7"]).wait(180)
     assert "7" in error.value.message
     with pytest.raises(TimeoutError):
         ws.job.submit(["sleep", "600"], name="sleeper").wait(0.1)
     ws.job.stop("sleeper")
+
+
+def test_a_text_for_a_list_is_a_list_of_one(ws: api.Workspace) -> None:
+    assert ws.tune._named((), {"metric": "f1", "space": ["C=1.0,2.0"]}) == {"metric": ["f1"], "space": ["C=1.0,2.0"]}
+    assert ws.run.tag._named(("brave-otter", "best"), {})["tags"] == ["best"]

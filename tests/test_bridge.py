@@ -4,8 +4,13 @@ import os
 from pathlib import Path
 from typing import Any
 
+from tests.faults.sshfs import mounted
 from tests.screen import Screen, bridge
 
+from cupola import pages
+from cupola.experiments.records import Run, path
+from cupola.store import records
+from cupola.team import notes
 from cupola.workspace import Workspace
 
 
@@ -150,3 +155,40 @@ bridge.main(sys.argv[1:])
         assert screen.ask("records", kind="runs") == []
         pipe.write_text("at last")
         assert screen.answer(number)["result"] == "at last"
+
+
+def test_a_long_list_shows_its_first_page_before_the_rest_is_there(workspace: Workspace) -> None:
+    for number in range(3 * pages.PAGE):
+        submitted = f"2026-11-29T10:00:00.{number:06}Z"
+        run = Run(
+            id=f"r{number}", name="n", experiment="e", status="Completed", user="ana", host="h", submitted=submitted
+        )  # fmt: skip
+        records.create(workspace.store, path(run), run, kind="run", ref=run.id)
+    notes.say(workspace.store, "run", run.id, "comment", ["well done"])
+    with bridge(workspace.root) as screen:
+        found = screen.ask("records", kind="runs")
+        told = [message["progress"] for message in screen.aside if "progress" in message]
+        assert {one["of"] for one in told} == {len(found)} == {3 * pages.PAGE}
+        assert sorted(one["read"] for one in told) == [one["read"] for one in told]
+        [page] = [one["page"] for one in told if "page" in one]
+        assert len(page) == pages.PAGE and page == sorted(page, key=lambda one: found.index(one))
+        assert [len(one["comments"]) for one in found] == [1] + [0] * (len(found) - 1)
+
+
+def test_a_mount_with_its_default_cache_is_known_by_its_lateness(home: Path) -> None:
+    for options, late, mend in (("reconnect", 20.0, "dcache_timeout=1"), ("dcache_timeout=1", 1.0, None)):
+        directory = home / options
+        directory.mkdir()
+        with mounted(directory, options) as mounts:
+            Workspace.init(mounts.served)
+            with bridge(mounts.a) as screen:
+                shown = ready(screen)["workspace"]
+                assert (shown["mount"], shown["late"], shown["mend"]) == ("sshfs", late, mend)
+
+
+def test_a_name_on_the_disk_that_is_no_utf8_stops_no_answer(workspace: Workspace) -> None:
+    (workspace.root / "endpoints" / "e\udcff").mkdir(parents=True)
+    (workspace.root / "endpoints" / "e\udcff" / "endpoint.toml").write_text("")
+    with bridge(workspace.root) as screen:
+        (found,) = screen.ask("records", kind="endpoints")
+    assert (found["name"], found["status"]) == ("e?", "Failed")

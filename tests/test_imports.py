@@ -2,20 +2,29 @@
 
 import subprocess
 import sys
+from functools import cache
 
 import pytest
 
-from cupola.actions import DOMAINS
+from cupola.actions import DOMAINS, MORE
 
-HEAVY = ("sklearn", "pandas", "pyarrow", "duckdb", "numpy", "scipy", "joblib", "skops", "starlette", "uvicorn")
-RECORDS = ("datasets", "experiments", "jobs", "registry", "serving")
+HEAVY = (
+    "sklearn", "pandas", "pyarrow", "duckdb", "numpy", "scipy", "joblib", "skops", "starlette", "uvicorn", "optuna",
+)  # fmt: skip
+RECORDS = (
+    "datasets", "experiments", "jobs", "registry", "serving", "tuning",
+    "forecasting", "autopilot", "pipelines", "flows",
+)  # fmt: skip
 LIGHT = [
     "cupola.store",
     "cupola.workspace",
     *(f"cupola.{domain}.records" for domain in RECORDS),
     *DOMAINS.values(),
+    *MORE.values(),
     "cupola.environments.catalogue",
     "cupola.jobs.attempt",
+    "cupola.tracking.run",
+    "cupola.tracking.autologging",
     "cupola.team.notes",
     "cupola.team.presence",
     "cupola.api",
@@ -28,10 +37,11 @@ LIGHT = [
 ]
 
 
+@cache
 def loaded_after(program: str) -> set[str]:
     """The top-level modules that a process has loaded once it has run `program`."""
     program += "\nimport sys; print(*{name.partition('.')[0] for name in sys.modules})"
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=180)
     return set(done.stdout.split())
 
 
@@ -56,5 +66,5 @@ from cupola_tui.commands import main
 main(["job", "--help"])
 print(*(name for name in sys.modules if name.endswith(".actions")), file=sys.stderr)
 """
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=180)
     assert set(done.stderr.split()) == {"cupola.actions", "cupola.jobs.actions"}

@@ -1,3 +1,4 @@
+import errno
 import os
 import stat
 import subprocess
@@ -5,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cupola.errors import BadInput, BadName, Corrupt, CupolaError, NotFound, ReadOnly
+from cupola.errors import BadInput, BadName, Corrupt, CupolaError, DiskTrouble, NotFound, ReadOnly
 from cupola.store import files, records, root
 from cupola.store.filesystem import Mount
 from cupola.workspace import Workspace
@@ -14,7 +15,7 @@ from cupola.workspace import Workspace
 def test_a_new_directory_becomes_a_workspace(home: Path, tmp_path: Path) -> None:
     made = Workspace.init(tmp_path / "deep" / "churn")
     assert made.created and made.settings.name == "churn" and made.root == tmp_path / "deep" / "churn"
-    assert sorted(os.listdir(made.root)) == [".gitignore", "workspace.toml"]  # noqa: PTH208
+    assert sorted(os.listdir(made.root)) == [".gitattributes", ".gitignore", "workspace.toml"]  # noqa: PTH208
 
 
 def test_a_second_init_changes_nothing_and_says_so(workspace: Workspace) -> None:
@@ -89,10 +90,27 @@ def test_an_empty_workspace_file_is_enough(home: Path, tmp_path: Path) -> None:
     assert Workspace.open(tmp_path).settings.name == ""
 
 
-def test_a_broken_workspace_file_is_named(workspace: Workspace) -> None:
-    (workspace.root / "workspace.toml").write_text("name = ")
-    with pytest.raises(Corrupt, match=r"workspace\.toml"):
-        Workspace.open(workspace.root)
+def test_with_a_broken_workspace_file_all_can_be_read_and_nothing_changed(workspace: Workspace) -> None:
+    path = workspace.root / "workspace.toml"
+    before = path.read_bytes()
+    path.write_text('name = "x"\nslots = -1\n')
+    opened = Workspace.open(workspace.root)
+    assert "workspace.toml: line 2, column 9" in opened.notices[0]
+    assert opened.action("dataset ls") == []
+    with pytest.raises(Corrupt, match="line 2, column 9"):
+        opened.action("tag", ref="x", tags=["x"])
+    assert path.read_text().endswith("slots = -1\n")
+    path.write_bytes(before)
+    with pytest.raises(NotFound):
+        opened.action("tag", ref="x", tags=["x"])
+
+
+def test_where_a_newer_format_cannot_be_read_at_all_the_rest_can(workspace: Workspace) -> None:
+    (workspace.root / "workspace.toml").write_text("format = 99\nroles = 1\n")
+    opened = Workspace.open(workspace.root)
+    assert opened.readonly and "newer Cupola" in opened.notices[0]
+    with pytest.raises(ReadOnly, match="newer Cupola"):
+        opened.action("tag", ref="x", tags=["x"])
 
 
 def test_a_newer_format_opens_for_reading_and_says_so(workspace: Workspace) -> None:
@@ -125,7 +143,7 @@ def test_git_carries_facts_and_notes_and_not_what_one_copy_holds_for_a_while(wor
     subprocess.run([*git, "init", "-q"], check=True)
     subprocess.run([*git, "add", "-A"], check=True)
     listed = subprocess.run([*git, "ls-files"], check=True, capture_output=True, text=True).stdout.split()
-    assert listed == [".cupola/notes/tags/a.jsonl", ".gitignore", "runs/a.json", "workspace.toml"]
+    assert listed == [".cupola/notes/tags/a.jsonl", ".gitattributes", ".gitignore", "runs/a.json", "workspace.toml"]
 
 
 def test_one_that_was_just_made_says_what_one_that_is_opened_says(
@@ -135,3 +153,20 @@ def test_one_that_was_just_made_says_what_one_that_is_opened_says(
     made = Workspace.init(tmp_path / "far")
     assert made.created and "dcache_timeout=1" in made.notices[0]
     assert Workspace.open(tmp_path / "far").notices == made.notices
+
+
+@pytest.mark.parametrize(("code", "said"), [(errno.EIO, "input/output error"), (errno.ENOTCONN, "mount is broken")])
+def test_a_disk_that_does_not_answer_is_no_place_without_a_workspace(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch, code: int, said: str
+) -> None:
+    real = os.open
+
+    def failing(path: object, *arguments: object, **more: object) -> int:
+        if str(path).endswith("workspace.toml"):
+            raise OSError(code, os.strerror(code))
+        return real(path, *arguments, **more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(os, "open", failing)
+    for look in (Workspace.find, Workspace.open, Workspace.init):
+        with pytest.raises(DiskTrouble, match=said):
+            look(workspace.root)

@@ -15,21 +15,40 @@ from cupola.errors import BadOption, ReadOnly
 DOMAINS = {
     "dataset": "cupola.datasets.actions",
     "train": "cupola.training.actions",
+    "tune": "cupola.tuning.actions",
+    "tuning": "cupola.tuning.actions",
+    "autopilot": "cupola.autopilot.actions",
+    "forecast": "cupola.forecasting.actions",
     "run": "cupola.experiments.actions",
     "job": "cupola.jobs.actions",
     "model": "cupola.registry.actions",
     "endpoint": "cupola.serving.actions",
-    "lineage": "cupola.registry.lineage",
+    "flow": "cupola.flows.actions",
+    "transform": "cupola.transform.actions",
+    "schedule": "cupola.schedules.actions",
+    "bias": "cupola.explain.actions",
+    "mlflow": "cupola.mlflow.actions",
+    "import": "cupola.importing.actions",
+    "lineage": "cupola.lineage.actions",
+    "find": "cupola.search.actions",
+    "view": "cupola.search.actions",
+    "pipeline": "cupola.pipelines.actions",
     "agent": "cupola.agent.actions",
+    "key": "cupola.jobs.key",
+    "token": "cupola.tokens.actions",
     "check": "cupola.checking.actions",
+    "trash": "cupola.checking.actions",
+    "merge": "cupola.merging.actions",
     "comment": "cupola.team.actions",
     "tag": "cupola.team.actions",
     "activity": "cupola.team.actions",
     "who": "cupola.team.actions",
     "access": "cupola.team.actions",
 }
+# Verbs of a domain that another room declares.
+MORE = {"dataset": "cupola.insights.actions", "flow": "cupola.insights.actions"}
 
-Waits = Literal["job", "run", "endpoint", "itself"]
+Waits = Literal["job", "run", "tuning", "autopilot", "forecast", "pipeline", "endpoint", "request", "itself"]
 Role = Literal["viewer", "member", "approver", "deployer"]
 
 
@@ -118,9 +137,8 @@ def action(name: str, **more: Any) -> Callable[[F], F]:
 
 def find(name: str) -> Action:
     """The action of that name ("train", "model register"). Raises BadOption where there is none."""
-    module = DOMAINS.get(name.split()[0])
-    if module:
-        importlib.import_module(module)
+    if name.split()[0] in DOMAINS:
+        _load(name.split()[0])
     if name not in _declared:
         raise BadOption(f"there is no action called {name!r}", hint="`cupola --help` lists them")
     return _declared[name]
@@ -128,8 +146,14 @@ def find(name: str) -> Action:
 
 def domain(name: str) -> list[Action]:
     """All actions of one domain, in the order in which they are declared."""
-    importlib.import_module(DOMAINS[name])
+    _load(name)
     return [one for one in _declared.values() if one.name.split()[0] == name]
+
+
+def _load(name: str) -> None:
+    for module in (DOMAINS[name], MORE.get(name)):
+        if module:
+            importlib.import_module(module)
 
 
 def catalogue() -> list[Action]:
@@ -139,14 +163,17 @@ def catalogue() -> list[Action]:
 
 def run(workspace: Any, name: str, /, **arguments: Any) -> Any:
     """Runs an action on a workspace: the one place where --readonly and roles are enforced, and where it is written
-    down who did what.
+    down who did what (`Workspace.permit` and `Workspace.tell`, so that no door can go without).
 
     Raises ReadOnly, Refused, BadOption for an argument that is unknown or missing, and what the action itself raises.
     """
     chosen = find(name)
     told = chosen.writes and workspace is not None
     if told:
-        _check_may_write(workspace, chosen)
+        if workspace.readonly:
+            said = f"{chosen.name} writes, and this workspace was opened read-only"
+            raise ReadOnly(said, where=str(workspace.root), hint=workspace.why_readonly)
+        workspace.permit(chosen)
     known = {one.name: one for one in chosen.parameters}
     for given in arguments:
         if given not in known:
@@ -154,21 +181,26 @@ def run(workspace: Any, name: str, /, **arguments: Any) -> Any:
     for one in known.values():
         if one.required and one.name not in arguments:
             raise BadOption(f"{name} needs {one.name}", hint=one.arg.help or None)
+    if told:
+        _check_text(name, arguments)
     result = chosen.function(workspace, **arguments)
     if told:
-        from cupola.team import activity
-
-        activity.tell(workspace.store, chosen, arguments, result)
+        workspace.tell(chosen, arguments, result)
     return result
 
 
-def _check_may_write(workspace: Any, chosen: Action) -> None:
-    from cupola.store.names import who
-    from cupola.team import roles
-
-    if workspace.readonly:
-        raise ReadOnly(f"{chosen.name} writes, and this workspace was opened read-only", where=str(workspace.root))
-    roles.check(workspace.settings, chosen, who()[0])
+def _check_text(name: str, value: Any) -> None:
+    """Refuses half characters (bytes of the command line that are no UTF-8 arrive as such): no record can hold them."""
+    if isinstance(value, str):
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            raise BadOption(f"{name}: {value[:60]!a} is not UTF-8 text") from None
+    elif isinstance(value, dict):
+        _check_text(name, [*value, *value.values()])
+    elif isinstance(value, list | tuple):
+        for one in value:
+            _check_text(name, one)
 
 
 def _parameter(one: inspect.Parameter, hint: Any) -> Parameter:

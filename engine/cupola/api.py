@@ -58,7 +58,8 @@ class Verb:
         return longer
 
     def _named(self, given: tuple[Any, ...], options: dict[str, Any]) -> dict[str, Any]:
-        """All arguments by name; a last positional parameter that is a list takes what is left."""
+        """All arguments by name; a last positional parameter that is a list takes what is left, and a text for a list
+        is a list of one."""
         named = dict(options)
         places = [one for one in self._action.parameters if one.positional]
         for place, value in zip(places, given, strict=False):
@@ -68,8 +69,9 @@ class Verb:
                 taken = f"{len(places)} argument{'' if len(places) == 1 else 's'} by place"
                 raise TypeError(f"{self._action.name} takes {taken}, {len(given)} were given")
             named[places[-1].name] = list(given[len(places) - 1 :])
-        elif places and places[-1].repeated and isinstance(named.get(places[-1].name), str):
-            named[places[-1].name] = [named[places[-1].name]]
+        for one in self._action.parameters:
+            if one.repeated and not one.arg.pairs and isinstance(named.get(one.name), str):
+                named[one.name] = [named[one.name]]
         return named
 
     def __repr__(self) -> str:

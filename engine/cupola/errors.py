@@ -4,6 +4,7 @@ CupolaError
 ├── Usage            exit 2: the command itself is wrong
 │   ├── BadName      a name with a separator, a leading dot, control characters, ...
 │   └── BadOption    an option that does not exist, or whose value does not fit
+│       └── BadFilter    a query that cannot be read; it points at the character
 ├── BadInput         a file, a row, a payload that cannot be used
 ├── NotFound         a reference that names nothing here
 │   └── Ambiguous    a reference that names several things
@@ -14,6 +15,7 @@ CupolaError
 ├── NewerFormat      a record was written by a newer Cupola
 ├── Corrupt          a checksum, a signature or a record does not hold
 ├── DiskTrouble      full, failing or silent file system
+│   └── DiskFull     no room left, or a quota used up: what failed can be done when there is room
 ├── AgentTrouble     the agent cannot be started or does not answer
 └── WorkFailed       a job ended without success
 """
@@ -21,6 +23,8 @@ CupolaError
 from typing import Any
 
 import msgspec
+
+LONGEST = 1200  # characters of a message
 
 
 class ErrorInfo(msgspec.Struct, kw_only=True):
@@ -33,15 +37,18 @@ class ErrorInfo(msgspec.Struct, kw_only=True):
 
 
 class CupolaError(Exception):
-    """A fact for the user: what happened, where, and what to do. Shown as it is; everything else is a bug."""
+    """A fact for the user: what happened, where, and what to do. Shown as it is; everything else is a bug.
+
+    What is longer than a sentence can be (it quotes a value of a megabyte) is cut in its middle.
+    """
 
     exit_status = 1
 
     def __init__(self, message: str, *, where: str | None = None, hint: str | None = None) -> None:
-        super().__init__(message)
-        self.message = message
-        self.where = where
-        self.hint = hint
+        self.message = _short(message)
+        self.where = where and _short(where)
+        self.hint = hint and _short(hint)
+        super().__init__(self.message)
 
     def info(self) -> ErrorInfo:
         return ErrorInfo(kind=type(self).__name__, message=self.message, where=self.where, hint=self.hint)
@@ -64,6 +71,16 @@ class BadName(Usage):
 
 class BadOption(Usage):
     pass
+
+
+class BadFilter(BadOption):
+    """A query that cannot be read: `text` is what was given, `at` the place in it that is wrong (-1: it has none)."""
+
+    def __init__(
+        self, message: str, *, where: str | None = None, hint: str | None = None, text: str = "", at: int = -1
+    ) -> None:
+        super().__init__(message, where=where, hint=hint)
+        self.text, self.at = text, at
 
 
 class BadInput(CupolaError):
@@ -106,12 +123,20 @@ class DiskTrouble(CupolaError):
     pass
 
 
+class DiskFull(DiskTrouble):
+    pass
+
+
 class AgentTrouble(CupolaError):
     pass
 
 
 class WorkFailed(CupolaError):
     pass
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= LONGEST else f"{text[: LONGEST * 2 // 3]} ... {text[-LONGEST // 3 :]}"
 
 
 def from_info(info: ErrorInfo) -> CupolaError:

@@ -25,7 +25,7 @@ class Field(msgspec.Struct, kw_only=True):
 
 
 class Form(msgspec.Struct, kw_only=True):
-    """An action; what each attribute means stands in `cupola.actions.Action`."""
+    """An action; what each attribute means stands in `cupola.actions.Action`. forbidden: why its user may not do it."""
 
     name: str
     summary: str
@@ -36,6 +36,7 @@ class Form(msgspec.Struct, kw_only=True):
     confirm: str
     about: str
     key: str
+    forbidden: str = ""
     fields: list[Field] = []
 
 
@@ -51,7 +52,7 @@ def describe(action: Action, *, fields: bool = True) -> Form:
         confirm=action.confirm,
         about=action.about,
         key=action.key,
-        fields=[_field(one) for one in action.parameters] if fields else [],
+        fields=[field(one) for one in action.parameters] if fields else [],
     )
 
 
@@ -99,7 +100,7 @@ def _value(parameter: Parameter, value: Any) -> Any:
     return words.convert(parameter, value) if isinstance(value, str) else value
 
 
-def _field(parameter: Parameter) -> Field:
+def field(parameter: Parameter) -> Field:
     default = parameter.default
     return Field(
         name=parameter.name,

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 
 # The fields that name a record, in the order in which they are looked for.
-NAMES = ("id", "run", "job", "endpoint", "name", "path", "trash")
+NAMES = ("id", "autopilot", "tuning", "execution", "run", "job", "endpoint", "name", "path", "trash")
 
 
 def reference(record: Any) -> str:

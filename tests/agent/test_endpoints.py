@@ -1,16 +1,20 @@
 """Which endpoints the agent brings up, takes up or leaves alone. The launcher is a stand-in; the records are real."""
 
+import shutil
 import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
-from cupola.agent.endpoints import Endpoints, Gateway
+from cupola.agent.endpoints import Endpoints, Gateway, gateways, stop_all
 from cupola.agent.launching import Launch
 from cupola.serving import records
-from cupola.serving.records import Endpoint, EndpointStatus, Variant
+from cupola.serving.records import Endpoint, Variant
+from cupola.serving.status import EndpointStatus
 from cupola.store import names, runtime
 from cupola.store import records as store_records
 from cupola.workspace import Workspace
@@ -24,7 +28,7 @@ def ws(home: Path) -> Workspace:
 @pytest.fixture
 def process() -> Iterator[subprocess.Popen[bytes]]:
     """A process that stands in for a keeper."""
-    with subprocess.Popen(["sleep", "60"]) as found:
+    with subprocess.Popen(["sleep", "600"]) as found:
         yield found
         found.kill()
 
@@ -125,3 +129,27 @@ def test_a_wish_that_was_edited_by_hand_is_not_served(ws: Workspace):
     path.write_text(path.read_text().replace("m@1-abcd", "evil@1-abcd"))
     rig.endpoints.reconcile()
     assert rig.launched == []
+
+
+@pytest.fixture
+def gateway(home: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A real gateway, which no workspace knows of."""
+    code = "import sys; from cupola.serving import gateway; sys.exit(gateway.main([]))"
+    with subprocess.Popen([sys.executable, "-c", code]) as found:
+        for _ in range(3600):
+            if gateways():
+                break
+            time.sleep(0.05)
+        yield found
+        found.kill()
+
+
+def test_a_gateway_that_no_workspace_knows_yet_is_stopped_with_all_the_others(gateway: subprocess.Popen[bytes]) -> None:
+    assert [one.pid for one in stop_all([])] == [gateway.pid]
+    assert gateway.wait(180) == 0
+    assert gateways() == []
+
+
+def test_a_gateway_whose_runtime_directory_is_removed_ends(gateway: subprocess.Popen[bytes]) -> None:
+    shutil.rmtree(runtime.runtime_dir())
+    assert gateway.wait(180) == 0

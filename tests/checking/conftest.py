@@ -6,6 +6,7 @@ import os
 import shutil
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from cupola.store import names
 from cupola.workspace import Workspace
 
 VARIABLES = ("CUPOLA_RUNTIME_DIR", "CUPOLA_SLOTS_DIR", "XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_STATE_HOME")
-PATIENCE = 60.0
+PATIENCE = 180.0
 ROW = {"distance": 300, "carrier": "UA"}
 
 
@@ -81,6 +82,10 @@ def _work(root: Path, outside: Path) -> None:
     ws.endpoint.deploy("late@1", name="e").wait(PATIENCE)
     ws.endpoint.invoke("e", data=json.dumps(ROW))
     ws.run.rm(ws.train(**train, name="second").wait(PATIENCE))
+    deadline = time.monotonic() + PATIENCE
+    while not (list(root.glob(".cupola/digests/*/run.*.jsonl")) and list(root.glob(".cupola/gateways/*"))):
+        assert time.monotonic() < deadline, "the agent folds no run into its digest, or starts no gateway"
+        time.sleep(0.05)
 
 
 @pytest.fixture

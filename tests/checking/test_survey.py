@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,11 +15,11 @@ from cupola.checking.records import Checked
 from cupola.checking.survey import survey
 from cupola.errors import ReadOnly
 from cupola.jobs.wish import Job
-from cupola.store import claims, files, names, runtime
+from cupola.store import claims, files, names, runtime, secret
 from cupola.store.filesystem import Mount
 from cupola.workspace import Workspace
 
-from .conftest import only, someone
+from .conftest import PATIENCE, only
 
 DATASET, MODEL, RUN = "datasets/flights/1-*", "models/late/1-*", "experiments/default/*"
 TRAINED = f"{RUN}/attempts/1"
@@ -41,6 +42,16 @@ def cut(path: Path) -> None:
 
 def newer(path: Path) -> None:
     path.write_bytes(msgspec.json.encode(msgspec.json.decode(path.read_bytes()) | {"format": 99}))
+
+
+def nameless(path: Path) -> None:
+    """One flipped bit, after which a line is JSON, has its number, and says no value of any metric."""
+    path.write_bytes(path.read_bytes().replace(b'"name"', b'"oame"', 1))
+
+
+def misspelt(path: Path) -> None:
+    """One flipped bit in the word for how an attempt has ended."""
+    path.write_bytes(path.read_bytes().replace(b"Completed", b"Comqleted", 1))
 
 
 def test_nothing_is_wrong_with_a_day_of_work_while_it_goes_on(made: Path) -> None:
@@ -76,9 +87,11 @@ LOST: list[tuple[str, Callable[[Path], None], str]] = [
     (f"{TRAINED}/model/model.skops", cut, "checksum"),
     (f"{TRAINED}/artifacts/predictions.parquet", cut, "torn"),
     (f"{TRAINED}/artifacts/confusion.json", cut, "torn"),
+    (f"{TRAINED}/metrics.jsonl", nameless, "journal"),
     ("jobs/*/*/job.json", cut, "torn"),
     ("jobs/*/*/job.json", newer, "newer"),
     ("jobs/*/*/attempts/1/result.json", cut, "torn"),
+    ("jobs/*/*/attempts/1/result.json", misspelt, "mismatch"),
     ("jobs/*/*/code/script.py", flip, "checksum"),
     ("jobs/*/*/code/script.py", os.unlink, "missing"),
     ("endpoints/e/endpoint.toml", lambda path: path.write_bytes(b"a = ["), "torn"),
@@ -189,7 +202,8 @@ def without_setgid(ws: Workspace) -> str:
 
 def not_queued(ws: Workspace) -> str:
     raw = (ws.root / only(ws.root, "jobs/*/*/job.json")).read_bytes()
-    job = msgspec.structs.replace(msgspec.json.decode(raw, type=Job), id="abcdefghij", code=None, **someone())
+    job = msgspec.structs.replace(msgspec.json.decode(raw, type=Job), id="abcdefghij", code=None)
+    job.mac = secret.sign(job.payload())
     files.write_bytes(ws.store, f"{job.directory_in_store}/job.json", msgspec.json.encode(job))
     return job.directory_in_store
 
@@ -270,11 +284,12 @@ def test_a_claim_of_another_host_is_stale_when_its_counter_stands_still(
 
 def test_an_acknowledged_line_that_cannot_be_read_is_lost_and_said_to_be(ws: Workspace) -> None:
     path = only(ws.root, f"{MODEL}/approvals/*.jsonl")
-    first, second = (ws.root / path).read_bytes().splitlines(keepends=True)
-    (ws.root / path).write_bytes(first[:20] + b"\n" + second)
+    first, *others = (ws.root / path).read_bytes().splitlines(keepends=True)
+    rest = b"".join(others)
+    (ws.root / path).write_bytes(first[:20] + b"\n" + rest)
     (problem,) = look(ws).problems
     assert (problem.kind, problem.path, problem.repairable) == ("journal", path, False)
-    (ws.root / path).write_bytes(second)
+    (ws.root / path).write_bytes(rest)
     assert [one.message for one in look(ws).problems] == ["entries are lost or cannot be read: 1"]
 
 
@@ -306,6 +321,33 @@ def test_what_records_refer_to_and_is_gone(ws: Workspace) -> None:
 def test_a_job_that_is_gone_leaves_its_run_dangling(ws: Workspace) -> None:
     shutil.rmtree(ws.root / "jobs")
     assert {(one.kind, one.repairable) for one in look(ws).problems} == {("dangling", False)}
+
+
+def _published(ws: Workspace, removed: bool) -> tuple[str, Path]:
+    """A job that has published a run that is there, or that was removed since; and where it says so."""
+    there = {one.id for one in ws.action("run ls")}
+    jobs = [one for one in ws.action("job ls") if one.run and (one.run.rpartition("/")[2] in there) is not removed]
+    return jobs[0].id, next(ws.root.glob(f"jobs/*/{jobs[0].id}/attempts/1/published.json"))
+
+
+def test_a_job_that_does_not_say_that_it_has_published_does_so_again(ws: Workspace) -> None:
+    job, path = _published(ws, removed=False)
+    path.unlink()
+    assert {one.kind for one in look(ws).problems} == {"queue"}
+    assert look(ws, repair=True).problems == []
+    ws.action("agent start")
+    deadline = time.monotonic() + PATIENCE
+    while ws.action("job show", job=job).status != "Completed":
+        assert time.monotonic() < deadline, "nobody publishes it"
+        time.sleep(0.05)
+
+
+def test_a_job_whose_run_was_removed_is_over_all_the_same(ws: Workspace) -> None:
+    job, path = _published(ws, removed=True)
+    path.unlink()
+    assert {one.kind for one in look(ws).problems} == {"missing"}
+    assert look(ws, repair=True).problems == []
+    assert ws.action("job show", job=job).status == "Completed"
 
 
 def test_what_was_removed_on_purpose_is_only_noted(ws: Workspace) -> None:

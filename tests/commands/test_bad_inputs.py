@@ -54,7 +54,7 @@ def test_a_text_does_nothing_to_the_terminal(
 
 def test_what_is_no_text_at_all_is_survived(workspace: Workspace) -> None:
     command = [sys.executable.encode(), b"-P", b"-m", b"cupola_tui", b"run", b"show", b"\xff\x80\x1b[2J"]
-    done = subprocess.run(command, cwd=workspace.root, capture_output=True, timeout=60, check=False)
+    done = subprocess.run(command, cwd=workspace.root, capture_output=True, timeout=180, check=False)
     assert (done.returncode, done.stdout, done.stderr.count(b"\n")) == (1, b"", 1)
     assert b"\x1b" not in done.stderr
     assert b"bug" not in done.stderr

@@ -40,7 +40,7 @@ def offers(cupola: Cupola, workspace: Workspace) -> Callable[..., list[str]]:
         (["endpoint", "show", "late-"], ["late-flights", "late-trains"]),
         (["--readonly", "endpoint", "show", "ch"], ["churn"]),
         (["endpoint", "update", "churn", "--wo"], ["--workers"]),
-        (["endpoint", "deploy", "m", "--mode", ""], ["realtime"]),
+        (["endpoint", "deploy", "m", "--mode", ""], ["realtime", "serverless", "asynchronous"]),
         (["dataset", "show", "--json", "fl"], ["flights"]),
         (["job", "submit", "--", "pyth"], [":"]),
         (["dataset", "import", ""], [":"]),
@@ -53,6 +53,28 @@ def offers(cupola: Cupola, workspace: Workspace) -> Callable[..., list[str]]:
 )
 def test_what_is_offered(offers: Callable[..., list[str]], words: list[str], offered: list[str]) -> None:
     assert offers(*words) == offered
+
+
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [
+        ("stat", ["status"]),
+        ("params.l", ["params.lr"]),
+        ("lr", ["params.lr"]),
+        ("'name = tw", ["name = two"]),
+        ('"name = one and us', ["name = one and user"]),
+        ("(", []),
+    ],
+)
+def test_filters_are_completed_from_what_the_runs_hold(
+    offers: Callable[..., list[str]], workspace: Workspace, typed: str, offered: list[str]
+) -> None:
+    from tests.experiments.conftest import leave, run
+
+    for number, name in enumerate(("one", "two")):
+        leave(workspace.store, run(number, name=name, params={"lr": number}))
+    assert offers("run", "ls", "--filter", typed)[: len(" ".join(offered).split())] == " ".join(offered).split()
+    assert offers("run", "ls", "--sort", "params") == ["params.lr", "params.lr:desc"]
 
 
 def test_nothing_is_said_where_there_is_no_workspace(
@@ -72,7 +94,7 @@ def test_bash_completes(offers: Callable[..., list[str]], workspace: Workspace, 
     path = f"{tmp_path}:{os.environ['PATH']}"
     done = subprocess.run(
         ["bash", "-c", program], cwd=workspace.root, env=os.environ | {"PATH": path}, capture_output=True, text=True,
-        timeout=60, check=True,
+        timeout=180, check=True,
     )  # fmt: skip
     assert done.stdout.split() == ["late-flights", "late-trains"]
 
@@ -82,4 +104,4 @@ def test_the_script_of_each_shell_is_understood_by_it(cupola: Cupola, shell: str
     status, out, _ = cupola("completion", shell)
     assert status == 0
     if shutil.which(shell):
-        subprocess.run([shell, "-n"], input=out, text=True, timeout=60, check=True)
+        subprocess.run([shell, "-n"], input=out, text=True, timeout=180, check=True)

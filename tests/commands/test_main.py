@@ -11,6 +11,7 @@ import pytest
 from tests.commands import toys
 
 from cupola import bugs
+from cupola.tokens import records as tokens
 from cupola.workspace import Workspace
 
 Cupola = Callable[..., tuple[int, str, str]]
@@ -142,7 +143,7 @@ def test_a_reader_that_goes_away_ends_the_command_without_a_word(workspace: Work
     assert child.stdout and child.stderr
     assert child.stdout.readline() == b"line\n"
     child.stdout.close()
-    assert child.wait(30) == 1
+    assert child.wait(180) == 1
     assert child.stderr.read() == b""
 
 
@@ -160,6 +161,13 @@ def test_quiet_says_nothing_of_what_has_no_name(cupola: Cupola) -> None:
     assert cupola("agent status -q") == (0, "", "")
 
 
+def test_quiet_prints_a_new_token_and_not_only_its_name(cupola: Cupola, workspace: Workspace) -> None:
+    status, out, _ = cupola("token create shop -q")
+    assert status == 0
+    found = tokens.find(workspace.store, out.strip())
+    assert found is not None and found.name == "shop"
+
+
 def test_a_directory_that_was_removed_under_ones_feet_is_said_so(
     cupola: Cupola, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -170,3 +178,16 @@ def test_a_directory_that_was_removed_under_ones_feet_is_said_so(
     for line in ("run ls", "agent status", "init x"):
         status, out, err = cupola(line)
         assert (status, out) == (1, "") and "has been removed" in err
+
+
+def test_a_wrong_filter_is_pointed_at(cupola: Cupola, workspace: Workspace) -> None:
+    status, out, err = cupola("run", "ls", "--filter", "user = ana usre = \x1b[31mbo")
+    assert (status, out) == (2, "")
+    said, text, pointer = err.splitlines()
+    assert said == (
+        "cupola: --filter: nothing was expected here; `and` or `or` is missing, at character 12 of the filter"
+    )
+    assert text == "  user = ana usre = �[31mbo"
+    assert pointer.index("^") == text.index("usre")
+    status, _, err = cupola("run", "ls", "--filter", "user = ", "--json")
+    assert len(err.splitlines()) == 1 and '"kind":"BadFilter"' in err

@@ -101,7 +101,7 @@ def test_what_goes_wrong_in_the_job_is_the_answer(do: Do, ws: Workspace, source:
     with pytest.raises(BadInput, match="names the column 'z', which is not there"):
         do("import", source=source, name="cities", target="z")
     Path(source).write_text("a,b\n1,2\n1\n")
-    with pytest.raises(BadInput, match="line 3 has 1 field"):
+    with pytest.raises(BadInput, match="line 3, column 2: the line has 1 field"):
         do("import", source=source, name="cities")
     assert do("ls") == [] and not (ws.root / "datasets").exists()
 
@@ -138,7 +138,7 @@ def test_a_question_ends_with_whoever_asked(ws: Workspace) -> None:
     assert child.stdin
     child.stdin.write(msgspec.json.encode(question) + b"\n")
     child.stdin.close()
-    assert child.wait(60) == 1
+    assert child.wait(180) == 1
 
 
 def test_an_interrupted_question_leaves_no_process(ws: Workspace) -> None:
@@ -154,7 +154,7 @@ actions.run(Workspace.open({str(ws.root)!r}), "dataset sql", query="SELECT count
     asker = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.DEVNULL)
     child = _wait_for(lambda: _children(asker.pid))[0]
     os.kill(asker.pid, signal.SIGINT)
-    assert asker.wait(60) != 0
+    assert asker.wait(180) != 0
     _wait_for(lambda: not Path(f"/proc/{child}").exists())
 
 
@@ -180,7 +180,7 @@ def _children(pid: int) -> list[int]:
 
 
 def _wait_for(condition: Callable[[], Any]) -> Any:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 180
     while not (found := condition()):
         assert time.monotonic() < deadline
         time.sleep(0.02)

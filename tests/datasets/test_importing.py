@@ -91,7 +91,7 @@ def test_an_import_that_fails_leaves_nothing(store: Store, tmp_path: Path) -> No
     before = everything(store)
     path = tmp_path / "bad.csv"
     path.write_text("a,b\n" + "1,2\n" * 500_000 + "1\n")
-    with pytest.raises(BadInput, match="line 500002 has 1 field"):
+    with pytest.raises(BadInput, match="line 500002, column 2: the line has 1 field"):
         run(store, path)
     with pytest.raises(BadName):
         run(store, path, "../x")

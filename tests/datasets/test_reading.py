@@ -17,23 +17,24 @@ from tests.datasets.conftest import Read, read_bytes
 
 from cupola.datasets import reading
 from cupola.datasets.records import ImportOptions
+from cupola.datasets.values import KINDS
 from cupola.errors import BadInput, BadOption, CupolaError
 
 REFUSED = {
     "header only": (b"a,b\n", "names of columns and no rows"),
     "header only, no newline": (b"a,b", "names of columns and no rows"),
     "blank lines only": (b"\n\n\n", "only blank lines"),
-    "no header": (b"1,2\n3,4\n", r"line 1 holds numbers where names belong \(1, 2\)"),
+    "no header": (b"1,2\n3,4\n", r"line 1, column 1: there are numbers where names belong \(1, 2\)"),
     "utf-16 header only": (b"\xff\xfea\x00,\x00b\x00", "no rows"),
-    "latin-1 header": (b"n\xe9,b\n1,2\n", "line 1: byte 0xe9 is not UTF-8 text"),
-    "latin-1 later": (b"n,b\n1,2\n3,4\ncaf\xe9,2\n", "line 4: byte 0xe9 is not UTF-8 text"),
-    "long row": (b"a,b\n1,2,3\n", "line 2 has 3 fields where line 1 has 2"),
-    "short row": (b"a,b,c\n1,2,3\n1,2\n", "line 3 has 2 fields where line 1 has 3"),
-    "short row after a newline in a field": (b'a,b\n"x\ny",2\n1\n3,4\n', "line 4 has 1 field where line 1 has 2"),
-    "open quote": (b'a,b\n1,2\n"1,2\n3,4\n', "line 3: a quote is opened that is never closed"),
+    "latin-1 header": (b"n\xe9,b\n1,2\n", "line 1, character 2: byte 0xe9 is not UTF-8 text"),
+    "latin-1 later": (b"n,b\n1,2\n3,4\ncaf\xe9,2\n", "line 4, character 4: byte 0xe9 is not UTF-8 text"),
+    "long row": (b"a,b\n1,2,3\n", "line 2, column 3: the line has 3 fields where line 1 has 2"),
+    "short row": (b"a,b,c\n1,2,3\n1,2\n", "line 3, column 3: the line has 2 fields where line 1 has 3"),
+    "short row after a newline in a field": (b'a,b\n"x\ny",2\n1\n3,4\n', "line 4, column 2: the line has 1 field"),
+    "open quote": (b'a,b\n1,2\n"1,2\n3,4\n', "line 3, column 1: a quote is opened that is never closed"),
     "one name twice": (b"a,b,a\n1,2,3\n", r"line 1: two columns are called 'a' \(columns 1 and 3\)"),
     "one name twice but for blanks": (b"a, a\n1,2\n", "two columns are called 'a'"),
-    "NUL": (b"a,b\n1,2\n\x00,3\n", "line 3 holds a NUL byte"),
+    "NUL": (b"a,b\n1,2\n\x00,3\n", "line 3, character 1: there is a NUL byte"),
     "binary": (bytes(range(256)) * 10, "NUL byte"),
     "zip or Excel": (b"PK\x03\x04" + bytes(100), "Excel"),
     "picture": (b"\x89PNG\r\n\x1a\n" + bytes(100), "picture"),
@@ -57,7 +58,7 @@ REFUSED = {
     "key twice": (b'{"a":1}\n{"a":1,"a":2}\n', "line 2 has the key 'a' twice"),
     "list in JSON": (b'{"a":1}\n{"a":[1,2]}\n', "line 2: 'a' holds a list"),
     "object in JSON": (b'{"a":{"b":1}}', "line 1: 'a' holds an object"),
-    "wrong UTF-8 in JSON": (b'{"a":1}\n{"a":"\xff"}', "line 2: byte 0xff is not UTF-8 text"),
+    "wrong UTF-8 in JSON": (b'{"a":1}\n{"a":"\xff"}', "line 2, character 7: byte 0xff is not UTF-8 text"),
 }  # fmt: skip
 
 EXACT: dict[str, tuple[bytes, dict[str, list[Any]]]] = {
@@ -91,6 +92,13 @@ EXACT: dict[str, tuple[bytes, dict[str, list[Any]]]] = {
     "no such day": (b"d\n2020-02-29\n2020-02-30\n", {"d": ["2020-02-29", "2020-02-30"]}),
     "old date": (b"d\n1677-01-01\n", {"d": [date(1677, 1, 1)]}),
     "dates and times": (b"d\n2020-01-01\n2020-01-02 10\n", {"d": [datetime(2020, 1, 1), datetime(2020, 1, 2, 10)]}),
+    "day first": (b"d\n3.12.2023\n25.12.2023\n", {"d": [date(2023, 12, 3), date(2023, 12, 25)]}),
+    "month first": (b"d\n12/03/2023\n12/25/2023\n", {"d": [date(2023, 12, 3), date(2023, 12, 25)]}),
+    "days with times": (b"d\n25-12-2023 10\n1-2-2024\n", {"d": [datetime(2023, 12, 25, 10), datetime(2024, 2, 1)]}),
+    "one day, two separators": (b"d\n25.12/2023\n", {"d": ["25.12/2023"]}),
+    "no day in either order": (b"d\n25.13.2023\n25.12.2023\n", {"d": ["25.13.2023", "25.12.2023"]}),
+    "days first and months first": (b"d\n25/12/2023\n12/25/2023\n", {"d": ["25/12/2023", "12/25/2023"]}),
+    "year of two digits": (b"d\n25.12.23\n", {"d": ["25.12.23"]}),
     "yes and no": (b"a\nyes\nno\n", {"a": ["yes", "no"]}),
     "true and false": (b"a\ntrue\nFALSE\n", {"a": [True, False]}),
     "zero and one": (b"a\n0\n1\n", {"a": [0, 1]}),
@@ -143,6 +151,48 @@ def test_a_text_in_the_last_row_makes_the_column_text_and_loses_nothing(read: Re
     seen = read("\n".join(["a", *rows, "n/a"]).encode())
     assert seen.values["a"] == [*rows, "n/a"]
     assert seen.notes == ["column a: 'n/a' once among integers, kept as text; --missing 'n/a' reads it as missing"]
+
+
+def test_dates_of_either_order_stay_text_until_somebody_says_which(read: Read) -> None:
+    content = b"d,e\n03/04/2024,2024-01-01\n05/06/2024,2024-01-02\n"
+    kept = read(content)
+    assert kept.values["d"] == ["03/04/2024", "05/06/2024"]
+    what = "its dates may begin with the day or with the month"
+    assert kept.notes == [f"column d: {what}, kept as text; --dates dmy (or mdy) says which"]
+    assert read(content, dates="dmy").values["d"] == [date(2024, 4, 3), date(2024, 6, 5)]
+    assert read(content, dates="mdy").values["d"] == [date(2024, 3, 4), date(2024, 5, 6)]
+    asked = {"d": "date", "e": "datetime"}
+    seen = read(content, dates="mdy", types=asked)
+    assert seen.kinds == asked and seen.values["d"] == [date(2024, 3, 4), date(2024, 5, 6)]
+    with pytest.raises(BadInput, match="line 2, column d: '03/04/2024' cannot be read as a date") as caught:
+        read(content, types={"d": "date"})
+    assert "--dates dmy" in (caught.value.hint or "")
+
+
+def test_months_are_their_first_days_unless_they_may_be_seasons(read: Read) -> None:
+    seen = read(b"month,season,code,n\n2001-02,2001-02,2001-13,1\n2002-03,2002-03,2001-02,2\n1999-12,,2001-03,3\n")
+    assert seen.values["month"] == [date(2001, 2, 1), date(2002, 3, 1), date(1999, 12, 1)]
+    assert seen.kinds["month"] == "date"
+    assert seen.values["season"] == ["2001-02", "2002-03", None]
+    assert seen.values["code"] == ["2001-13", "2001-02", "2001-03"]
+    asked = read(b"season,n\n2001-02,1\n2002-03,2\n", types={"season": "date"})
+    assert asked.values["season"] == [date(2001, 2, 1), date(2002, 3, 1)]
+
+
+def test_a_late_day_decides_of_all_days_before_it(read: Read) -> None:
+    rows = ["01/02/2024"] * 400_000
+    seen = read("\n".join(["d", *rows, "31/01/2024"]).encode())
+    assert (seen.values["d"][0], seen.values["d"][-1], seen.notes) == (date(2024, 2, 1), date(2024, 1, 31), [])
+
+
+@given(st.dates(min_value=date(1000, 1, 1)), st.sampled_from("./-"), st.booleans(), st.sampled_from(["dmy", "mdy"]))
+def test_a_day_is_read_as_it_was_written(day: date, mark: str, padded: bool, order: str) -> None:
+    parts = [day.day, day.month] if order == "dmy" else [day.month, day.day]
+    text = mark.join([*(f"{one:02}" if padded else str(one) for one in parts), f"{day.year:04}"])
+    assert KINDS[order].parse(pa.array([text])).to_pylist() == [day]
+    assert KINDS[f"{order} time"].parse(pa.array([f"{text} 12:30"])).to_pylist() == [
+        datetime(day.year, day.month, day.day, 12, 30)
+    ]
 
 
 @pytest.mark.parametrize("word", ["NA", "None", "?", "null", "NaN", "-"])

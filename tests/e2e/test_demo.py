@@ -13,7 +13,7 @@ import pytest
 
 import cupola
 
-PATIENCE = 120.0
+PATIENCE = 180.0
 
 
 def start(root: Path) -> "subprocess.Popen[str]":
@@ -41,6 +41,9 @@ def test_the_demo_goes_from_data_to_a_prediction_and_does_nothing_twice(host: Pa
     best = max(runs, key=lambda run: run.metrics["validation_roc_auc"])
     assert (first["run"], first["model"], first["endpoint"]) == (best.id, "flights@1", "late-flights")
     assert ws.model.show("flights").status == "Approved"
+    [served] = ws.endpoint.show("late-flights").variants
+    assert (served.runtime, ws.model.runtime("flights").runtime) == ("compiled", "compiled")
+    assert served.why.startswith("as the native model on 405 rows")
     assert finish(start(root)) == first
     assert (len(ws.run.ls()), len(ws.model.ls()), len(ws.dataset.ls())) == (2, 1, 1)
 

@@ -7,12 +7,18 @@ import subprocess
 import sys
 from pathlib import Path
 
+import msgspec
 import pytest
 
 import cupola
-from cupola import api
+from cupola import actions, api, waiting
+from cupola.errors import WorkFailed
+from cupola.serving.records import EndpointState, Variant
+from cupola.store import Store
+from cupola.team import activity
+from cupola.workspace import Workspace
 
-PATIENCE = 90.0
+PATIENCE = 180.0
 
 
 @pytest.fixture(scope="module")
@@ -79,3 +85,63 @@ def test_a_log_that_is_followed_can_be_left(ws: api.Workspace) -> None:
     assert child.communicate(timeout=PATIENCE) == ("", "")
     assert child.returncode == 130
     ws.job.stop("talker")
+
+
+@pytest.mark.parametrize("comes_back", [True, False])
+def test_a_keeper_that_died_is_no_end_of_an_endpoint(monkeypatch: pytest.MonkeyPatch, comes_back: bool) -> None:
+    def state(status: str) -> EndpointState:
+        return EndpointState(name="e", endpoint="e", status=status, desired="InService", reason="its keeper is gone")
+
+    states = iter([state("Creating"), state("OutOfService"), state("InService" if comes_back else "OutOfService")])
+    last = [state("Creating")]
+
+    def show(*_: object, **__: object) -> EndpointState:
+        last[0] = next(states, last[0])
+        return last[0]
+
+    monkeypatch.setattr(waiting.actions, "run", show)
+    monkeypatch.setattr(waiting, "COMING_BACK", 0.3)
+    deploy = actions.find("endpoint deploy")
+    if comes_back:
+        assert waiting.wait(None, deploy, state("Creating")).status == "InService"  # type: ignore[arg-type]
+    else:
+        with pytest.raises(WorkFailed, match="its keeper is gone"):
+            waiting.wait(None, deploy, state("Creating"))  # type: ignore[arg-type]
+
+
+def test_a_change_that_is_rolled_back_has_failed(monkeypatch: pytest.MonkeyPatch) -> None:
+    moving = EndpointState(
+        name="e", endpoint="e", status="RollingBack", desired="InService", reason="it was rolled back"
+    )
+    ended = msgspec.structs.replace(moving, status="InService", update_failed=True)
+    states = iter([moving, ended])
+    monkeypatch.setattr(waiting.actions, "run", lambda *_, **__: next(states))
+    with pytest.raises(WorkFailed, match="it was rolled back"):
+        waiting.wait(None, actions.find("endpoint update"), moving)  # type: ignore[arg-type]
+
+
+def test_a_change_that_another_one_has_overtaken_says_whose_it_is(
+    ws: api.Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine = EndpointState(
+        name="e",
+        endpoint="e",
+        status="Updating",
+        desired="InService",
+        revision=2,
+        wished=[Variant(name="a", model="m@2")],
+    )
+    settings = msgspec.structs.replace(mine, revision=3)
+    others = msgspec.structs.replace(mine, status="InService", revision=4, wished=[Variant(name="a", model="m@3")])
+    states = iter([mine, settings, others])
+    store = Store.open(ws.root)
+
+    def show(*_: object, **__: object) -> EndpointState:
+        if (now := next(states)) is others:
+            activity.note(store, "updated", "endpoint", ["e"], "cupola endpoint update e --model m@3")
+        return now
+
+    activity.note(store, "updated", "endpoint", ["e"], "cupola endpoint update e --model m@2")
+    monkeypatch.setattr(waiting.actions, "run", show)
+    with pytest.raises(WorkFailed, match=r"overtaken it, revision 4 .*: cupola endpoint update e --model m@3\)"):
+        waiting.wait(Workspace(store), actions.find("endpoint update"), mine)

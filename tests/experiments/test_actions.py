@@ -89,17 +89,22 @@ def test_a_run_is_exported_whole(workspace: Workspace, keep: Leave, tmp_path: Pa
     attempt = workspace.root / one.directory / "attempts" / "1"
     (attempt / "model").mkdir(parents=True)
     (attempt / "model" / "model.skops").write_bytes(b"model")
-    (attempt / "metrics.jsonl").write_bytes(b"{}\n")
+    (attempt / "metrics.jsonl").write_bytes(b'{"seq": 1, "time": "T", "name": "a, b", "value": 0.5, "step": 3}\n')
+    (attempt / "metrics.rank1.abc.jsonl").write_bytes(b'{"seq": 1, "time": "T", "name": "loss", "value": "NaN"}\n')
     target = tmp_path / "out" / name
     assert workspace.action("run export", run=one.id, path=target).path == str(target)
     if name.endswith(".zip"):
         with zipfile.ZipFile(target) as packed:
             found = {each.removeprefix(f"{one.id}/") for each in packed.namelist()}
+            table = packed.read(f"{one.id}/metrics.csv").decode()
     else:
         found = {
             str(each.relative_to(target)) for each in target.rglob("*") if each.is_file() and not each.is_symlink()
         }
-    assert found == {"run.json", "metrics.jsonl", "model/model.skops"}
+        table = (target / "metrics.csv").read_text()
+    metrics = {"metrics.jsonl", "metrics.rank1.abc.jsonl", "metrics.csv"}
+    assert found == {"run.json", "model/model.skops", *metrics}
+    assert table == 'name,step,value,time,process\n"a, b",3,0.5,T,\nloss,,NaN,T,rank1\n'
     with pytest.raises(Conflict):
         workspace.action("run export", run=one.id, path=target)
     with pytest.raises(BadOption, match="lies in the workspace"):
@@ -133,3 +138,28 @@ def test_a_run_comes_back_by_its_id_and_nothing_but_a_run_does(workspace: Worksp
     assert workspace.action("run restore", trash=one.id).id == one.id
     with pytest.raises(NotFound, match="is in the trash"):
         workspace.action("run restore", trash=other)
+
+
+def test_comparing_takes_fifty_and_is_in_pairs_where_runs_have_kept_their_repeats(
+    workspace: Workspace, keep: Leave
+) -> None:
+    repeats = b'{"test": {"kind": "resamples", "rows": "same", "metrics": {"mae": [%s]}}}'
+    for number, drawn in ((1, b"1.0, 2.0, 3.0"), (2, b"1.1, 2.12, 3.1"), (3, b"broken")):
+        one = keep(number, metrics={"test_mae": 2.0 + number / 10}, metric_errors={"test_mae": 1.0})
+        files.write_bytes(workspace.store, f"{one.directory}/attempts/1/artifacts/repeats.json", repeats % drawn)
+    found = workspace.action("run compare", runs=["run0000001", "run0000002", "run0000003"]).metrics[0]
+    assert (found.by, found.verdicts) == (["", "rows", "errors"], ["best", "worse", "not different"])
+    with pytest.raises(BadOption, match="2 to 50 runs, not 51"):
+        workspace.action("run compare", runs=["run0000001"] * 51)
+
+
+def test_the_code_and_packages_of_two_runs_are_told_apart(workspace: Workspace, keep: Leave) -> None:
+    for number, version in ((1, "1.26"), (2, "2.0")):
+        one = keep(number, code={"commit": "c" * 40, "dirty": True, "patch": "code.patch"},
+                   environment={"python": "3.11.7", "packages": {"numpy": version, "skops": "0.1"}})  # fmt: skip
+        patch = f"diff --git a/fit.py b/fit.py\n+a = {number}\n"
+        files.write_bytes(workspace.store, f"{one.directory}/code.patch", patch.encode())
+    found = workspace.action("run diff", run="run0000001", other="run0000002")
+    assert [(one.where, one.path) for one in found.code] == [("uncommitted", "fit.py")]
+    assert "-+a = 1\n++a = 2\n" in found.code[0].diff
+    assert [(one.name, one.values) for one in found.environment] == [("numpy", ["1.26", "2.0"])]

@@ -42,8 +42,27 @@ class Mounts:
 
     def cut(self, mount: Path) -> None:
         """Cuts the link of a mount; SSHFS makes a new one when it is next used."""
-        for pid in _children(self.servers[mount]):
-            os.kill(pid, signal.SIGKILL)
+        _send(children(self.servers[mount]), signal.SIGKILL)
+
+    def refuse(self, mount: Path) -> None:
+        """Cuts the link of a mount, and lets nobody make a new one until `accept`."""
+        self._key.rename(self._key.with_suffix(".away"))
+        self.cut(mount)
+
+    def accept(self) -> None:
+        self._key.with_suffix(".away").rename(self._key)
+
+    @property
+    def _key(self) -> Path:
+        return self.served.parent / "key.pub"
+
+    def stall(self, mount: Path) -> None:
+        """The host behind a mount answers nothing until `resume`."""
+        _send(_below(self.servers[mount]), signal.SIGSTOP)
+
+    def resume(self, mount: Path) -> None:
+        """It answers again, what it was asked meanwhile too."""
+        _send(_below(self.servers[mount]), signal.SIGCONT)
 
 
 def need() -> None:
@@ -82,18 +101,33 @@ def _sshd() -> str | None:
 
 @contextlib.contextmanager
 def _server(directory: Path, name: str) -> Iterator[tuple[int, int]]:
+    log = directory / f"sshd-{name}.log"
+    while (found := _started(directory, name, log)) is None:
+        assert "already in use" in log.read_text(), f"sshd did not come up: {log.read_text()}"
+        log.unlink()  # somebody else has taken the port meanwhile
+    server, port = found
+    try:
+        yield port, server.pid
+    finally:
+        _send(_below(server.pid), signal.SIGCONT)
+        server.terminate()
+        server.wait(180)
+
+
+def _started(directory: Path, name: str, log: Path) -> tuple["subprocess.Popen[bytes]", int] | None:
+    """An sshd that listens, and its port; None where it has ended, as it cannot listen there."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    configuration, log = directory / f"sshd-{name}.conf", directory / f"sshd-{name}.log"
+    configuration = directory / f"sshd-{name}.conf"
     configuration.write_text(CONFIGURATION.format(port=port, directory=directory))
     server = subprocess.Popen([_sshd() or "sshd", "-D", "-f", configuration, "-E", log])
-    try:
-        _wait(lambda: _listens(port), lambda: f"sshd did not come up: {log.read_text()}")
-        yield port, server.pid
-    finally:
-        server.terminate()
-        server.wait(10)
+    listens = f"Server listening on 127.0.0.1 port {port}"
+    _wait(
+        lambda: server.poll() is not None or (log.exists() and listens in log.read_text()),
+        lambda: f"sshd did not come up: {log.read_text()}",
+    )
+    return None if server.poll() is not None else (server, port)
 
 
 @contextlib.contextmanager
@@ -117,7 +151,14 @@ def _mount(directory: Path, port: int, served: Path, point: Path, options: str) 
             process.wait()
 
 
-def _children(parent: int) -> list[int]:
+def _send(pids: list[int], number: signal.Signals) -> None:
+    """Sends a signal to processes; a session of sshd that has just ended needs none."""
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, number)
+
+
+def children(parent: int) -> list[int]:
     found = []
     for path in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError):
@@ -126,14 +167,13 @@ def _children(parent: int) -> list[int]:
     return found
 
 
-def _listens(port: int) -> bool:
-    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
-        return True
-    return False
+def _below(parent: int) -> list[int]:
+    """All that a process has started, and what those have."""
+    return [one for child in children(parent) for one in (child, *_below(child))]
 
 
 def _wait(condition, message) -> None:  # type: ignore[no-untyped-def]
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 180
     while not condition():
         assert time.monotonic() < deadline, message()
         time.sleep(0.05)

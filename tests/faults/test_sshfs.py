@@ -1,23 +1,21 @@
-"""The store over two SSHFS mounts of one directory: what one host writes the other sees, cut links lose nothing."""
+"""The store over two SSHFS mounts of one directory: modes, symlinks, cut links (and tests/store/test_two_hosts.py)."""
 
 import stat
-import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from tests.faults import sshfs
 
+from cupola.agent import stopping
 from cupola.errors import CupolaError, DiskTrouble
-from cupola.store import Store, claims, files, journals, records, watch
+from cupola.jobs import attempts, keeper
+from cupola.jobs import records as jobs
+from cupola.store import Store, files, journals, runtime
 from cupola.workspace import Workspace
 
-CAP = 60.0
-
-
-class Note(records.Record, kw_only=True):
-    text: str = ""
+CAP = 180.0
 
 
 @pytest.fixture
@@ -36,32 +34,6 @@ def two(mounts: sshfs.Mounts) -> tuple[Store, Store]:
 def test_the_two_are_two_writers_on_a_network_mount(two: tuple[Store, Store]) -> None:
     assert two[0].writer != two[1].writer
     assert [one.mount.kind for one in two] == ["sshfs", "sshfs"] and two[0].mount.lease_seconds == 90
-
-
-def test_what_one_writes_the_others_watcher_tells(two: tuple[Store, Store]) -> None:
-    a, b = two
-    stop = threading.Event()
-    told: set[watch.Change] = set()
-    changes = watch.watch(b, stop)
-    for n in range(1, 4):
-        records.write(a, "notes/a.json", Note(text=str(n)), kind="note", ref="a")
-        deadline = time.monotonic() + CAP
-        while watch.Change("note", "a", n, "notes/a.json") not in told:
-            assert time.monotonic() < deadline
-            told |= next(changes)
-        assert records.read(b, "notes/a.json", Note).text == str(n)
-    stop.set()
-
-
-def test_a_claim_of_one_keeps_the_other_out(two: tuple[Store, Store], monkeypatch: pytest.MonkeyPatch) -> None:
-    a, b = two
-    mine = claims.take(a, "job")
-    assert mine is not None and claims.take(b, "job") is None
-    assert claims.renew(a, mine)
-    claims.release(a, mine)
-    theirs = claims.take(b, "job")
-    assert theirs is not None and theirs.number == 2
-    assert not claims.renew(a, mine)
 
 
 def test_modes_follow_the_directory(mounts: sshfs.Mounts, two: tuple[Store, Store]) -> None:
@@ -88,6 +60,33 @@ def test_a_cut_link_loses_no_line_that_was_durable(mounts: sshfs.Mounts, two: tu
             append(appender, n)
     found, _ = journals.read(Store.open(mounts.served), "metrics.jsonl")
     assert [one["n"] for one in found] == list(range(12))
+
+
+def test_a_job_that_ends_while_the_link_is_cut_keeps_its_end_and_its_last_words(
+    mounts: sshfs.Mounts, home: Path
+) -> None:
+    ws, go = Workspace.init(mounts.a), home / "go"
+    words = f"echo begun; until [ -e {go} ]; do sleep 0.1; done; echo last words"
+    job = jobs.file(ws.store, kind="command", command=["sh", "-c", words], directory=home)
+    attempt = mounts.served / job.attempt(1)
+    wait_for(lambda: (attempt / "log.txt").exists() and (attempt / "log.txt").read_text() == "begun\n", "it begins")
+    started = attempts.optional(ws.store, f"{job.attempt(1)}/started.json", attempts.Started)
+    mounts.refuse(mounts.a)
+    go.touch()
+    assert runtime.wait_end(started.process, CAP)
+    assert not runtime.wait_end(started.keeper, keeper.PATIENCE + 1)
+    mounts.accept()
+    wait_for(lambda: (attempt / "result.json").exists(), "its end is written")
+    assert jobs.state(ws.store, job.id).status == "Completed"
+    assert (attempt / "log.txt").read_text() == "begun\nlast words\n"
+    stopping.stop(jobs=True)
+
+
+def wait_for(condition: Callable[[], object], what: str) -> None:
+    deadline = time.monotonic() + CAP
+    while not condition():
+        assert time.monotonic() < deadline, f"never: {what}"
+        time.sleep(0.05)
 
 
 def append(appender: journals.Appender, n: int) -> None:

@@ -15,7 +15,7 @@ from cupola.store import Store
 from cupola.workspace import Workspace
 
 VARIABLES = ("CUPOLA_RUNTIME_DIR", "CUPOLA_SLOTS_DIR", "XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_STATE_HOME")
-LONG = 60.0  # seconds after which a job that should have ended is taken as hung
+LONG = 180.0  # seconds after which a job that should have ended is taken as hung
 
 
 @pytest.fixture(scope="module")

@@ -38,7 +38,7 @@ def test_a_python_of_its_own(ws: Workspace):
     made = actions.run(
         ws, "job submit", command=["python", "-c", "import sys; print(sys.executable)"], python=sys.executable
     )
-    assert jobs.wait(ws.store, made.job, timeout=30).status == "Completed"
+    assert jobs.wait(ws.store, made.job, timeout=180).status == "Completed"
     assert "".join(actions.run(ws, "job log", job=made.job)) == f"{sys.executable}\n"
 
 
@@ -68,9 +68,10 @@ def test_a_full_disk_is_said_and_leaves_nothing_behind(ws: Workspace, monkeypatc
         raise DiskTrouble("no space is left", where="jobs")
 
     monkeypatch.setattr(files, "publish_dir", full)
+    before = files.listing(ws.store, ".cupola/queue")  # the agent takes out those that are over
     with pytest.raises(DiskTrouble):
         actions.run(ws, "job submit", command=["true"])
-    assert files.listing(ws.store, ".cupola/queue") == []
+    assert set(files.listing(ws.store, ".cupola/queue")) <= set(before)
     assert files.listing(ws.store, ".cupola/staging") == []
 
 
@@ -82,11 +83,11 @@ def test_verbs_say_why_they_cannot_act(ws: Workspace, run: Run):
         actions.run(ws, "job show", job="nothing-like-it")
     with pytest.raises(NotFound, match="no attempt 7"):
         actions.run(ws, "job log", job=ended.id, attempt=7)
-    made = actions.run(ws, "job submit", command=["sleep", "60"])
+    made = actions.run(ws, "job submit", command=["sleep", "600"])
     with pytest.raises(NotReady, match="is not over"):
         actions.run(ws, "job retry", job=made.job)
     actions.run(ws, "job stop", job=made.job)
-    assert actions.run(ws, "job wait", job=made.job, timeout="30s").status == "Stopped"
+    assert actions.run(ws, "job wait", job=made.job, timeout="180s").status == "Stopped"
 
 
 def test_filing_and_reading_jobs_imports_nothing_heavy():

@@ -25,3 +25,9 @@ def test_what_is_no_amount_is_refused(text):
         size(text)
     with pytest.raises(BadOption):
         seconds(text)
+
+
+def test_what_is_longer_than_a_hundred_years_is_refused():
+    for text in ("999999d", "9" * 400):
+        with pytest.raises(BadOption, match="hundred years"):
+            seconds(text)

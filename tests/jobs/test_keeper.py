@@ -1,5 +1,6 @@
 """What a keeper promises of a job: its environment, its limits, its end in a sentence. Real processes, one agent."""
 
+import errno
 import os
 import signal
 import sys
@@ -10,9 +11,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from cupola.jobs import attempts, tree
+from cupola.jobs import attempts, checkpoints, tree
 from cupola.jobs import records as jobs
 from cupola.jobs.attempts import Started
+from cupola.jobs.keeper import Grant, Keeper
 from cupola.jobs.records import JobState
 from cupola.store import Store, journals, runtime
 from cupola.workspace import Workspace
@@ -21,7 +23,7 @@ Run = Callable[..., JobState]
 Log = Callable[..., str]
 
 
-def wait_for(condition: Callable[[], object], what: str, cap: float = 30) -> None:
+def wait_for(condition: Callable[[], object], what: str, cap: float = 180) -> None:
     deadline = time.monotonic() + cap
     while not condition():
         assert time.monotonic() < deadline, f"never: {what}"
@@ -84,7 +86,7 @@ def test_a_command_that_does_not_exist_or_cannot_be_started_says_so(run: Run, ws
 
 
 def test_a_job_over_its_memory_is_ended_and_says_so(run: Run, store: Store):
-    hog = "x = bytearray(400 << 20); import time; time.sleep(60)"
+    hog = "x = bytearray(400 << 20); import time; time.sleep(600)"
     ended = run(sys.executable, "-c", hog, memory=150 << 20)
     assert (ended.status, ended.secondary_status) == ("Failed", "MemoryLimitExceeded")
     assert "more than its 150 MB" in ended.reason
@@ -92,33 +94,33 @@ def test_a_job_over_its_memory_is_ended_and_says_so(run: Run, store: Store):
 
 
 def test_memory_of_all_its_processes_counts(run: Run):
-    child = "x = bytearray(100 << 20); import time; time.sleep(60)"
+    child = "x = bytearray(100 << 20); import time; time.sleep(600)"
     ended = run("sh", "-c", f"{sys.executable} -c '{child}' & {sys.executable} -c '{child}' & wait", memory=150 << 20)
     assert ended.secondary_status == "MemoryLimitExceeded"
 
 
 def test_a_job_that_runs_too_long_is_ended(run: Run):
-    ended = run("sleep", "60", max_runtime=0.3)
+    ended = run("sleep", "600", max_runtime=0.3)
     assert (ended.status, ended.secondary_status) == ("Stopped", "MaxRuntimeExceeded")
     assert "longer than its 0.3 s" in ended.reason
 
 
 def test_stop_ends_the_whole_tree_even_what_has_a_session_of_its_own_and_does_not_listen(store: Store, ws: Workspace):
-    script = "trap '' TERM; setsid sh -c 'trap \"\" TERM; sleep 61' & sleep 62"
+    script = "trap '' TERM; setsid sh -c 'trap \"\" TERM; sleep 601' & sleep 602"
     job = jobs.file(store, kind="command", command=["sh", "-c", script], directory=ws.root)
     keeper = started(store, job).keeper
     wait_for(lambda: len(tree.descendants(keeper.pid)) >= 4, "the tree is there")
     below = tree.descendants(keeper.pid)
     jobs.stop(store, job.id, "enough")
     wait_for(lambda: jobs.state(store, job.id).status == "Stopping", "it is said to be stopping")
-    ended = jobs.wait(store, job.id, timeout=30)
+    ended = jobs.wait(store, job.id, timeout=180)
     assert (ended.status, ended.secondary_status) == ("Stopped", "Stopped")
     assert "stopped it: enough" in ended.reason
     wait_for(lambda: not any(runtime.alive(process) for process in below), "all of it is gone")
 
 
 def test_what_a_job_leaves_running_ends_with_it(run: Run, log: Log):
-    ended = run("sh", "-c", "setsid sleep 63 & echo $!; sleep 0.2")
+    ended = run("sh", "-c", "setsid sleep 603 & echo $!; sleep 0.2")
     assert ended.status == "Completed"
     left = runtime.of(int(log(ended)))
     assert left is None or Path(f"/proc/{left.pid}/comm").read_text() != "sleep\n"
@@ -126,14 +128,14 @@ def test_what_a_job_leaves_running_ends_with_it(run: Run, log: Log):
 
 def test_a_queued_job_can_be_stopped(store: Store, ws: Workspace):
     have = len(os.sched_getaffinity(0))
-    first = jobs.file(store, kind="command", command=["sleep", "60"], cpus=have, directory=ws.root)
+    first = jobs.file(store, kind="command", command=["sleep", "600"], cpus=have, directory=ws.root)
     second = jobs.file(store, kind="command", command=["echo", "never"], directory=ws.root)
     started(store, first)
     jobs.stop(store, second.id)
-    ended = jobs.wait(store, second.id, timeout=20)
+    ended = jobs.wait(store, second.id, timeout=180)
     assert (ended.status, ended.started) == ("Stopped", None)
     jobs.stop(store, first.id)
-    assert jobs.wait(store, first.id, timeout=20).status == "Stopped"
+    assert jobs.wait(store, first.id, timeout=180).status == "Stopped"
 
 
 def test_failures_are_tried_again_as_often_as_asked(run: Run, ws: Workspace, log: Log):
@@ -151,7 +153,7 @@ def test_retry_by_hand_is_a_new_attempt_of_the_same_job(run: Run, store: Store, 
     assert ended.status == "Failed"
     flag.touch()
     jobs.retry(store, ended.id)
-    again = jobs.wait(store, ended.id, timeout=30)
+    again = jobs.wait(store, ended.id, timeout=180)
     assert (again.status, again.attempt) == ("Completed", 2)
 
 
@@ -174,7 +176,7 @@ def test_code_is_as_of_filing_unless_live(run: Run, store: Store, ws: Workspace,
     script = ws.root / "say.py"
     script.write_text("import kit; print('old', kit.WORD)\n")
     have = len(os.sched_getaffinity(0))
-    blocker = jobs.file(store, kind="command", command=["sleep", "60"], cpus=have, directory=ws.root)
+    blocker = jobs.file(store, kind="command", command=["sleep", "600"], cpus=have, directory=ws.root)
     started(store, blocker)
     options = {"kind": "command", "directory": ws.root, "command": [sys.executable, "say.py"]}
     copied, live = jobs.file(store, **options), jobs.file(store, **options, live=True)
@@ -182,9 +184,9 @@ def test_code_is_as_of_filing_unless_live(run: Run, store: Store, ws: Workspace,
     script.write_text("import kit; print('new', kit.WORD)\n")
     (ws.root / "src" / "kit.py").write_text("WORD = 'new'\n")
     jobs.stop(store, blocker.id)
-    assert log(jobs.wait(store, copied.id, timeout=30)) == "old old\n"
-    assert log(jobs.wait(store, live.id, timeout=30)) == "new new\n"
-    assert log(jobs.wait(store, cold.id, timeout=30)) == "old old\n"
+    assert log(jobs.wait(store, copied.id, timeout=180)) == "old old\n"
+    assert log(jobs.wait(store, live.id, timeout=180)) == "new new\n"
+    assert log(jobs.wait(store, cold.id, timeout=180)) == "old old\n"
 
 
 BESIDE = "import pathlib, beside; print(beside.WORD, (pathlib.Path(__file__).parent / 'data.csv').read_text())\n"
@@ -209,14 +211,14 @@ def test_a_script_in_the_shell_runs_in_place_until_it_is_edited(run: Run, store:
     assert log(run("./say.sh")) == f"old {ws.root}\n"
     assert log(run("sh", "say.sh")) == "old .\n"
     have = len(os.sched_getaffinity(0))
-    blocker = jobs.file(store, kind="command", command=["sleep", "60"], cpus=have, directory=ws.root)
+    blocker = jobs.file(store, kind="command", command=["sleep", "600"], cpus=have, directory=ws.root)
     started(store, blocker)
     commands = ["./say.sh"], ["sh", "say.sh"]
     filed = [jobs.file(store, kind="command", command=list(one), directory=ws.root) for one in commands]
     script.write_text("#!/bin/sh\necho new\n")
     jobs.stop(store, blocker.id)
     for job in filed:
-        assert log(jobs.wait(store, job.id, timeout=30)).startswith("old ")
+        assert log(jobs.wait(store, job.id, timeout=180)).startswith("old ")
 
 
 def test_a_job_is_held_to_its_cpus(run: Run, log: Log):
@@ -241,45 +243,45 @@ def test_twenty_jobs_on_few_slots_all_end_and_never_more_run_than_fit(store: Sto
 
 def test_a_job_that_was_edited_by_hand_does_not_run_until_its_user_confirms(store: Store, ws: Workspace, log: Log):
     have = len(os.sched_getaffinity(0))
-    blocker = jobs.file(store, kind="command", command=["sleep", "60"], cpus=have, directory=ws.root)
+    blocker = jobs.file(store, kind="command", command=["sleep", "600"], cpus=have, directory=ws.root)
     started(store, blocker)
     job = jobs.file(store, kind="command", command=["echo", "meant"], directory=ws.root)
     path = ws.root / job.directory_in_store / "job.json"
     data = msgspec.json.decode(path.read_bytes())
     path.write_bytes(msgspec.json.encode(data | {"command": ["echo", "sly"]}))
     jobs.stop(store, blocker.id)
-    jobs.wait(store, blocker.id, timeout=20)
+    jobs.wait(store, blocker.id, timeout=180)
     other = jobs.file(store, kind="command", command=["true"], directory=ws.root)
-    jobs.wait(store, other.id, timeout=20)
+    jobs.wait(store, other.id, timeout=180)
     state = jobs.state(store, job.id)
     assert (state.status, state.secondary_status) == ("Queued", "Pending")
     assert "job confirm" in state.message
     assert not (ws.root / job.attempt(1) / "started.json").exists()
     jobs.confirm(store, job.id)
-    assert log(jobs.wait(store, job.id, timeout=20)) == "sly\n"
+    assert log(jobs.wait(store, job.id, timeout=180)) == "sly\n"
 
 
 def test_copied_code_that_was_changed_is_not_run(store: Store, ws: Workspace):
     (ws.root / "plain.py").write_text("print(1)\n")
     have = len(os.sched_getaffinity(0))
-    blocker = jobs.file(store, kind="command", command=["sleep", "60"], cpus=have, directory=ws.root)
+    blocker = jobs.file(store, kind="command", command=["sleep", "600"], cpus=have, directory=ws.root)
     started(store, blocker)
     job = jobs.file(store, kind="command", command=[sys.executable, "plain.py"], directory=ws.root)
     (ws.root / job.directory_in_store / "code" / "plain.py").write_text("print(2)\n")
     jobs.stop(store, blocker.id)
-    ended = jobs.wait(store, job.id, timeout=20)
+    ended = jobs.wait(store, job.id, timeout=180)
     assert ended.status == "Failed"
     assert "code/plain.py is not what was filed" in ended.reason
 
 
 def test_a_killed_keeper_takes_its_job_along_and_the_attempt_says_so(store: Store, ws: Workspace):
-    script = "setsid sleep 64 & sleep 65"
+    script = "setsid sleep 604 & sleep 605"
     job = jobs.file(store, kind="command", command=["sh", "-c", script], directory=ws.root)
     keeper = started(store, job).keeper
     wait_for(lambda: len(tree.descendants(keeper.pid)) == 3, "the tree is there")
     below = tree.descendants(keeper.pid)
     runtime.send(keeper, signal.SIGKILL)
-    ended = jobs.wait(store, job.id, timeout=20)
+    ended = jobs.wait(store, job.id, timeout=180)
     assert (ended.status, ended.secondary_status) == ("Failed", "Interrupted")
     assert "its keeper was killed" in ended.reason
     wait_for(lambda: not any(runtime.alive(process) for process in below), "nothing of it runs on")
@@ -287,17 +289,66 @@ def test_a_killed_keeper_takes_its_job_along_and_the_attempt_says_so(store: Stor
 
 def test_an_interruption_is_tried_again_where_retries_allow_it(store: Store, ws: Workspace):
     once = ws.root / "once"
-    script = f"if [ -e {once} ]; then exit 0; fi; touch {once}; sleep 66"
+    script = f"if [ -e {once} ]; then exit 0; fi; touch {once}; sleep 606"
     job = jobs.file(store, kind="command", command=["sh", "-c", script], directory=ws.root, retries=1)
     keeper = started(store, job).keeper
     wait_for(once.exists, "the first attempt is under way")
     runtime.send(keeper, signal.SIGKILL)
-    ended = jobs.wait(store, job.id, timeout=20)
+    ended = jobs.wait(store, job.id, timeout=180)
     assert (ended.status, ended.attempt) == ("Completed", 2)
 
 
 def test_a_keeper_that_is_told_to_end_says_that_the_host_goes_down(store: Store, ws: Workspace):
-    job = jobs.file(store, kind="command", command=["sleep", "67"], directory=ws.root)
+    job = jobs.file(store, kind="command", command=["sleep", "607"], directory=ws.root)
     runtime.send(started(store, job).keeper, signal.SIGTERM)
-    ended = jobs.wait(store, job.id, timeout=20)
+    ended = jobs.wait(store, job.id, timeout=180)
     assert (ended.status, ended.secondary_status) == ("Failed", "Interrupted")
+
+
+def test_what_a_job_keeps_goes_from_attempt_to_attempt(store: Store, ws: Workspace, log: Log):
+    script = (
+        'cd "$CUPOLA_CHECKPOINTS"; cat n; echo "$CUPOLA_ATTEMPT" >> n; '
+        'if [ "$CUPOLA_ATTEMPT" = 3 ]; then exit 0; fi; touch ready$CUPOLA_ATTEMPT; sleep 608'
+    )
+    command = ["sh", "-c", script]
+    job = jobs.file(store, kind="command", command=command, directory=ws.root, checkpoints=True)
+    for number in (1, 2):
+        keeper = started(store, job, number).keeper
+        wait_for((ws.root / checkpoints.path(job, number) / f"ready{number}").exists, "it has left something")
+        runtime.send(keeper, signal.SIGKILL)
+    ended = jobs.wait(store, job.id, timeout=180)
+    assert (ended.status, ended.attempt) == ("Completed", 3)
+    assert log(ended) == "1\n2\n"
+    assert not (ws.root / checkpoints.path(job, 1)).exists(), "moved, not copied"
+
+
+def test_what_a_job_that_was_lost_has_left_is_copied(store: Store, ws: Workspace):
+    job = jobs.file(store, kind="command", command=["true"], directory=ws.root, checkpoints=True)
+    jobs.wait(store, job.id, timeout=180)
+    left = ws.root / job.attempt(1) / "checkpoints"
+    (left / "deep").mkdir()
+    (left / "deep" / "n").write_text("7")
+    result = ws.root / job.attempt(1) / "result.json"
+    result.write_bytes(msgspec.json.encode(msgspec.json.decode(result.read_bytes()) | {"cause": "lost", "revision": 2}))
+    origin = checkpoints.prepare(store, job, 2)
+    assert origin == str(left)
+    checkpoints.fill(origin, str(ws.root / checkpoints.path(job, 2)))
+    assert (ws.root / checkpoints.path(job, 2) / "deep" / "n").read_text() == (left / "deep" / "n").read_text() == "7"
+
+
+def test_a_link_that_is_cut_is_no_workspace_that_is_gone(store: Store, monkeypatch: pytest.MonkeyPatch):
+    job = jobs.Job(
+        id="j", kind="command", name="n", command=["x"], directory="/", user="u", host="h", submitted="2026-11"
+    )
+    keeper = Keeper(store, job, 1, Grant())
+    assert keeper._may_be_there()
+    for code in (errno.EIO, errno.ENOTCONN, errno.ESTALE):
+        with monkeypatch.context() as cut:
+            cut.setattr(os, "stat", lambda *_, code=code, **__: _fail(code))
+            assert keeper._may_be_there()
+    gone = Keeper(Store(store.root / "gone"), job, 1, Grant())
+    assert not gone._may_be_there()
+
+
+def _fail(code: int) -> None:
+    raise OSError(code, os.strerror(code))

@@ -31,7 +31,14 @@ def finish(store: Store) -> Finish:
     return partial(finished, store)
 
 
-def finished(store: Store, *, status: str = "Completed", extra: dict[str, bytes] | None = None, **fields: Any) -> Run:
+def finished(
+    store: Store,
+    *,
+    status: str = "Completed",
+    dataset: str = "flights@1-abcd",
+    extra: dict[str, bytes] | None = None,
+    **fields: Any,
+) -> Run:
     user, host = names.who()
     one = names.new_id()
     run = Run(
@@ -42,14 +49,12 @@ def finished(store: Store, *, status: str = "Completed", extra: dict[str, bytes]
         user=user,
         host=host,
         submitted=names.now(),
-        dataset="flights@1-abcd",
+        dataset=dataset,
         target="late",
         task="classification",
         estimator="LogisticRegression",
-        metrics={"test_roc_auc": 0.8},
-        metric_errors={"test_roc_auc": 0.01},
         model_directory=f"experiments/flights/{one}/attempts/1/model",
-        **fields,
+        **{"metrics": {"test_roc_auc": 0.8}, "metric_errors": {"test_roc_auc": 0.01}, **fields},
     )
     signature = {"columns": [{"name": "hour", "type": "integer"}], "source": ["hour", "late"], "others": ["late"]}
     content = {"signature.json": json.dumps(signature).encode(), "sample.json": b'[{"hour": 1}]', "model.json": b"{}"}

@@ -130,6 +130,19 @@ def test_a_served_version_stays(ws: Workspace, store: Store, finish: Finish) -> 
         ws.action("model rm", model="late@1")
 
 
+def test_a_version_that_somebody_counts_on_stays(ws: Workspace, finish: Finish) -> None:
+    made = ws.action("model register", run=finish().id, name="late")
+    ws.action("model stage", model="late@1", stage="Production")
+    ws.action("model alias", model="late@1", alias="champion")
+    with pytest.raises(Conflict, match=f"{made.ref} is in Production"):
+        ws.action("model rm", model="late@1", dry_run=True)
+    ws.action("model stage", model="late@1", stage="Archived")
+    with pytest.raises(Conflict, match="is what late@champion means"):
+        ws.action("model rm", model="late@1")
+    ws.action("model alias", model="late@1", alias="champion", remove=True)
+    assert ws.action("model rm", model="late@1").removed == [made.ref]
+
+
 def test_a_version_that_cannot_be_read_hides_no_other(ws: Workspace, finish: Finish) -> None:
     broken = ws.action("model register", run=finish().id, name="a")
     ws.action("model register", run=finish().id, name="b")
@@ -140,3 +153,17 @@ def test_a_version_that_cannot_be_read_hides_no_other(ws: Workspace, finish: Fin
     assert "version.json" in listed["a"].description
     with pytest.raises(Corrupt):
         ws.action("model show", model="a")
+
+
+def test_a_stage_is_said_with_who_and_why_and_found_by(ws: Workspace, finish: Finish) -> None:
+    for _ in range(2):
+        ws.action("model register", run=finish().id, name="late")
+    assert ws.action("model show", model="late").stage == ""
+    ws.action("model stage", model="late@1", stage="Staging")
+    ws.action("model stage", model="late@1", stage="Production", note="a good week")
+    ws.action("model reject", model="late@1")
+    found = ws.action("model ls", filter="stage = Production")
+    assert [(one.version, one.stage, one.status) for one in found] == [(1, "Production", "Rejected")]
+    acts = {(one.verb, one.ref, one.text) for one in ws.action("activity")}
+    assert ("moved to Production", found[0].ref, "a good week") in acts
+    assert len(found[0].approvals) == 1

@@ -79,7 +79,9 @@ def test_what_is_no_model_file_is_one_sentence(tmp_path: Path) -> None:
         models.load(tmp_path, expected)
 
 
-@pytest.mark.parametrize("function", [eval, pd.read_pickle, np.load, pickle.loads], ids=repr)
+@pytest.mark.parametrize(
+    "function", [eval, pd.read_pickle, np.load, pickle.loads], ids=["eval", "pandas", "numpy", "pickle"]
+)
 def test_functions_that_could_do_harm_are_not_loaded(tmp_path: Path, function: Any) -> None:
     fitted = Pipeline([("prepare", FunctionTransformer()), ("estimator", LogisticRegression())]).fit(X, Y)
     fitted.steps[0][1].func = function

@@ -25,18 +25,21 @@ from sklearn.linear_model import LinearRegression
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import OneHotEncoder
 
+from cupola.jobs import agents
 from cupola.registry import contents, models
 from cupola.registry import signature as signatures
 from cupola.registry.models import Model
 from cupola.registry.records import ModelVersion
 from cupola.registry.signature import Signature
-from cupola.store import Store, files, names
+from cupola.serving import records
+from cupola.serving.status import EndpointStatus
+from cupola.store import Store, files, names, runtime
 from cupola.workspace import Workspace
 
 ROWS = 200
 
 
-def until(condition: Callable[[], Any], seconds: float = 30.0) -> Any:
+def until(condition: Callable[[], Any], seconds: float = 180.0) -> Any:
     """Waits for a condition and gives what it gives."""
     deadline = time.monotonic() + seconds
     while not (found := condition()):
@@ -145,6 +148,7 @@ from cupola.agent.starter import MODULES
 from cupola.serving import gateway, keeper
 for name in MODULES:
     importlib.import_module(name)
+gateway.COMING_TIME = 180.0  # a busy machine may take long to load a model
 print("ready", flush=True)
 for line in sys.stdin:
     request = json.loads(line)
@@ -204,6 +208,21 @@ def keep(ws: Workspace, starter: Starter) -> Iterator[Callable[[str], int]]:
     for pid in pids:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
+    for path in ws.root.glob("endpoints/*/status.json"):  # servers outlive a keeper that is killed
+        for server in msgspec.json.decode(path.read_bytes(), type=EndpointStatus).servers:
+            runtime.send(server, signal.SIGKILL)
+
+
+@contextlib.contextmanager
+def door_of(ws: Workspace, starter: Starter) -> Iterator[str]:
+    """The base URL of a gateway that runs while this is entered."""
+    agents.register(ws.root)
+    starter.fork("gateway")
+    yield until(lambda: records.gateway(ws.store)).url
+    last = records.gateway(ws.store)
+    assert last and last.process
+    os.kill(last.process.pid, signal.SIGTERM)
+    until(lambda: not records.has_gateway())
 
 
 def publish(store: Store, directory: Path, name: str, version: int) -> str:
@@ -236,3 +255,27 @@ def registered(ws: Workspace, classifier_directory: Path, regressor_directory: P
     """Two versions of the model "late": a classifier and a regressor."""
     both = classifier_directory, regressor_directory
     return [publish(ws.store, one, "late", number) for number, one in enumerate(both, start=1)]
+
+
+@pytest.fixture
+def publish_bad(ws: Workspace, classifier_directory: Path, tmp_path: Path) -> Callable[[str], str]:
+    """Makes the next version of the model "late" of an estimator in `bad_models`, and signs it."""
+    import pickle
+
+    from . import bad_models
+
+    made = 2
+
+    def make(name: str) -> str:
+        nonlocal made
+        made += 1
+        directory = tmp_path / f"bad{made}"
+        directory.mkdir()
+        for file in ("signature.json", "sample.json", "model.json"):
+            shutil.copy(classifier_directory / file, directory)
+        (directory / "model.pkl").write_bytes(pickle.dumps(getattr(bad_models, name)()))
+        ref = publish(ws.store, directory, "late", made)
+        ws.action("model verify", model=ref, trust=True)
+        return ref
+
+    return make

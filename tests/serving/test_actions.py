@@ -1,7 +1,9 @@
 """The verbs on endpoints that need no server: what is asked for, refused, shown, told."""
 
+import socket
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from cupola.errors import BadInput, BadName, BadOption, Corrupt, NotFound, NotReady, Refused
@@ -26,7 +28,7 @@ def test_a_deployment_is_a_signed_wish(ws: Workspace, registered: list[str]) -> 
 
 def test_a_dry_run_writes_nothing(ws: Workspace, registered: list[str]) -> None:
     state = ws.action("endpoint deploy", model="late@2", name="e", dry_run=True)
-    assert state.variants[0].model == registered[1]
+    assert (state.variants[0].model, state.reason) == (registered[1], None)
     assert ws.action("endpoint ls") == []
     ws.action("endpoint deploy", model="late@2", name="e")
     assert ws.action("endpoint rm", endpoint="e", dry_run=True).trash is None
@@ -46,7 +48,7 @@ def test_what_was_removed_comes_back_as_it_was(ws: Workspace, registered: list[s
     ("options", "error"),
     [
         ({"name": "../x"}, BadName),
-        ({"name": "e", "mode": "serverless"}, BadOption),
+        ({"name": "e", "mode": "batch"}, BadOption),
         ({"name": "e", "workers": 0}, BadOption),
         ({"name": "e", "workers": 1000}, BadOption),
         ({"name": "e", "memory": "much"}, BadOption),
@@ -84,7 +86,7 @@ def test_variants_side_by_side(ws: Workspace, registered: list[str]) -> None:
         ("old", registered[0], 0.9),
         ("new", registered[1], 0.1),
     ]
-    for bad in ("late@1:x", "late@1:0", "late@1:-1", "late@1:nan"):
+    for bad in ("late@1:x", "late@1:-1", "late@1:nan"):
         with pytest.raises(BadOption):
             ws.action("endpoint update", endpoint="e", variant={"old": bad})
     with pytest.raises(BadOption):
@@ -115,6 +117,18 @@ def test_calling_what_is_not_there(ws: Workspace, registered: list[str]) -> None
         ws.action("endpoint invoke", endpoint="e", data="{}")
 
 
+def test_one_of_another_host_is_not_looked_for_at_its_port_here(ws: Workspace, registered: list[str]) -> None:
+    ws.action("endpoint deploy", model="late", name="e")
+    with socket.create_server(("127.0.0.1", 0)) as stranger:
+        stranger.setblocking(False)
+        url = f"http://127.0.0.1:{stranger.getsockname()[1]}"
+        found = msgspec.structs.replace(records.find(ws.store, "e"), host="far", url=url, status="InService")
+        with pytest.raises(NotReady, match="runs on far, not here"):
+            calls.invoke(ws.store, found, "{}", None, "application/json")
+        with pytest.raises(BlockingIOError):
+            stranger.accept()
+
+
 def test_what_a_payload_is(tmp_path: Path) -> None:
     file = tmp_path / "rows.csv"
     file.write_bytes(b"a,b\n1,2\n")
@@ -129,8 +143,12 @@ def test_what_a_payload_is(tmp_path: Path) -> None:
         b'{"inputs": []}': (b'{"inputs": []}', "application/json"),
         b'{"a": 1}\n{"a": 2}\n': (b'{"a": 1}\n{"a": 2}\n', "application/jsonlines"),
         b"1,2\n": (b"1,2\n", "text/csv"),
+        b"PAR1...": (b"PAR1...", "application/x-parquet"),
+        b"\x93NUMPY...": (b"\x93NUMPY...", "application/x-npy"),
     }.items():
         assert calls.typed(given) == expected
+    for odd in (b"{a},[b]\n1,2\n", b"[a],b\n[1],2\n"):
+        assert calls.typed(odd, "data/rows.CSV") == (odd, "text/csv")
 
 
 def test_the_log_and_its_end(ws: Workspace, registered: list[str]) -> None:
@@ -150,3 +168,109 @@ def test_an_endpoint_that_cannot_be_read_hides_no_other(ws: Workspace, registere
     assert file in (listed["a"].reason or "")
     with pytest.raises(Corrupt):
         ws.action("endpoint show", endpoint="a")
+
+
+def test_how_a_change_is_made_stays_in_the_wish(ws: Workspace, registered: list[str]) -> None:
+    ws.action("endpoint deploy", model="late@1", name="e")
+    ws.action("endpoint update", endpoint="e", rollout="CANARY", share=0.2, bake="10m")
+    plan = records.wish(ws.store, "e").rollout
+    assert (plan.strategy, plan.share, plan.bake, plan.alarms) == ("CANARY", 0.2, 600.0, ["error_rate > 5%"])
+    ws.action("endpoint update", endpoint="e", model="late@2", alarm=["p99_ms > 9", "drift > 0.2"])
+    plan = records.wish(ws.store, "e").rollout
+    assert (plan.strategy, plan.bake, plan.alarms) == ("CANARY", 600.0, ["p99_ms > 9", "drift > 0.2"])
+    for bad in (
+        {"rollout": "SOON"},
+        {"share": 0.0},
+        {"share": 1.5},
+        {"bake": "soon"},
+        {"bake": "30d"},
+        {"alarm": ["x > 1"]},
+    ):
+        with pytest.raises(BadOption):
+            ws.action("endpoint update", endpoint="e", **bad)
+    for wrong in ({"old": "1"}, {"AllTraffic": "0"}, {"AllTraffic": "many"}):
+        with pytest.raises(BadOption):
+            ws.action("endpoint weights", endpoint="e", variant=wrong)
+    assert records.wish(ws.store, "e").rollout == plan
+
+
+def test_a_shadow_beside_what_answers(ws: Workspace, registered: list[str]) -> None:
+    ws.action("endpoint deploy", model="late@1", name="e")
+    for bad in ({}, {"model": "late@2", "share": 2.0}, {"variant": {"AllTraffic": "late@2"}}):
+        with pytest.raises(BadOption):
+            ws.action("endpoint update", endpoint="e", rollout="SHADOW", **bad)
+    for verb in ("promote", "remove", "rollback"):
+        with pytest.raises(Refused):
+            ws.action(f"endpoint {verb}", endpoint="e")
+    state = ws.action("endpoint update", endpoint="e", model="late@2", rollout="SHADOW", share=0.5)
+    assert [(one.name, one.model, one.shadow) for one in state.variants] == [
+        ("AllTraffic", registered[0], 0.0),
+        ("shadow", registered[1], 0.5),
+    ]
+    with pytest.raises(Refused):
+        ws.action("endpoint remove", endpoint="e", variant="AllTraffic")
+    promoted = ws.action("endpoint promote", endpoint="e")
+    assert [(one.model, one.shadow) for one in promoted.variants] == [(registered[1], 0.0)]
+
+
+def test_a_plan_that_was_edited_by_hand_is_looked_at_before_it_is_signed(ws: Workspace, registered: list[str]) -> None:
+    ws.action("endpoint deploy", model="late@1", name="e")
+    ws.action("endpoint update", endpoint="e", rollout="CANARY")
+    path = ws.root / records.wish_path("e")
+    good = path.read_text()
+    for wrong in (good.replace("CANARY", "SHADOW"), good.replace("CANARY", "x"), good.replace("error_rate", "errors")):
+        path.write_text(wrong)
+        with pytest.raises(BadOption):
+            ws.action("endpoint confirm", endpoint="e")
+    path.write_text(good.replace("bake = 60.0", "bake = 90.0"))
+    ws.action("endpoint confirm", endpoint="e")
+    assert records.wish(ws.store, "e").rollout.bake == 90.0
+
+
+@pytest.mark.parametrize(
+    ("was", "wrong"),
+    [
+        ("workers = 1", "workers = -1"),
+        ("workers = 1", "workers = 100000"),
+        ("max_workers = 0", "max_workers = -1"),
+        ("memory = 0", "memory = -1"),
+        ("weight = 1.0", "weight = 0.0"),
+        ("weight = 1.0", "weight = nan"),
+        ("shadow = 0.0", "shadow = 2.0"),
+        ('"realtime"', '"serverles"'),
+        ('"InService"', '"Nope"'),
+        ('"auto"', '"fast"'),
+    ],
+)
+def test_an_edited_wish_that_cannot_be_had_is_not_signed(
+    ws: Workspace, registered: list[str], was: str, wrong: str
+) -> None:
+    ws.action("endpoint deploy", model="late@1", name="e")
+    path = ws.root / records.wish_path("e")
+    good = path.read_text()
+    assert was in good
+    path.write_text(good.replace(was, wrong))
+    with pytest.raises(BadOption, match="cannot be had"):
+        ws.action("endpoint confirm", endpoint="e")
+
+
+def test_a_wish_of_another_name_makes_no_other_endpoint(ws: Workspace, registered: list[str]) -> None:
+    ws.action("endpoint deploy", model="late@1", name="e")
+    path = ws.root / records.wish_path("e")
+    path.write_text(path.read_text().replace('name = "e"', 'name = "f"'))
+    for act in ("endpoint confirm", "endpoint update", "endpoint stop"):
+        with pytest.raises(Corrupt, match="its name is 'f'"):
+            ws.action(act, endpoint="e")
+    assert [one.name for one in ws.action("endpoint ls")] == ["e"] and not (path.parent.parent / "f").exists()
+
+
+def test_a_course_that_somebody_else_wrote_is_not_believed(ws: Workspace, registered: list[str]) -> None:
+    from cupola.serving import course
+
+    ws.action("endpoint deploy", model="late@1", name="e")
+    one = course.Course(previous=records.wish(ws.store, "e"))
+    course.write(ws.store, "e", one)
+    assert course.read(ws.store, "e").previous is not None
+    path = ws.root / course.path("e")
+    path.write_text(path.read_text().replace(registered[0], registered[1]))
+    assert course.read(ws.store, "e").previous is None

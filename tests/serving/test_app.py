@@ -280,3 +280,61 @@ async def test_large_bodies_in_work_are_bounded(classifier: Model) -> None:
         held.set()
         assert {(await task).status_code for task in tasks} == {200}
         assert (await client.post("/invocations", content=body)).status_code == 200
+
+
+async def test_the_headers_of_the_hosted_service(client: httpx.AsyncClient) -> None:
+    body = {"dataframe_records": [GOOD]}
+    answer = await post(client, body, **{"X-Amzn-SageMaker-Inference-Id": "order-7"})
+    assert answer.headers["x-amzn-sagemaker-inference-id"] == "order-7"
+    assert "x-amzn-sagemaker-inference-id" not in (await post(client, body)).headers
+    long = await post(client, body, **{"X-Amzn-SageMaker-Inference-Id": "x" * 65})
+    assert long.status_code == 400 and "at most 64" in long.json()["message"]
+    for name in ("Target-Model", "Inference-Component", "Target-Container-Hostname"):
+        wrong = await post(client, body, **{f"X-Amzn-SageMaker-{name}": "x"})
+        assert wrong.status_code == 400 and "leave" in wrong.json()["message"]
+
+
+async def test_arrays_in_and_out(client: httpx.AsyncClient, regressor: Model, flights: pd.DataFrame) -> None:
+    numbers = flights[["distance", "hour"]].assign(carrier=1.0, wet=1.0).to_numpy()
+    file = io.BytesIO()
+    np.save(file, numbers)
+    answer = await post(client, file.getvalue(), "application/x-npy", Accept="application/x-npy")
+    assert np.load(io.BytesIO(answer.content))["probabilities"].shape == (len(flights), 2)
+    file = io.BytesIO()
+    flights.to_parquet(file)
+    whole = await post(client, file.getvalue(), "application/x-parquet")
+    assert whole.json() == (await post(client, flights.to_csv(index=False), "text/csv")).json()
+    async with connect(Application([Variant("AllTraffic", "x", 1.0, regressor)], Guard(lambda: TOKEN), {})) as other:
+        plain = await post(other, file.getvalue(), "application/x-parquet", Accept="application/x-npy")
+        assert np.array_equal(np.load(io.BytesIO(plain.content)), regressor.pipeline.predict(flights[COLUMNS]))
+
+
+@pytest.mark.parametrize("kind", ["application/x-npy", "application/x-parquet"])
+async def test_a_pickle_is_refused_under_any_name(client: httpx.AsyncClient, kind: str) -> None:
+    file = io.BytesIO()
+    np.save(file, np.array([GOOD], dtype=object), allow_pickle=True)
+    for body in (file.getvalue(), b"\x80\x04\x95cos\nsystem\n."):
+        answer = await post(client, body, kind)
+        assert answer.status_code == 400 and answer.json()["error_code"] == "BAD_REQUEST"
+    assert (await post(client, file.getvalue(), "application/x-pickle")).status_code == 415
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        (b"," * 9_000_000, "text/csv"),
+        (b"1\n" * 8_100_000, "text/csv"),
+        (b"1," * 200_000 + b"1\n", "text/csv"),
+        (b'{"instances":[[' + b"1," * 8_100_000 + b"1]]}", "application/json"),
+        (b'{"instances":[[' + b"1," * 200_000 + b"1]]}", "application/json"),
+        (b'{"inputs":[' + b"[]," * 8_100_000 + b"[]]}", "application/json"),
+        (b'{"instances":[' + b"[1]," * 4_100_000 + b"[1]]}", "application/json"),
+        (b"[]\n" * 4_100_000, "application/jsonlines"),
+    ],
+    ids=range(8),
+)
+async def test_texts_of_millions_of_values_are_refused_before_they_are_read(
+    client: httpx.AsyncClient, body: bytes, kind: str
+) -> None:
+    response = await post(client, body, kind)
+    assert response.status_code == 413, response.text

@@ -20,7 +20,7 @@ class Line:
 
     def __init__(self, url: str) -> None:
         host, port = url.removeprefix("http://").split(":")
-        self.socket = socket.create_connection((host, int(port)), timeout=30)
+        self.socket = socket.create_connection((host, int(port)), timeout=180)
 
     def send(self, data: bytes) -> "Line":
         self.socket.sendall(data)
@@ -47,9 +47,9 @@ class Line:
 def url(ws: Workspace, keep: Callable[[str], int], registered: list[str]) -> Iterator[str]:
     ws.action("endpoint deploy", model="late@1", name="e")
     keep("e")
-    found = str(records.wait(ws.store, "e", timeout=30).url)
+    found = str(records.wait(ws.store, "e", timeout=180).url)
     yield found
-    assert httpx.post(f"{found}/invocations", json=ROW).status_code == 200
+    assert httpx.post(f"{found}/invocations", json=ROW, timeout=180).status_code == 200
     assert records.find(ws.store, "e").restarts == 0
 
 
@@ -94,7 +94,7 @@ def test_a_body_over_the_limit_is_refused_before_it_has_come(url: str) -> None:
     for _ in range(26):
         line.send(b"100000\r\n" + bytes(1 << 20) + b"\r\n")
     assert line.answer()[0] == 413
-    assert httpx.post(f"{url}/invocations", content=bytes(100 << 20), timeout=60).status_code == 413
+    assert httpx.post(f"{url}/invocations", content=bytes(100 << 20), timeout=180).status_code == 413
 
 
 def test_chunks_pipelines_and_expectations(url: str) -> None:
@@ -150,9 +150,9 @@ async def test_slow_clients_are_let_go() -> None:
             await asyncio.sleep(0.005)
         (one,) = state.connections
         assert isinstance(one, connection.Connection)
-        one.look(loop.time() + after - 1, draining)
+        one.look(one.since + after - 1, draining)
         assert not one.transport.is_closing()
-        one.look(loop.time() + after + 1, draining)
+        one.look(one.since + after + 1, draining)
         assert (await reader.read()).startswith(answer)
         writer.close()
     server.close()
@@ -161,3 +161,52 @@ async def test_slow_clients_are_let_go() -> None:
 def test_many_connections_at_once_are_answered(url: str) -> None:
     lines = [Line(url).send(POST + b"Content-Length: %d\r\n\r\n" % len(BODY) + BODY) for _ in range(200)]
     assert {line.answer()[0] for line in lines} == {200}
+
+
+async def test_who_does_not_read_is_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether one leaves an answer where it is for too long, or all together leave too much."""
+    import asyncio
+    from typing import Any
+
+    from uvicorn.server import ServerState
+
+    size = 32 << 20
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        headers = [(b"content-length", b"%d" % size)]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": bytes(size)})
+
+    loop = asyncio.get_running_loop()
+    settings, state = connection.config(app), ServerState()
+    server = await loop.create_server(lambda: connection.Connection(settings, state, loop), "127.0.0.1", 0)
+    address = server.sockets[0].getsockname()
+
+    async def unread() -> tuple[connection.Connection, socket.socket]:
+        line = socket.create_connection(address)
+        line.sendall(b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+        before = set(state.connections)
+        while not (there := set(state.connections) - before):
+            await asyncio.sleep(0.005)
+        (one,) = there
+        assert isinstance(one, connection.Connection)
+        while not one.transport or not one.transport.get_write_buffer_size():
+            await asyncio.sleep(0.005)
+        return one, line
+
+    one, line = await unread()
+    now = loop.time()
+    connection.tend(state.connections, now)
+    connection.tend(state.connections, now + connection.READ_TIME - 1)
+    assert not one.transport.is_closing()
+    connection.tend(state.connections, now + connection.READ_TIME + 1)
+    while state.connections:
+        await asyncio.sleep(0.005)
+    line.close()
+    monkeypatch.setattr(connection, "ROOM", 40 << 20)
+    (first, here), (second, there) = await unread(), await unread()
+    connection.tend(state.connections, loop.time())
+    assert [first.transport.is_closing(), second.transport.is_closing()].count(True) == 1
+    here.close()
+    there.close()
+    server.close()

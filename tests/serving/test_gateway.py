@@ -13,12 +13,11 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from cupola.jobs import agents
 from cupola.registry.models import Model
 from cupola.serving import records
 from cupola.workspace import Workspace
 
-from .conftest import Starter, source, until
+from .conftest import Starter, door_of, source, until
 
 ROW = {"dataframe_records": [{"distance": 812.25, "hour": 17, "carrier": "AA", "wet": True}]}
 
@@ -26,13 +25,8 @@ ROW = {"dataframe_records": [{"distance": 812.25, "hour": 17, "carrier": "AA", "
 @pytest.fixture
 def door(ws: Workspace, starter: Starter) -> Iterator[str]:
     """The base URL of a running gateway."""
-    agents.register(ws.root)
-    starter.fork("gateway")
-    yield until(lambda: records.gateway(ws.store)).url
-    last = records.gateway(ws.store)
-    assert last and last.process
-    os.kill(last.process.pid, signal.SIGTERM)
-    until(lambda: not records.has_gateway())
+    with door_of(ws, starter) as url:
+        yield url
 
 
 def boto(door: str) -> Any:
@@ -42,7 +36,7 @@ def boto(door: str) -> Any:
         region_name="us-east-1",
         aws_access_key_id="anything",
         aws_secret_access_key="anything",
-        config=Config(retries={"max_attempts": 1}),
+        config=Config(retries={"max_attempts": 1}, read_timeout=180),
     )
 
 
@@ -86,9 +80,9 @@ def test_a_request_waits_for_servers_that_come_up_or_come_back(
     ws.action("endpoint deploy", model="late@1", name="e")
     keep("e")
     url = f"{door}/endpoints/e/invocations"
-    with httpx.Client(timeout=60) as client:
+    with httpx.Client(timeout=180) as client:
         assert client.post(url, json=ROW).status_code == 200
-        for pid in records.wait(ws.store, "e", timeout=30).pids:
+        for pid in records.wait(ws.store, "e", timeout=180).pids:
             os.kill(pid, signal.SIGKILL)
         assert client.post(url, json=ROW).status_code == 200
         ws.action("endpoint update", endpoint="e", model="late@2")
@@ -98,7 +92,7 @@ def test_a_request_waits_for_servers_that_come_up_or_come_back(
 
 
 def test_what_is_not_there_and_hostile_urls(ws: Workspace, door: str) -> None:
-    with httpx.Client(base_url=door) as client:
+    with httpx.Client(base_url=door, timeout=180) as client:
         assert client.get("/ping").status_code == 200
         assert client.get("/").status_code == 404
         assert client.get("/endpoints/e/invocations").status_code == 405
@@ -110,7 +104,7 @@ def test_what_is_not_there_and_hostile_urls(ws: Workspace, door: str) -> None:
         "/endpoints/../../etc/passwd", "/endpoints/..%2f..%2fetc/invocations", "/endpoints/%2e%2e/invocations",
         "/endpoints/%00/invocations", "/endpoints/.cupola/invocations", "/?path=../../etc/passwd",
     ):  # fmt: skip
-        with socket.create_connection((host, int(port)), timeout=10) as line:
+        with socket.create_connection((host, int(port)), timeout=180) as line:
             line.sendall(f"POST {path} HTTP/1.1\r\nHost: {host}\r\nContent-Length: 0\r\n\r\n".encode())
             answer = line.recv(4096)
         assert answer.split(b" ")[1] in (b"400", b"404"), (path, answer)
@@ -124,7 +118,7 @@ def test_the_port_stays(ws: Workspace, starter: Starter, door: str) -> None:
     pid = starter.fork("gateway")
     after = until(lambda: (found := records.gateway(ws.store)) and found.process.pid == pid and found)
     assert after.url == door
-    assert httpx.get(f"{door}/ping").status_code == 200
+    assert httpx.get(f"{door}/ping", timeout=180).status_code == 200
 
 
 def test_another_user_needs_the_token(
@@ -136,7 +130,7 @@ def test_another_user_needs_the_token(
 
     ws.action("endpoint deploy", model="late@1", name="e")
     keep("e")
-    url = records.wait(ws.store, "e", timeout=30).url
+    url = records.wait(ws.store, "e", timeout=180).url
 
     def as_nobody(base: str, method: str, path: str, **headers: str) -> int:
         """The status that a process of another user gets; asked with nothing but a socket."""
@@ -147,7 +141,7 @@ def test_another_user_needs_the_token(
         pid = os.fork()
         if pid == 0:
             os.setuid(65534)
-            with socket.create_connection((host, int(port)), timeout=10) as line:
+            with socket.create_connection((host, int(port)), timeout=180) as line:
                 line.sendall(request.encode())
                 os.write(writing, line.recv(4096).split(b" ")[1])
             os._exit(0)
@@ -168,7 +162,7 @@ def test_another_user_needs_the_token(
             assert as_nobody(base, method, path) == 401
             assert as_nobody(base, method, path, Authorization="Bearer 0") == 401
         assert as_nobody(base, "GET", "/ping", Authorization=f"Bearer {token}") == 200
-    assert httpx.get(f"{url}/ping").status_code == 200
+    assert httpx.get(f"{url}/ping", timeout=180).status_code == 200
     answer = boto(door)
     answer._request_signer._credentials.access_key = token
     body = json.dumps(ROW)

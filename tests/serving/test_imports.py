@@ -13,7 +13,7 @@ LOOP = {"asyncio", "uvicorn", "http.client"}
     ("module", "unwanted"),
     [
         ("cupola.registry.actions", HEAVY | LOOP),
-        ("cupola.registry.lineage", HEAVY | LOOP),
+        ("cupola.lineage.actions", HEAVY | LOOP),
         ("cupola.serving.actions", HEAVY | LOOP),
         ("cupola.serving.gateway", HEAVY),
     ],

@@ -3,7 +3,8 @@
 import pytest
 
 from cupola.registry.signature import Writing
-from cupola.serving.payloads import Form, read_csv
+from cupola.runtimes.tables import Form
+from cupola.serving.payloads import read_csv
 
 EUROPEAN = Writing(delimiter=";", commas=True, missing=["?"])
 

@@ -1,7 +1,7 @@
 """Records for the tests of digests: notes/ID/note.json, and what the tests do with them."""
 
 from cupola.errors import NotFound
-from cupola.store import Store, digests, files, records
+from cupola.store import Store, digests, files, reading, records
 from cupola.store.filesystem import Mount
 from cupola.store.folding import Folder
 
@@ -48,7 +48,7 @@ def direct(store: Store) -> dict[str, Note]:
 
 
 def listed(store: Store) -> dict[str, Note]:
-    return digests.read(store, NOTES, places(store))
+    return reading.read(store, NOTES, places(store))
 
 
 def host(store: Store, name: str, network: bool) -> Store:

@@ -7,7 +7,7 @@ import pytest
 from tests.store import folded
 from tests.store.folded import NOTES, direct, host, listed, write
 
-from cupola.store import Store, cache, digests, feed
+from cupola.store import Store, cache, digests, feed, reading
 
 
 @pytest.fixture(params=[False, True], ids=["local", "network"])
@@ -24,13 +24,13 @@ def reads(reader: Store) -> tuple[dict[str, folded.Note], list[str]]:
     """What a new process lists, and which records it had to read for it."""
     read: list[str] = []
 
-    def reading(at: Store, place: str) -> folded.Note | None:
+    def counting(at: Store, place: str) -> folded.Note | None:
         read.append(place)
         return folded.read(at, place)
 
     again = host(reader, reader.copy, reader.mount.network)
-    kind = digests.Kind(**vars(NOTES) | {"read": reading})
-    return digests.read(again, kind, folded.places(again)), read
+    kind = digests.Kind(**vars(NOTES) | {"read": counting})
+    return reading.read(again, kind, folded.places(again)), read
 
 
 def test_the_second_listing_reads_no_record(reader: Store) -> None:

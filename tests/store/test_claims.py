@@ -1,11 +1,13 @@
+import errno
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
 
 import pytest
 
-from cupola.errors import Conflict, DiskTrouble, ReadOnly
-from cupola.store import Store, claims, files
+from cupola.errors import Conflict, DiskFull, DiskTrouble, ReadOnly
+from cupola.store import Store, claims, content, files
 
 HOLD = """
 import sys, time
@@ -166,6 +168,19 @@ def test_a_renewal_that_fails_leaves_the_time_running(store: Store, monkeypatch:
     assert mine.renewed == renewed
 
 
+def test_a_claim_that_could_not_be_made_to_last_is_in_nobodys_way(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(_: int) -> None:
+        monkeypatch.undo()
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(content, "sync_directory", fails)
+    with pytest.raises(DiskFull):
+        claims.take(store, "job")
+    assert claims.take(store, "job")
+
+
 def test_held_waits_for_its_turn_and_gives_it_back(store: Store) -> None:
     with claims.held(store, "edit/a") as first, claims.held(store, "edit/b"):
         assert first.number == 1 and claims.take(store, "edit/a") is None
@@ -219,7 +234,7 @@ def test_a_listing_too_old_to_be_true_is_asked_for_again(store: Store, monkeypat
     mine = claims.take(store, "job")
     assert mine is not None
     late = [[7], [7], [1]]
-    monkeypatch.setattr(claims, "_numbers", lambda *_: late.pop(0))
+    monkeypatch.setattr(claims.Series, "numbers", lambda *_: late.pop(0))
     found = claims.current(store, "job")
     assert found is not None and found.number == 1
 

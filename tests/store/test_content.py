@@ -193,6 +193,37 @@ def test_a_name_that_no_listing_shows_is_missing_at_once(distant: Store, monkeyp
         files.read_bytes(distant, "d/one")
 
 
+def test_what_went_with_its_directory_is_missing_whatever_nfs_says(
+    distant: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files.write_bytes(distant, "trash/token/what.json", b"x")
+
+    def stale(store: Store, path: str, *_: object) -> int:
+        raise OSError(errno.ESTALE, "Stale file handle")
+
+    monkeypatch.setattr(content, "PATIENCE", 0.2)
+    monkeypatch.setattr(content, "open_file", stale)
+    with pytest.raises(DiskTrouble, match="lost this file"):
+        files.read_bytes(distant, "trash/token/what.json")
+    (distant.root / "trash/token/what.json").unlink()
+    (distant.root / "trash/token").rmdir()
+    with pytest.raises(NotFound):
+        files.read_bytes(distant, "trash/token/what.json")
+
+
+def test_a_workspace_that_the_mount_has_lost_is_not_an_empty_one(
+    distant: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stale(store: Store, path: str, *_: object) -> int:
+        raise OSError(errno.ESTALE, "Stale file handle")
+
+    monkeypatch.setattr(content, "PATIENCE", 0.2)
+    monkeypatch.setattr(content, "open_file", stale)
+    monkeypatch.setattr(content, "open_directory", stale)
+    with pytest.raises(DiskTrouble, match="lost this file"):
+        files.read_bytes(distant, "datasets/a/dataset.toml")
+
+
 def test_a_missing_name_on_a_local_disk_is_believed(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(content.time, "sleep", lambda _: pytest.fail("it waited"))
     with pytest.raises(NotFound):

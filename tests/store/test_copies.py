@@ -1,3 +1,4 @@
+import shutil
 from pathlib import Path
 
 import pytest
@@ -30,3 +31,13 @@ def test_a_home_that_cannot_be_written_still_gives_one_name(
     (home / "file").write_text("")
     monkeypatch.setenv("XDG_STATE_HOME", str(home / "file"))
     assert copy_id(tmp_path) == copy_id(tmp_path)
+
+
+def test_a_copy_in_the_place_of_one_that_was_moved_away_is_another(home: Path, tmp_path: Path) -> None:
+    store = Workspace.init(tmp_path / "here").store
+    writer = store.writer
+    shutil.copytree(store.root, tmp_path / "copy")
+    store.root.rename(tmp_path / "moved")
+    (tmp_path / "copy").rename(store.root)
+    names = {Store.open(tmp_path / name).writer for name in ("here", "moved")}
+    assert len(names | {writer}) == 3

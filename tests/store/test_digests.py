@@ -2,6 +2,7 @@
 
 import contextlib
 import itertools
+import os
 import shutil
 import time
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ from tests.faults.kill_at_call import Killer, every_call
 from tests.store import folded
 from tests.store.folded import NOTES, direct, host, listed, write
 
-from cupola.store import Store, cache, digests, feed, files, folding, records
+from cupola.store import Store, cache, digests, feed, files, folding, reading, records
 from cupola.store.folding import Folder
 from cupola.workspace import Workspace
 
@@ -220,7 +221,7 @@ def test_a_warm_digest_spares_the_records(store: Store, distant: Store, small: N
     for reader in (Store(store.root), distant):
         read = []
         counting = digests.Kind(**vars(NOTES) | {"read": lambda at, place, read=read: read.append(place)})
-        assert digests.read(reader, counting, folded.places(reader)) == expected
+        assert reading.read(reader, counting, folded.places(reader)) == expected
         assert read == []
 
 
@@ -316,3 +317,22 @@ def test_of_two_digests_the_newer_revision_counts(store: Store, small: None) -> 
     Folder(two, NOTES).fold()
     (store.root / "aside").rename(first)
     assert listed(host(store, "three", True))["notes/a"].text == "new"
+
+
+@pytest.mark.parametrize("network", [False, True], ids=["local", "network"])
+def test_the_digest_of_a_writer_that_is_gone_is_removed_and_folded_by_others(
+    store: Store, small: None, network: bool
+) -> None:
+    for number in range(4):
+        write(store, f"n{number}", "text")
+    time.sleep(digests.UNSETTLED / 1e9 + 0.002)
+    gone, lives, folds = (host(store, name, network) for name in ("gone", "lives", "folds"))
+    Folder(gone, NOTES).fold()
+    Folder(lives, NOTES).fold()
+    (store.root / digests.DIRECTORY / lives.writer).mkdir(exist_ok=True)
+    past = time.time() - 2 * folding.GONE
+    os.utime(store.root / digests.DIRECTORY / gone.writer, (past, past))
+    Folder(folds, NOTES).fold()
+    assert digests.writers(store) == sorted([folds.writer, lives.writer])
+    assert len(digests.held(folds, NOTES, folded.places(store)).entries) == 4
+    assert listed(host(store, "reader", network)) == direct(store)

@@ -1,3 +1,4 @@
+import errno
 import os
 import subprocess
 import sys
@@ -5,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cupola.errors import BadName, Conflict, Corrupt, NotFound
+from cupola.errors import BadName, Conflict, Corrupt, DiskTrouble, NotFound
 from cupola.store import Store, files, names, runtime
 
 
@@ -64,6 +65,25 @@ def test_all_that_is_published_was_synced_first(store: Store, monkeypatch: pytes
     monkeypatch.setattr(os, "fsync", sync)
     monkeypatch.setattr(os, "rename", rename)
     files.publish_dir(store, staged, "a")
+
+
+def test_what_could_not_be_made_durable_is_not_there(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    staged = files.staging(store)
+    (staged / "data").write_text("1")
+    real = files.sync_directory
+
+    def fail_when_there(descriptor: int) -> None:
+        if (store.root / "datasets/a/1-abc").exists():
+            raise OSError(errno.EIO, "Input/output error")
+        real(descriptor)
+
+    monkeypatch.setattr(files, "sync_directory", fail_when_there)
+    with pytest.raises(DiskTrouble, match="input/output"):
+        files.publish_dir(store, staged, "datasets/a/1-abc")
+    assert files.listing(store, "datasets/a") == []
+    monkeypatch.setattr(files, "sync_directory", real)
+    files.publish_dir(store, staged, "datasets/a/1-abc")
+    assert files.read_bytes(store, "datasets/a/1-abc/data") == b"1"
 
 
 def test_what_a_dead_process_staged_is_swept_and_what_a_living_one_stages_is_not(store: Store) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from cupola.errors import BadName
-from cupola.store.names import check_name, new_id, now, plain, who, word_name
+from cupola.store.names import as_name, check_name, new_id, now, plain, who, word_name
 
 CASES = json.loads(Path(__file__).with_name("bad_names.json").read_text())
 
@@ -15,6 +15,13 @@ def test_a_hostile_name_is_refused_with_one_printable_line(case: dict[str, str])
     with pytest.raises(BadName) as refused:
         check_name(case["value"])
     assert str(refused.value).isprintable() and len(str(refused.value)) < 250
+
+
+def test_of_any_text_a_name_can_be_made_and_of_others_another() -> None:
+    texts = [*(one["value"] for one in CASES), "con.1", "a b", "a/b", "a-b", "", "\ud800", "ä" * 500, "x.tmp"]
+    made = {text: as_name(text) for text in texts}
+    assert [check_name(name) for name in made.values()] == list(made.values())
+    assert len(set(made.values())) == len(made) and made["a-b"] == "a-b"
 
 
 @pytest.mark.parametrize("name", ["a", "churn", "late-flights_2013.v2", "0", "X" * 100, "latest", "None", "true"])

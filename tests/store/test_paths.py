@@ -1,11 +1,13 @@
 import contextlib
+import errno
 import os
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from cupola.errors import BadName, Corrupt, CupolaError
+from cupola.errors import BadName, Corrupt, CupolaError, DiskTrouble
 from cupola.store import Store, files
 from cupola.store.paths import split
 
@@ -50,6 +52,17 @@ def test_symlinks_in_a_circle_end(store: Store) -> None:
     (store.root / "b").symlink_to("a")
     with pytest.raises(Exception, match="symbolic links"):
         files.read_bytes(store, "a/x")
+
+
+def test_a_look_that_the_mount_does_not_allow_is_said_so_where_there_is_nothing(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuses(*_: Any, **__: Any) -> str:
+        raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+
+    monkeypatch.setattr(os, "readlink", refuses)
+    with pytest.raises(DiskTrouble, match="does not allow it"):
+        files.write_bytes(store, "new", b"")
 
 
 def test_a_directory_swapped_for_a_symlink_in_the_middle_leads_nowhere_else(store: Store, outside: Path) -> None:

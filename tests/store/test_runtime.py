@@ -3,6 +3,7 @@ import signal
 import stat
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,6 +19,13 @@ from cupola.store.runtime import lock
 held = lock(sys.argv[1])
 print("held", flush=True)
 time.sleep(600)
+"""
+
+# Its first thread ends, another one is there until somebody writes.
+HALF_ENDED = """
+import ctypes, sys, threading
+threading.Thread(target=sys.stdin.read).start()
+ctypes.CDLL(None).pthread_exit(None)
 """
 
 
@@ -46,6 +54,24 @@ def test_a_runtime_directory_that_is_a_symlink_is_refused(home: Path, tmp_path: 
     (home / "runtime").symlink_to(tmp_path)
     with pytest.raises(DiskTrouble, match="your own"):
         runtime.runtime_dir()
+
+
+def test_hosts_that_share_a_tmp_share_no_sockets_locks_or_slots(monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable in ("CUPOLA_RUNTIME_DIR", "CUPOLA_SLOTS_DIR"):
+        monkeypatch.delenv(variable, raising=False)
+    made = []
+    mine = f"{os.getpid():07x}"  # others run this test on the same machine
+    for host, boot in (("one", f"{mine}a-1/4"), ("two", f"{mine}a-1/4"), ("one", f"{mine}b-2/4")):
+        monkeypatch.setenv("CUPOLA_HOST", f"test-{os.getpid()}-{host}")
+        monkeypatch.setattr(runtime, "boot", lambda boot=boot: boot)
+        made.append(runtime.runtime_dir())
+        slots = runtime.slots_dir()
+        assert slots.name == f"cupola-slots-{boot[:8]}"
+        slots.rmdir()
+    assert len(set(made)) == 3
+    assert len(str(made[0])) < 70, "a socket's name must fit"
+    for directory in made:
+        directory.rmdir()
 
 
 def test_the_slots_directory_is_for_all_and_sticky(home: Path) -> None:
@@ -113,7 +139,7 @@ def test_a_stranger_with_the_same_pid_is_not_signalled(sleeper: "subprocess.Pope
     assert not runtime.send(Process("another boot", found.pid, found.start), signal.SIGKILL)
     assert sleeper.poll() is None
     assert runtime.send(found, signal.SIGTERM)
-    assert sleeper.wait(30) == -signal.SIGTERM
+    assert sleeper.wait(180) == -signal.SIGTERM
     assert not runtime.send(found, signal.SIGTERM)
 
 
@@ -122,7 +148,23 @@ def test_the_end_of_a_process_is_waited_for(sleeper: "subprocess.Popen[bytes]") 
     assert found is not None
     assert not runtime.wait_end(found, 0.01)
     sleeper.kill()
-    assert runtime.wait_end(found, 30)
+    assert runtime.wait_end(found, 180)
     assert not runtime.alive(found), "it waits to be reaped, and counts as gone"
     sleeper.wait()
     assert runtime.wait_end(found)
+
+
+def test_a_process_is_there_until_the_last_of_its_threads_has_ended() -> None:
+    process = subprocess.Popen([sys.executable, "-c", HALF_ENDED], stdin=subprocess.PIPE)
+    found = runtime.of(process.pid)
+    assert found is not None
+    deadline = time.monotonic() + 180
+    while Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z":
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    assert runtime.alive(found), "it still holds its locks and sockets"
+    assert not runtime.wait_end(found, 0.01)
+    process.kill()
+    assert runtime.wait_end(found, 180)
+    assert not runtime.alive(found)
+    process.communicate()

@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from cupola.errors import DiskTrouble
-from cupola.store import Store, feed, files, records, watch
+from cupola.store import Store, feed, files, journals, records, watch
 from cupola.store.watch import Change
 
-CAP = 30.0
+CAP = 180.0
 
 
 class Watching:
@@ -163,6 +163,21 @@ def test_a_record_is_told_when_this_host_sees_the_revision_named(
         watcher.wait_for(Change("run", "a", 2, "runs/a.json"))
     finally:
         watcher.close()
+
+
+def test_a_line_of_a_journal_is_told_when_it_can_be_seen(distant: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watch, "PATIENCE", CAP)
+    one = Watching(distant)
+    path = f"notes/{distant.writer}.jsonl"
+    journals.append(distant, path, [{"text": "here"}])
+    feed.announce(distant, "note", "run/r1", 2, path)
+    late = Change("note", "run/r1", 2, path)
+    time.sleep(3 * watch.EVERY)
+    before = list(one.told)
+    assert journals.append(distant, path, [{"text": "and now"}]) == 2
+    one.wait_for(late)
+    one.close()
+    assert late not in before
 
 
 def test_a_mount_that_breaks_is_told_and_the_next_watcher_starts_with_a_sign(

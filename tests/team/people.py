@@ -65,7 +65,7 @@ class Person:
         closed, needed = _closed()
         words = ["unshare", "-m", "sh", "-c", AS_USER, "sh", closed, needed, self.umask, str(self.uid), *command]
         return subprocess.run(
-            words, cwd=self.share, env=self.environment, capture_output=True, text=True, timeout=120, check=False
+            words, cwd=self.share, env=self.environment, capture_output=True, text=True, timeout=180, check=False
         )
 
     def cupola(self, *words: str) -> list[str]:

@@ -39,7 +39,7 @@ def test_records_tell_who_made_them_newest_first_and_without_the_feed(ws: Worksp
 
 
 def test_what_people_say_and_decide_is_there_with_who(ws: Workspace, become: Become) -> None:
-    become("raj").action("comment", ref="churn", text="not yet, @ana")
+    become("raj").action("comment", ref="churn@1", text="not yet, @ana")
     become("eve").action("model reject", model="churn@1", note="leaks")
     become("ana").action("model alias", model="churn@1", alias="champion")
     become("ana").action("model approve", model="churn@1", note="mended")

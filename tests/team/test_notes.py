@@ -6,9 +6,13 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.experiments.conftest import leave, run
+from tests.store.folded import host
 
 from cupola.errors import BadOption
-from cupola.store import Store, files, journals
+from cupola.experiments import records as runs
+from cupola.store import Store, digests, files, journals
+from cupola.store.folding import Folder
 from cupola.team import notes
 from cupola.team.notes import Notes
 from cupola.workspace import Workspace
@@ -77,6 +81,19 @@ def test_each_writer_has_one_journal_per_collection(workspace: Workspace, monkey
     assert files.listing(store, f"{notes.DIRECTORY}/experiments") == [f"{store.writer}.jsonl"]
     assert notes.of(store, "model", "churn@1-wxyz").tags == ["good"]
     assert notes.of(store, "model", "churn@2-aaaa") == Notes()
+
+
+def test_what_is_said_of_a_run_changes_no_record_and_makes_no_digest_doubtful(workspace: Workspace) -> None:
+    made = run(1)
+    leave(workspace.store, made)
+    one, other = host(workspace.store, "one", True), host(workspace.store, "two", True)
+    assert Folder(one, runs.RUNS).fold() == 1
+    notes.say(other, "run", made.id, "comment", ["look"])
+    notes.say(other, "run", made.id, "tag", ["good"])
+    place = f"{runs.DIRECTORY}/{made.experiment}/{made.id}"
+    assert place in digests.held(other, runs.RUNS, [place], without=other.writer).entries
+    (found,) = runs.ls(other)
+    assert (found.tags, found.revision) == (["good"], made.revision)
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,9 @@ from tests.team.conftest import Become
 import cupola
 from cupola import actions
 from cupola.errors import Corrupt, Refused
+from cupola.settings import Settings
 from cupola.store.names import who
-from cupola.workspace import Settings, Workspace
+from cupola.workspace import Workspace
 
 
 def give(ws: Workspace, **roles: str) -> None:
@@ -72,15 +73,24 @@ def test_a_word_that_is_no_role_is_said(ws: Workspace, become: Become) -> None:
         become("raj").action("comment", ref="late", text="x")
 
 
+def test_the_agent_can_be_stopped_whatever_workspace_toml_says(ws: Workspace) -> None:
+    for text in ("[roles\n", f'[roles]\n{who()[0]} = "aprover"\n'):
+        (ws.root / "workspace.toml").write_text(text)
+        assert ws.action("agent stop", jobs=True).status == "Stopped"
+
+
 def test_every_door_keeps_them(ws: Workspace) -> None:
     give(ws, **{who()[0]: "viewer"})
     command = [sys.executable, "-m", "cupola_tui", "-C", str(ws.root), "comment", "late", "x"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=180)
     assert done.returncode == 3
     assert "needs a member" in done.stderr and "Traceback" not in done.stderr
     with pytest.raises(Refused):
         cupola.open(ws.root).comment("late", "x")
     with bridge(ws.root) as screen:
+        forbidden = {form["name"]: form["forbidden"] for form in screen.ask("actions")}
+        assert forbidden["run ls"] == forbidden["agent start"] == ""
+        assert forbidden["comment"] == f"comment needs a member, and workspace.toml makes {who()[0]} a viewer"
         number = screen.send("action", name="comment", arguments={"ref": "late", "text": "x"})
         assert screen.answer(number)["error"]["kind"] == "Refused"
     assert ws.action("comment ls", ref="late") == []

@@ -1,6 +1,6 @@
 """A small table of every type of column, and trainings on it."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -8,10 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from tests.environments.built import built, known
-from threadpoolctl import threadpool_limits
 
-from cupola.environments import values
-from cupola.training.records import Training, metric_of, split_of
+from cupola.environments import catalogue, values
+from cupola.training.records import UNSUPERVISED, Training, metric_of, split_of
 
 __all__ = ["built", "known"]
 
@@ -24,13 +23,6 @@ FEATURES = [
     ("at", "datetime"),
 ]
 Make = Callable[..., Training]
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _one_thread() -> Iterator[None]:
-    """As a job with one CPU has it; on a busy box more threads take many times longer."""
-    with threadpool_limits(1):
-        yield
 
 
 @pytest.fixture(autouse=True)
@@ -61,6 +53,30 @@ def table(rows: int = 300, seed: int = 0) -> pd.DataFrame:
     return frame
 
 
+def hard(rows: int = 2400) -> pd.DataFrame:
+    """A class of six rows, free text, times, a constant, an empty column, names of rows, hundreds of values that each
+    have an effect, and 40 columns with 30 % missing."""
+    random = np.random.default_rng(0)
+    words = np.array(["slow", "broken", "late", "fine", "quick", "kind", "box", "door", "again", "today"])
+    drawn = words[random.integers(0, 10, (rows, 8))]
+    place = random.integers(0, rows // 2, rows)
+    signal = (drawn == "broken").sum(axis=1) + random.normal(size=rows)[place]
+    frame = pd.DataFrame(
+        {
+            "note": [" ".join(one) for one in drawn],
+            "place": [f"p{one}" for one in place],
+            "at": pd.date_range("2024-01-01", periods=rows, freq="5h"),
+            "same": 7,
+            "nothing": np.full(rows, np.nan),
+            "key": [f"k{one}" for one in range(rows)],
+        }
+        | {f"g{one}": np.where(random.random(rows) < 0.3, np.nan, random.normal(size=rows)) for one in range(40)}
+    )
+    frame["kind"] = np.where(signal > 1, "bad", "good")
+    frame.loc[:5, "kind"] = "rare"
+    return frame
+
+
 @pytest.fixture
 def make() -> Make:
     return training
@@ -68,7 +84,7 @@ def make() -> Make:
 
 def training(
     estimator: str,
-    target: str = "kind",
+    target: str | None = "kind",
     params: dict[str, Any] | None = None,
     *,
     split: str | None = None,
@@ -76,8 +92,9 @@ def training(
     target_type: str | None = None,
     **more: Any,
 ) -> Training:
-    """A training on the table; regression where the target is `value`."""
-    task = "regression" if target == "value" else "classification"
+    """A training on the table; by the kind of the estimator, regression where the target is `value`."""
+    learnt = "regression" if target == "value" else "classification"
+    task = UNSUPERVISED.get(catalogue.find(estimator).kind, learnt)
     return Training(
         dataset="things@1-abcd",
         target=target,
@@ -87,7 +104,7 @@ def training(
         task=task,  # type: ignore[arg-type]
         features=more.pop("features", FEATURES),
         split=split_of(split, cv, task, more.get("time"), more.get("group")),  # type: ignore[arg-type]
-        metric=metric_of(None, task),  # type: ignore[arg-type]
+        metric=metric_of(None, task, target),  # type: ignore[arg-type]
         seed=more.pop("seed", 1),
         **more,
     )

@@ -1,19 +1,23 @@
+import errno
+import os
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
-from tests.training.conftest import table
+from tests.training.conftest import hard, table
 
-from cupola import calls
+from cupola import calls, completion
 from cupola.datasets import importing
 from cupola.datasets.records import ImportOptions
-from cupola.errors import BadInput, BadName, BadOption, NotFound
+from cupola.errors import BadInput, BadName, BadOption, DiskTrouble, NotFound
+from cupola.experiments import histories
 from cupola.experiments import records as experiments
 from cupola.jobs import records as jobs
 from cupola.registry import records as registry
-from cupola.store import files
+from cupola.store import content, files
 from cupola.training import code
 from cupola.workspace import Workspace
 
@@ -31,9 +35,9 @@ def ws(workspace: Workspace, tmp_path: Path) -> Workspace:
 
 
 def finished(ws: Workspace, **asked: Any) -> experiments.Run:
-    filed = ws.action("train", dataset="things", **asked)
+    filed = ws.action("train", **{"dataset": "things"} | asked)
     assert filed.status == "Queued"
-    state = jobs.wait(ws.store, filed.job, timeout=120)
+    state = jobs.wait(ws.store, filed.job, timeout=180)
     assert state.over, state
     return experiments.find(ws.store, filed.run)
 
@@ -42,26 +46,63 @@ def test_a_training_runs_in_the_background_and_leaves_a_whole_run(ws: Workspace)
     run = finished(
         ws, estimator="GradientBoostingClassifier", param={"n_estimators": "40", "learning_rate": "0.2"},
         exclude=["value", "weight", "team"], experiment="first", name="quick", register="lateness", seed=5,
+        threshold="0.4",
     )  # fmt: skip
     assert (run.status, run.reason) == ("Completed", "")
     assert run.params == {"n_estimators": 40, "learning_rate": 0.2}
     assert (run.name, run.experiment, run.seed, run.task) == ("quick", "first", 5, "classification")
+    assert run.options == {"exclude": ["value", "weight", "team"], "seed": 5, "threshold": "0.4"}
     assert run.dataset.startswith("things@1-")
     assert run.rows == {"train": 228, "validation": 76, "test": 76}
-    assert run.features == ["amount", "count", "member", "colour", "day", "at"]
+    assert run.features == ["amount", "count", "member", "colour", "day", "at", "note"]
     assert run.positive == "ok"
     assert 0.8 < run.metrics["validation_roc_auc"] <= 1
     assert set(run.metrics) == set(run.metric_errors)
     assert "20 of 400 rows have no target (kind) and were left out" in run.notes
     assert run.usage["peak_memory"] > 10_000_000
     assert run.environment["packages"]["scikit-learn"]
-    steps = [one["step"] for one in experiments.metrics(ws.store, run) if one["name"] == "validation_log_loss"]
-    assert steps == [*range(2, 41, 2), None]
+    steps = [one.step for one in histories.of_run(ws.store, run).logged if one.name == "validation_log_loss"]
+    assert steps[-2:] == [40, None] and set(steps[:-1]) <= set(range(2, 41, 2))  # a slow host looks less often
     assert "confusion.json" in experiments.artifacts(ws.store, run)
     model = registry.find(ws.store, "lateness")
     assert (model.ref, model.run) == (run.model, run.id)
     assert "model.skops" in model.files
     assert files.listing(ws.store, ".cupola/staging") == []
+
+
+def test_a_hard_table_is_imported_and_trained_as_it_stands(ws: Workspace, tmp_path: Path) -> None:
+    """Plain `train` with the boosted trees; a constant has the log loss of the shares of the classes."""
+    frame = hard()
+    frame.to_csv(tmp_path / "hard.csv", index=False)
+    options = ImportOptions(target="kind")
+    importing.run(ws.store, "hard", tmp_path / "hard.csv", options, lambda *_: None)
+    run = finished(ws, dataset="hard", estimator="HistGradientBoostingClassifier", register="hard")
+    assert (run.status, run.reason, run.classes) == ("Completed", "", ["bad", "good", "rare"])
+    assert {"note", "place", "at", "g0", "g39"} <= set(run.features)
+    assert not {"same", "nothing", "key"} & set(run.features)
+    shares = frame["kind"].value_counts(normalize=True)
+    assert run.metrics["test_log_loss"] < -(shares * np.log(shares)).sum()
+    assert run.metrics["test_accuracy"] > shares.max() + 0.05
+    assert "model.skops" in registry.find(ws.store, "hard").files
+
+
+def test_clusters_and_anomalies_need_no_target(workspace: Workspace, tmp_path: Path) -> None:
+    table(200).drop(columns=["kind"]).to_parquet(tmp_path / "plain.parquet")
+    importing.run(workspace.store, "plain", tmp_path / "plain.parquet", ImportOptions(), lambda *_: None)
+    groups = finished(workspace, dataset="plain", estimator="DBSCAN", param={"eps": "2"}, register="groups")
+    assert (groups.status, groups.reason, groups.task, groups.target) == ("Completed", "", "clustering", "")
+    assert groups.metric == "validation_silhouette"
+    assert "clusters.json" in experiments.artifacts(workspace.store, groups)
+    assert registry.find(workspace.store, "groups").signature.task == "clustering"
+    odd = finished(workspace, dataset="plain", estimator="IsolationForest")
+    assert (odd.status, odd.reason, odd.task) == ("Completed", "", "anomaly")
+    assert odd.metrics.keys() == odd.metric_errors.keys() == {
+        "train_anomalies", "validation_anomalies", "test_anomalies",
+    }  # fmt: skip
+    with pytest.raises(BadOption, match="Ridge needs a target"):
+        workspace.action("train", dataset="plain", estimator="Ridge")
+    with pytest.raises(BadOption, match="clusters of one fold"):
+        workspace.action("train", dataset="plain", estimator="KMeans", cv=3)
 
 
 def test_what_the_rows_show_to_be_wrong_fails_the_run_in_a_sentence(ws: Workspace) -> None:
@@ -95,7 +136,7 @@ def test_what_the_rows_show_to_be_wrong_fails_the_run_in_a_sentence(ws: Workspac
         (
             {
                 "estimator": "SVC",
-                "exclude": ["amount", "count", "member", "colour", "day", "at", "value", "weight", "team"],
+                "exclude": ["amount", "count", "member", "colour", "day", "at", "value", "weight", "team", "note"],
             },
             BadInput,
             "no column is left",
@@ -129,9 +170,31 @@ def test_a_form_says_what_is_wrong_before_all_is_filled_in(
     assert words in calls.check(ws, "train", given)[name]
 
 
+def test_metrics_complete_by_what_the_estimator_does(ws: Workspace) -> None:
+    for estimator, expected in (
+        ("Ridge", ["rmse", "r2"]),
+        ("KMeans", []),
+        ("SVC", ["roc_auc", "recall", "recall_macro"]),
+        ("mymodel:Model", ["roc_auc", "recall", "recall_macro", "rmse", "r2"]),
+    ):
+        assert completion.names(ws.store, "metric", "r", {"estimator": estimator}) == expected
+    assert completion.names(ws.store, "metric", "adj", {"estimator": "KMeans"}) == []
+    assert completion.names(ws.store, "metric", "adj", {"estimator": "KMeans", "target": "kind"}) == ["adjusted_rand"]
+
+
 def test_a_dataset_that_is_not_there_is_not_found(ws: Workspace) -> None:
     with pytest.raises(NotFound):
         ws.action("train", dataset="nothing", estimator="SVC")
+
+
+def test_a_run_that_cannot_be_recorded_is_not_there(ws: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(_: int) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(content, "sync_directory", fails)
+    with pytest.raises(DiskTrouble):
+        ws.action("train", dataset="things", estimator="SVC")
+    assert experiments.ls(ws.store) == []
 
 
 def test_the_code_is_recorded_with_its_patch_and_no_untracked_file(tmp_path: Path) -> None:

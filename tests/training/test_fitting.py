@@ -3,7 +3,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from tests.training.conftest import Make, table
+from tests.training.conftest import FEATURES, Make, hard, table
 
 from cupola.environments import catalogue
 from cupola.errors import BadInput, CupolaError
@@ -12,18 +12,21 @@ from cupola.training.fitting import Log
 
 
 def test_every_estimator_trains_or_says_why_not_in_one_sentence(make: Make) -> None:
-    """All of scikit-learn, on a table with numbers, categories, dates and missing values."""
+    """All of scikit-learn, on a table with numbers, categories, texts, dates and missing values."""
     frame, ended = table(120), {}
+    frame["note"] = [f"words about {one % 7} and {one % 5}" for one in range(120)]
+    features = [*FEATURES, ("note", "text")]
+    targets = {"classifier": "kind", "regressor": "value", "clusterer": None, "detector": None}
+    metric = {"classifier": "accuracy", "regressor": "rmse", "clusterer": "clusters", "detector": "anomalies"}
     for name, one in catalogue.load().items():
-        target = "kind" if one.kind == "classifier" else "value"
         inner = "LogisticRegression" if one.kind == "classifier" else "Ridge"
         params: dict[str, Any] = {each.name: inner for each in one.parameters.values() if each.required}
         try:
-            fitted = fitting.fit(frame, make(name, target, params))
+            fitted = fitting.fit(frame, make(name, targets[one.kind], params, features=features))
         except CupolaError as error:
             ended[name] = str(error)
             continue
-        assert f"validation_{'accuracy' if target == 'kind' else 'rmse'}" in fitted.metrics, name
+        assert f"validation_{metric[one.kind]}" in fitted.metrics, name
         assert set(fitted.errors) == set(fitted.metrics), name
         assert len(fitted.pipeline.predict(frame)) == len(frame), name
     assert all("\n" not in said and len(said) < 400 for said in ended.values()), ended
@@ -76,7 +79,7 @@ def test_the_figures_are_those_of_the_pipeline_that_is_kept(make: Make) -> None:
 
 def test_with_folds_the_error_is_over_them_and_the_test_rows_are_never_seen(make: Make) -> None:
     steps: list[tuple[str, int | None]] = []
-    log = Log(metric=lambda name, value, step: steps.append((name, step)))
+    log = Log(metric=lambda name, value, step, error: steps.append((name, step)))
     fitted = fitting.fit(table(), make("Ridge", "value", cv=5), log)
     assert fitted.rows == {"train": 240, "validation": 240, "test": 60}
     assert [step for name, step in steps if name == "validation_rmse"] == [1, 2, 3, 4, 5, None]
@@ -90,7 +93,7 @@ def test_steps_are_measured_while_fitting(make: Make) -> None:
     fractions: list[float] = []
     log = Log(
         progress=lambda fraction, message: fractions.append(fraction),
-        metric=lambda name, value, step: said.append((name, step)) if step else None,
+        metric=lambda name, value, step, error: said.append((name, step)) if step else None,
     )
     fitting.fit(table(), make("GradientBoostingClassifier"), log)
     assert [step for name, step in said if name == "validation_log_loss"][-1] == 100
@@ -98,6 +101,22 @@ def test_steps_are_measured_while_fitting(make: Make) -> None:
         f"{part}_{name}" for part in ("train", "validation") for name in ("log_loss", "roc_auc")
     }
     assert fractions == sorted(fractions)
+
+
+@pytest.mark.parametrize("group", [None, "group"])
+def test_each_step_has_a_standard_error_as_large_as_the_last_values(make: Make, group: str | None) -> None:
+    frame = table()
+    frame["group"] = [f"g{row // 6}" for row in range(len(frame))]
+    errors: dict[str, list[float]] = {}
+
+    def keep(name: str, value: float, step: int | None, error: float | None) -> None:
+        if step is not None:
+            assert error is not None and error > 0
+            errors.setdefault(name, []).append(error)
+
+    fitted = fitting.fit(frame, make("GradientBoostingClassifier", group=group), Log(metric=keep))
+    for name in ("validation_log_loss", "validation_roc_auc"):
+        assert errors[name][-1] == pytest.approx(fitted.errors[name], rel=0.6)  # four of its own standard errors
 
 
 def test_weights_count(make: Make) -> None:
@@ -109,6 +128,8 @@ def test_weights_count(make: Make) -> None:
     frame.loc[0, "weight"] = -1
     with pytest.raises(BadInput, match="weight is no weight for 1 rows"):
         fitting.fit(frame, make("LogisticRegression", weights="weight"))
+    with pytest.raises(BadInput, match="weight is 0 in every row"):
+        fitting.fit(frame.assign(weight=0), make("LogisticRegression", weights="weight"))
 
 
 def test_groups_are_kept_whole_and_missing_ones_stand_alone(make: Make) -> None:
@@ -212,14 +233,158 @@ def test_class_weights_name_the_classes_that_they_mean(make: Make) -> None:
     assert made.class_weight == {True: 5}
 
 
-def test_boosted_trees_without_their_own_encoding_predict_the_same(make: Make) -> None:
-    frame = table()
-    pipeline = fitting.fit(frame, make("HistGradientBoostingClassifier")).pipeline
-    prepared, boosted = pipeline.named_steps["prepare"], pipeline.named_steps["estimator"]
-    assert boosted._preprocessor is None
-    assert boosted.is_categorical_.any()
-    strange = frame.assign(colour="never seen")
-    assert np.array_equal(
-        boosted.predict_proba(prepared.transform(strange)),
-        boosted.predict_proba(prepared.transform(frame.assign(colour=pd.Series([None] * len(frame), dtype=object)))),
+def test_a_rare_class_leaves_the_log_loss_below_that_of_the_shares_of_the_classes(make: Make) -> None:
+    """Six rows of a class among 600, and nothing to be learnt: alone, the trees end far above it."""
+    frame = table(600, seed=3)
+    random = np.random.default_rng(3)
+    frame["kind"] = random.permutation(np.repeat(["a", "b", "c"], [500, 94, 6]))
+    params = {"max_iter": 100}
+    fitted = fitting.fit(frame, make("HistGradientBoostingClassifier", params=params))
+    estimator = fitted.pipeline.named_steps["estimator"]
+    shares = np.array([500, 94, 6]) / 600
+    constant = -(shares * np.log(shares)).sum()
+    assert fitted.metrics["test_log_loss"] == pytest.approx(constant, abs=0.05)
+    assert any("they are mixed with them" in one for one in fitted.notes)
+    held = fitted.pipeline.named_steps["prepare"].transform(frame)
+    alone, mixed = estimator.estimator.predict_proba(held), fitted.pipeline.predict_proba(frame)
+    assert np.allclose(mixed.sum(axis=1), 1)
+    for place in range(3):
+        order = np.argsort(alone[:, place], kind="stable")
+        assert (np.diff(mixed[order, place]) >= -1e-12).all()
+    assert (fitted.pipeline.predict(frame) == np.array(["a", "b", "c"])[alone.argmax(axis=1)]).all()
+
+
+def test_many_rows_of_noise_and_columns_that_repeat_each_other_leave_the_log_loss_below_a_constant(make: Make) -> None:
+    """Alone, the trees end at 0.8 on the noise, and naive Bayes at 1.3 on twelve columns that say the same."""
+    random = np.random.default_rng(5)
+    once = random.normal(size=3000)
+    columns = {f"again{place}": once + 0.05 * random.normal(size=3000) for place in range(12)}
+    kind = np.where(once + 3 * random.normal(size=3000) > 0, "late", "ok")
+    same = pd.DataFrame(columns | {"kind": kind})
+    noise = same.assign(kind=random.permutation(kind))
+    features = [(name, "number") for name in columns]
+    for frame, name in ((noise, "HistGradientBoostingClassifier"), (same, "GaussianNB")):
+        fitted = fitting.fit(frame, make(name, features=features))
+        assert fitted.metrics["test_log_loss"] < 0.7
+        assert sum("they are mixed with them" in one for one in fitted.notes) == 1
+    learnt = fitting.fit(same, make("LogisticRegression", features=features))
+    assert not any("they are mixed with them" in one for one in learnt.notes)
+
+
+@pytest.mark.parametrize("weighed", ["balanced", {"c": 20.0}])
+def test_weights_of_classes_count_where_probabilities_are_held_against_a_constant(make: Make, weighed: Any) -> None:
+    """The constant is that of the weighted rows: by it the trees alone end far above, and mixed not."""
+    frame = table(600, seed=3)
+    frame["kind"] = np.random.default_rng(3).permutation(np.repeat(["a", "b", "c"], [300, 240, 60]))
+    params = {"max_iter": 100}
+    fitted = fitting.fit(frame, make("HistGradientBoostingClassifier", params=params, class_weights=weighed))
+    assert sum("they are mixed with them" in one for one in fitted.notes) == 1
+    codes = fitted.told.truth
+    weights = np.array([1.0, 1.0, 20.0])[codes] if weighed != "balanced" else (1 / np.bincount(codes))[codes]
+    shares = np.bincount(codes, weights) / weights.sum()
+    held = fitted.pipeline.named_steps["prepare"].transform(frame.loc[fitted.held])
+    estimator = fitted.pipeline.named_steps["estimator"]
+    alone, mixed = estimator.estimator.predict_proba(held), estimator.predict_proba(held)
+    loss = {
+        name: float(np.average(-np.log(one[np.arange(len(codes)), codes]), weights=weights))
+        for name, one in (("alone", alone), ("mixed", mixed))
+    }
+    constant = -(shares * np.log(shares)).sum()
+    assert loss["mixed"] < constant + 0.1 < loss["alone"]
+
+
+def test_a_class_weight_of_its_own_is_said_not_to_be_looked_at(make: Make) -> None:
+    fitted = fitting.fit(table(), make("LogisticRegression", params={"class_weight": "balanced"}))
+    assert [one for one in fitted.notes if "not looked at" in one and "--class-weights" in one]
+
+
+def test_what_is_noted_of_probabilities_is_that_of_the_model_and_not_of_each_fold(make: Make) -> None:
+    frame = table(600, seed=3)
+    frame["kind"] = np.random.default_rng(3).permutation(frame["kind"])
+    fitted = fitting.fit(frame, make("DecisionTreeClassifier", cv=4))
+    assert sum("they are mixed with them" in one for one in fitted.notes) == 1
+
+
+def test_to_know_a_group_again_is_not_taken_for_knowledge(make: Make) -> None:
+    """A team has one kind and marks of its own, which say nothing of another team's kind."""
+    random = np.random.default_rng(0)
+    teams = np.repeat(np.arange(24), 6)
+    marks = random.normal(size=(24, 6))[teams] + random.normal(size=(144, 6)) * 0.01
+    frame = pd.DataFrame(marks, columns=[f"m{one}" for one in range(6)])
+    frame = frame.assign(team=teams, kind=np.where(random.random(24) < 0.4, "late", "ok")[teams])
+    features = [(f"m{one}", "number") for one in range(6)]
+    split, whole = (
+        fitting.fit(frame, make("HistGradientBoostingClassifier", features=features, group=group))
+        for group in (None, "team")
     )
+    assert type(split.pipeline.named_steps["estimator"]).__name__ == "HistGradientBoostingClassifier"
+    assert type(whole.pipeline.named_steps["estimator"]).__name__ == "Mixed"
+    assert whole.metrics["validation_log_loss"] < 0.75
+
+
+def test_a_class_of_one_row_is_missing_in_a_fold_and_no_trouble(make: Make) -> None:
+    frame = table(100)
+    frame["kind"] = np.where(frame.index == 7, "alone", "other")
+    fitted = fitting.fit(frame, make("LogisticRegression"))
+    assert fitted.metrics["test_log_loss"] < 0.2
+    assert fitted.pipeline.predict_proba(frame).shape == (100, 2)
+
+
+def test_where_there_is_something_to_learn_probabilities_are_left_alone(make: Make) -> None:
+    frame = table(600)
+    frame.loc[:5, "kind"] = "rare"
+    frame.loc[:5, "amount"] = 9.0
+    fitted = fitting.fit(frame, make("RandomForestClassifier"))
+    assert type(fitted.pipeline.named_steps["estimator"]).__name__ == "RandomForestClassifier"
+
+
+def test_a_hard_table_trains_and_uses_what_it_has(make: Make) -> None:
+    frame = hard()
+    kinds = {"note": "text", "place": "text", "at": "datetime", "same": "integer", "key": "text"}
+    features = [(name, kinds.get(name, "number")) for name in frame.columns if name != "kind"]
+    fitted = fitting.fit(frame, make("LogisticRegression", features=features))
+    assert fitted.target.classes == ["bad", "good", "rare"]
+    prepare = fitted.pipeline.named_steps["prepare"]
+    assert prepare.left_out_ == {
+        "same": "is always the same", "nothing": "has no values", "key": "is different in nearly every row",
+    }  # fmt: skip
+    names = set(prepare.get_feature_names_out())
+    assert {
+        "at.month",
+        "at.weekday",
+        "at.hour",
+        "at.days",
+        "g0",
+        "g39=missing",
+        "note.length",
+        "place.effect0",
+    } <= names
+    plain = [one for one in features if one[0] not in ("note", "place")]
+    without = fitting.fit(frame, make("LogisticRegression", features=plain))
+    assert fitted.metrics["validation_accuracy"] > without.metrics["validation_accuracy"] + 0.1
+    assert len(fitted.pipeline.predict(frame.head(3))) == 3
+
+
+def test_the_same_rows_measured_by_two_estimators_stand_in_pairs(make: Make) -> None:
+    """Over folds and over resamples; another seed, other rows or another target make no pairs."""
+    for options in ({"cv": 4}, {}):
+        one, other = (fitting.fit(table(), make(name, **options)) for name in ("GaussianNB", "LogisticRegression"))
+        for part in ("validation", "test"):
+            mine, yours = one.repeats[part], other.repeats[part]
+            assert mine.rows == yours.rows and mine.metrics.keys() == yours.metrics.keys()
+            assert mine.metrics["accuracy"] != yours.metrics["accuracy"]
+        assert one.repeats["validation"].rows != one.repeats["test"].rows
+        for change in ({"seed": 5}, {"target": "value", "estimator": "Ridge"}):
+            asked = make(**{"estimator": "GaussianNB"} | options | change)
+            assert fitting.fit(table(), asked).repeats["validation"].rows != one.repeats["validation"].rows
+        assert fitting.fit(table()[1:], make("GaussianNB", **options)).repeats["test"].rows != one.repeats["test"].rows
+
+
+def test_what_is_repeated_is_what_errors_are_worked_out_from(make: Make) -> None:
+    folds = fitting.fit(table(), make("GaussianNB", cv=4))
+    kept = np.array(folds.repeats["validation"].metrics["accuracy"], float)
+    assert kept.mean() == pytest.approx(folds.metrics["validation_accuracy"])
+    assert folds.repeats["validation"].share == pytest.approx(1 / 3, rel=0.01)
+    held = fitting.fit(table(), make("GaussianNB"))
+    kept = np.array(held.repeats["validation"].metrics["accuracy"], float)
+    assert kept.std(ddof=1) == pytest.approx(held.errors["validation_accuracy"], rel=1e-5)

@@ -27,15 +27,18 @@ def test_every_style_gives_a_matrix_with_a_name_for_each_column(style: str) -> N
     matrix = preparation.fit_transform(frame)
     assert matrix.dtype == np.float64
     assert matrix.shape == (len(frame), len(preparation.get_feature_names_out()))
-    assert np.isnan(matrix).any() == (style in ("trees", "native"))
-    assert len(preparation.categorical_) == matrix.shape[1]
-    assert len(preparation.sizes_) >= len(preparation.encoders_)
+    assert np.isnan(matrix).any() == (style == "trees")
+    if style == "binned":
+        assert len(preparation.sizes_) == matrix.shape[1]
 
 
 @pytest.mark.parametrize("style", STYLES)
 def test_one_row_is_prepared_as_it_is_among_many(style: str) -> None:
     frame = table()
-    preparation = Preparation(FEATURES, style).fit(frame)
+    frame["words"] = [f"some words about {one % 7} and {one % 5}" for one in range(len(frame))]
+    frame["place"] = [f"p{one % 80}" for one in range(len(frame))]
+    preparation = Preparation([*FEATURES, ("words", "text"), ("place", "text")], style)
+    preparation.fit(frame, frame[["value"]].to_numpy())
     whole = preparation.transform(frame)
     for row in (0, 4, 5, 299):
         assert np.array_equal(preparation.transform(frame.iloc[[row]])[0], whole[row], equal_nan=True)
@@ -81,10 +84,55 @@ def test_of_many_categories_the_commonest_are_told_apart() -> None:
     assert "50 commonest of 60" in preparation.notes_[0]
 
 
-def test_codes_for_boosted_trees_leave_the_unknown_missing() -> None:
-    preparation = prepared(["a", "a", "b", "c"], "category", "native")
-    assert preparation.categorical_ == [True]
-    assert np.array_equal(applied(preparation, ["a", "c", "?", None]), [[0], [2], [np.nan], [np.nan]], equal_nan=True)
+def learnt(values: list[float]) -> np.ndarray:
+    return np.array(values).reshape(-1, 1)
+
+
+def test_of_very_many_categories_each_counts_by_what_it_goes_with() -> None:
+    """Values are drawn to the mean of all where rows are few, and unknown ones are at it."""
+    random = np.random.default_rng(0)
+    codes = random.integers(0, 100, 3000)
+    effects = random.normal(size=100)
+    column = pd.DataFrame({"x": [f"v{one}" for one in codes]})
+    target = learnt(list(effects[codes] + random.normal(size=3000) * 0.1 + 5))
+    for style in ("trees", "scaled"):
+        preparation = Preparation([("x", "category")], style).fit(column, target)
+        assert preparation.get_feature_names_out().tolist() == ["x.effect"]
+        found = preparation.transform(pd.DataFrame({"x": [f"v{one}" for one in range(100)] + ["never seen"]}))[:, 0]
+        assert np.corrcoef(found[:100], effects)[0, 1] > 0.999
+        assert found[100] == 0
+
+
+def test_categories_that_go_with_nothing_count_for_nothing() -> None:
+    random = np.random.default_rng(0)
+    column = pd.DataFrame({"x": [f"v{one}" for one in random.integers(0, 300, 3000)]})
+    preparation = Preparation([("x", "category")], "trees")
+    noise = learnt(list(random.normal(size=3000)))
+    assert np.abs(preparation.fit(column, noise).transform(column)).max() < 0.2
+
+
+def test_no_row_of_training_sees_its_own_target() -> None:
+    random = np.random.default_rng(0)
+    column = pd.DataFrame({"x": [f"v{one}" for one in random.integers(0, 100, 400)]})
+    target = learnt(list(random.normal(size=400)))
+    other = target.copy()
+    other[7] += 1000
+    one, two = (Preparation([("x", "category")], "trees").fit_transform(column, each) for each in (target, other))
+    assert one[7, 0] == two[7, 0]
+
+
+def test_prose_is_hashed_n_grams_and_names_are_not() -> None:
+    texts = ["the door is broken", "the door is fine", None, "all is fine today", ""]
+    preparation = prepared(texts, "text", "scaled")
+    names = preparation.get_feature_names_out().tolist()
+    assert names[-2:] == ["x.length", "x=missing"]
+    assert all(one.startswith("x#") for one in names[:-2])
+    matrix = preparation.transform(pd.DataFrame({"x": texts}))
+    assert np.allclose((matrix[[0, 1, 3], :-2] ** 2).sum(axis=1), 1)
+    assert not matrix[[2, 4], :-2].any() and matrix[:, -1].tolist() == [0, 0, 1, 0, 0]
+    assert (matrix[0] @ matrix[1]) > (matrix[0] @ matrix[3])
+    assert np.isfinite(applied(preparation, ["words that nobody has seen"])).all()
+    assert prepared(["a1", "b2", "a1", "b2"], "text").get_feature_names_out().tolist() == ["x=a1", "x=b2"]
 
 
 def test_a_category_is_the_same_as_integer_float_and_text() -> None:
@@ -95,6 +143,11 @@ def test_a_category_is_the_same_as_integer_float_and_text() -> None:
     assert both[1].tolist() == [1, -1, 0, 1]
 
 
+def test_texts_that_differ_in_a_last_nul_are_two_categories() -> None:
+    keys, codes = categories(pd.Series(["a", "a\0", None, "a"]))
+    assert (keys.tolist(), codes.tolist()) == (["a", "a\0"], [0, 1, -1, 0])
+
+
 def test_dates_are_split_as_pandas_would() -> None:
     column = pd.Series(pd.date_range("1890-01-01 03:17", periods=4000, freq="9h17min"))
     encoder = Dates(moments("x", column), "trees")
@@ -103,6 +156,13 @@ def test_dates_are_split_as_pandas_would() -> None:
         assert (parts[name] == getattr(column.dt, name)).all()
     assert (parts["weekday"] == column.dt.day_of_week).all()
     assert np.allclose(parts["days"], (column - column.min()) / pd.Timedelta(days=1))
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_missing_date_has_no_part_and_is_no_warning() -> None:
+    values = np.array(["2020-05-01T23:59", "NaT"], dtype="datetime64[ns]")
+    parts = Dates(values, "trees")._parts(values, Dates.PARTS)
+    assert parts["hour"][0] == 23 and all(np.isnan(part[1]) for part in parts.values())
 
 
 def test_parts_of_dates_that_never_vary_are_left_out() -> None:
@@ -151,14 +211,17 @@ def test_texts_of_numbers_and_booleans_are_read_and_others_refused() -> None:
 @pytest.mark.parametrize("style", STYLES)
 def test_saved_by_skops_and_read_back_it_gives_the_same_to_the_last_bit(style: str) -> None:
     frame = table()
-    preparation = Preparation(FEATURES, style).fit(frame)
+    frame["words"] = [f"some words about {one % 7} and {one % 5}" for one in range(len(frame))]
+    frame["place"] = [f"p{one % 80}" for one in range(len(frame))]
+    preparation = Preparation([*FEATURES, ("words", "text"), ("place", "text")], style)
+    preparation.fit(frame, frame[["value"]].to_numpy())
     data = skops.io.dumps(preparation)
     types = skops.io.get_untrusted_types(data=data)
-    assert all(one.startswith("cupola.training.preparation.") for one in types)
+    assert all(one.startswith("cupola.training.") for one in types)
     again = skops.io.loads(data, trusted=types)
     assert np.array_equal(again.transform(frame), preparation.transform(frame), equal_nan=True)
 
 
 def test_it_can_be_cloned_as_scikit_learn_does() -> None:
-    preparation = Preparation(FEATURES, "native", limit=10)
+    preparation = Preparation(FEATURES, "trees")
     assert clone(preparation).get_params() == preparation.get_params()

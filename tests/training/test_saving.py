@@ -1,15 +1,20 @@
 import datetime
 import hashlib
+import io
 import json
 import os
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+import skops.io
+from sklearn.ensemble import HistGradientBoostingClassifier
+from skops.io import _persist
 from tests.training.conftest import FEATURES, Make, table
 
 from cupola.registry import models, records
@@ -57,6 +62,18 @@ def test_another_process_reads_them_back_and_predicts_the_same_to_the_last_bit(m
     assert ended.stdout.split() == expected
 
 
+def test_what_is_written_is_what_skops_writes() -> None:
+    model = HistGradientBoostingClassifier(max_iter=3).fit([[0.0], [1.0]] * 20, [0, 1, 2, 3] * 10)
+    data = saving._dumped([model, model])
+    assert _persist.ZipFile is zipfile.ZipFile
+    assert _arrays(data) == _arrays(skops.io.dumps([model, model]))
+
+
+def _arrays(data: bytes) -> list[bytes]:
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        return sorted(archive.read(name) for name in archive.namelist() if name.endswith(".npy"))
+
+
 def test_the_signature_says_what_goes_in_and_out(make: Make, tmp_path: Path) -> None:
     frame = table().assign(same=1)
     training = make("LogisticRegression", features=[*FEATURES, ("same", "integer")])
@@ -93,11 +110,13 @@ def test_what_skops_cannot_save_is_a_pickle_signed_by_its_maker(make: Make, tmp_
     assert models.load(tmp_path, hashes(tmp_path), pickle_trusted=True).predict(table()).values.shape == (300,)
 
 
-def test_a_run_leaves_what_a_screen_draws(make: Make) -> None:
+def test_a_run_leaves_what_a_screen_draws(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(artifacts, "IMPORTANCE_SECONDS", 600.0)
     training = make("LogisticRegression")
     fitted = fitting.fit(table(), training)
     found: dict[str, Any] = json.loads(json.dumps(artifacts.of_run(fitted, training, {"train_log_loss": [(1, 0.5)]})))
-    assert set(found) == {"confusion.json", "roc.json", "curve.json", "importance.json"}
+    names = ("confusion", "roc", "pr", "calibration", "thresholds", "curve", "importance", "repeats")
+    assert set(found) == {f"{name}.json" for name in names}
     matrix = np.array(found["confusion.json"]["matrix"])
     assert matrix.sum() == len(fitted.held)
     assert np.trace(matrix) / matrix.sum() == pytest.approx(fitted.metrics["validation_accuracy"])
@@ -105,6 +124,53 @@ def test_a_run_leaves_what_a_screen_draws(make: Make) -> None:
     assert curve["class"] == "ok"
     assert np.trapezoid(curve["tpr"], curve["fpr"]) == pytest.approx(fitted.metrics["validation_roc_auc"], abs=0.01)
     assert found["importance.json"]["features"][0]["feature"] in ("amount", "count")
+
+
+def test_the_curves_of_a_run_agree_with_its_metrics(make: Make) -> None:
+    training = make("LogisticRegression")
+    fitted = fitting.fit(table(), training)
+    found: dict[str, Any] = artifacts.of_run(fitted, training, {}, importance=False)
+    curve = found["pr.json"]["curves"][0]
+    steps = np.diff(curve["recall"]) @ np.array(curve["precision"][1:])
+    assert steps == pytest.approx(fitted.metrics["validation_average_precision"], abs=0.01)
+    bins = found["calibration.json"]["curves"][0]
+    assert sum(bins["rows"]) == len(fitted.held)
+    share = np.average(bins["observed"], weights=bins["rows"])
+    assert share == pytest.approx(curve["share"])
+    observed, low, high = (np.array(bins[name]) for name in ("observed", "low", "high"))
+    assert (low <= observed + 1e-9).all() and (observed <= high + 1e-9).all() and (low < high).all()
+
+
+def test_the_counts_at_the_models_own_threshold_are_its_confusion_matrix(make: Make) -> None:
+    training = make("LogisticRegression")
+    found: dict[str, Any] = artifacts.of_run(fitting.fit(table(), training), training, {}, importance=False)
+    cuts = found["thresholds.json"]
+    here = cuts["thresholds"].index(0.5)
+    true, false = cuts["true"][here], cuts["false"][here]
+    assert found["confusion.json"]["matrix"] == [[cuts["negatives"] - false, false], [cuts["positives"] - true, true]]
+    assert sorted(cuts["true"], reverse=True) == cuts["true"] and cuts["true"][-1] == 0
+    assert cuts["own"] == 0.5
+
+
+@pytest.mark.parametrize(("estimator", "own"), [("LinearSVC", 0.0), ("LogisticRegression", 0.2345678)])
+def test_a_threshold_of_the_models_own_is_among_them(make: Make, estimator: str, own: float) -> None:
+    training = make(estimator)
+    training.threshold = own or None
+    found: dict[str, Any] = artifacts.of_run(fitting.fit(table(), training), training, {}, importance=False)
+    cuts, matrix = found["thresholds.json"], found["confusion.json"]["matrix"]
+    assert cuts["own"] == own
+    here = cuts["thresholds"].index(own)
+    assert [matrix[1][1], matrix[0][1]] == [cuts["true"][here], cuts["false"][here]]
+
+
+def test_several_classes_have_a_curve_each(make: Make) -> None:
+    frame = table()
+    frame["kind"] = np.where(np.arange(len(frame)) % 3 == 0, "third", frame["kind"])
+    training = make("LogisticRegression")
+    found: dict[str, Any] = artifacts.of_run(fitting.fit(frame, training), training, {}, importance=False)
+    assert "thresholds.json" not in found
+    for name in ("roc", "pr", "calibration"):
+        assert [one["class"] for one in found[f"{name}.json"]["curves"]] == ["late", "ok", "third"]
 
 
 def test_the_predictions_of_the_rows_held_out_find_their_rows_again(make: Make) -> None:

@@ -72,7 +72,7 @@ def test_a_fit_that_stops_early_is_seen_to_its_end() -> None:
 def test_what_can_only_be_seen_afterwards_is(capsys: pytest.CaptureFixture[str]) -> None:
     table, target = rows("classifier", False)
     estimator = estimators.make("AdaBoostClassifier", {"n_estimators": 40}, seed=0).fit(table, target)
-    stages = stepping.stages(estimator, catalogue.find("AdaBoostClassifier"), table)
+    stages = [*stepping.stages(estimator, catalogue.find("AdaBoostClassifier"), table)]
     assert [step for step, _ in stages] == stepping.points(len(estimator.estimators_))
     assert np.allclose(stages[-1][1], estimator.predict_proba(table))
     assert capsys.readouterr().out == ""

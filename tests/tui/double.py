@@ -4,293 +4,36 @@ import json
 import math
 import sys
 from concurrent.futures import Future
+from pathlib import Path
 from typing import Any
 
 from cupola import errors
 
-NOON = 1795600800.0  # 2026-11-25T10:00:00Z, the clock of every picture
+sys.path.insert(0, str(Path(__file__).parents[2]))  # as a script it is started from anywhere
 
-
-def stamp(seconds_ago: float) -> str:
-    from datetime import UTC, datetime
-
-    return datetime.fromtimestamp(NOON - seconds_ago, UTC).isoformat().replace("+00:00", "Z")
-
-
-def _column(name: str, kind: str, role: str = "feature", missing: int = 0, distinct: int = 40) -> dict[str, Any]:
-    return {"name": name, "type": kind, "role": role, "missing": missing, "distinct": distinct}
-
-
-COLUMNS = [
-    _column("late", "boolean", "target", 0, 2),
-    _column("carrier", "category", distinct=16),
-    _column("origin", "category", distinct=3),
-    _column("dest", "category", distinct=104),
-    _column("hour", "integer", distinct=20),
-    _column("distance", "integer", distinct=214),
-    _column("temp", "number", missing=312, distinct=170),
-    _column("wind_speed", "number", missing=320, distinct=33),
-    _column("flight_date", "date", "time", distinct=365),
-    _column("tailnum", "text", "id", missing=44, distinct=3900),
-]
-
-
-def datasets() -> list[dict[str, Any]]:
-    def version(name: str, number: int, rows: int, ago: float) -> dict[str, Any]:
-        return {
-            "id": f"a{number}b2",
-            "dataset": name,
-            "name": name,
-            "version": number,
-            "rows": rows,
-            "columns": COLUMNS,
-            "target": "late",
-            "sha256": "9f" * 32,
-            "data_sha256": "7c" * 32,
-            "source": f"{name}.csv",
-            "source_format": "csv",
-            "bytes": rows * 96,
-            "options": {},
-            "user": "ana",
-            "host": "box",
-            "imported": stamp(ago),
-            "notes": ["column tailnum is text: left out of training"] * (number == 2),
-            "description": "Flights that left New York in 2013",
-            "tags": ["real"],
-        }
-
-    return [
-        version("flights", 2, 20480, 240),
-        version("flights", 1, 18003, 90000),
-        version("weather", 1, 26115, 180000),
-    ]
-
-
-def profile() -> dict[str, Any]:
-    shapes = []
-    for place, column in enumerate(COLUMNS):
-        shape: dict[str, Any] = {**column, "min": None, "max": None, "mean": None, "top": [], "histogram": None}
-        if column["type"] in ("integer", "number"):
-            counts = [round(400 * math.exp(-((x - 4 - place % 5) ** 2) / 9)) for x in range(14)]
-            shape |= {
-                "min": 1,
-                "max": 4983,
-                "mean": 1039.9,
-                "histogram": {"edges": [x * 350.0 for x in range(15)], "counts": counts},
-            }
-        else:
-            shape["top"] = [
-                {"value": value, "count": count}
-                for value, count in (("UA", 3511), ("B6", 3301), ("EV", 3102), ("DL", 2876))
-            ]
-        shapes.append(shape)
-    return {"rows": 20480, "columns": shapes}
-
-
-def runs(count: int = 12) -> list[dict[str, Any]]:
-    names = (
-        "brave-otter",
-        "calm-heron",
-        "keen-lynx",
-        "odd-finch",
-        "wise-crane",
-        "bold-ibex",
-        "shy-vole",
-        "quick-stoat",
-    )
-    found = []
-    for place in range(count):
-        status = "InProgress" if place == 0 else "Failed" if place == 3 else "Completed"
-        score = 0.8471 - 0.0031 * place
-        found.append(
-            {
-                "id": f"r{place:09}",
-                "name": names[place % 8] + (f"-{place}" if place > 7 else ""),
-                "experiment": "delays",
-                "status": status,
-                "secondary_status": "Training" if place == 0 else status,
-                "user": ("ana", "raj")[place % 2],
-                "host": "box",
-                "submitted": stamp(14 + place * 700),
-                "started": stamp(13 + place * 700),
-                "ended": None if place == 0 else stamp(13 + place * 700 - 8.1 - place),
-                "params": {"learning_rate": 0.05, "max_leaf_nodes": 31, "early_stopping": True},
-                "tags": ["nightly"] * (place == 2),
-                "metrics": {}
-                if status == "Failed"
-                else {
-                    "train_roc_auc": score + 0.08,
-                    "validation_roc_auc": score,
-                    "validation_log_loss": 0.412 + place / 900,
-                    "test_roc_auc": score - 0.004,
-                },
-                "metric_errors": {
-                    "validation_roc_auc": 0.0041,
-                    "validation_log_loss": 0.0072,
-                    "test_roc_auc": 0.0052,
-                    "train_roc_auc": 0.002,
-                },
-                "dataset": "flights@2-a2b2",
-                "target": "late",
-                "estimator": "HistGradientBoostingClassifier" if place % 3 else "LogisticRegression",
-                "task": "classification",
-                "features": [one["name"] for one in COLUMNS[1:-1]],
-                "seed": 7,
-                "job": f"j{place:09}",
-                "attempt": 1,
-                "code": {"commit": "1f9c3a7", "dirty": False},
-                "environment": {"python": "3.11.7", "packages": {"scikit-learn": "1.9.1", "pandas": "3.1.1"}},
-                "usage": {},
-                "reason": "It ran out of memory: 2.1 GB of 2 GB." if status == "Failed" else "",
-                "notes": ["tailnum is text and was left out"] * (place == 1),
-                "model": None,
-            }
-        )
-    return found
-
-
-def jobs() -> list[dict[str, Any]]:
-    found = []
-    for place, run in enumerate(runs(5)):
-        found.append(
-            {
-                "id": run["job"],
-                "kind": "train",
-                "name": run["name"],
-                "status": run["status"],
-                "secondary_status": run["secondary_status"],
-                "user": run["user"],
-                "host": "box",
-                "submitted": run["submitted"],
-                "started": run["started"],
-                "ended": run["ended"],
-                "exit_code": None if place == 0 else int(run["status"] == "Failed"),
-                "reason": run["reason"],
-                "attempt": 1,
-                "run": f"delays/{run['id']}",
-                "progress": 0.4 if place == 0 else None,
-                "message": "iteration 40 of 100" if place == 0 else "",
-                "command": ["python", "-m", "cupola.training"],
-                "cpus": 2,
-                "gpus": 0,
-                "memory": 2_000_000_000,
-                "usage": {"cpu_seconds": 7.2, "memory_peak": 412_000_000},
-                "output": {},
-                "error": None,
-            }
-        )
-    return found
-
-
-def models() -> list[dict[str, Any]]:
-    signature = {
-        "columns": [
-            {
-                "name": one["name"],
-                "type": one["type"],
-                "categories": ["UA", "B6"] if one["type"] == "category" else None,
-            }
-            for one in COLUMNS[1:-1]
-        ],
-        "others": ["tailnum"],
-        "source": [one["name"] for one in COLUMNS],
-        "target": "late",
-        "task": "classification",
-        "classes": [False, True],
-    }
-    found = []
-    for number, status in ((3, "PendingManualApproval"), (2, "Approved"), (1, "Rejected")):
-        run = runs()[3 - number + 1]
-        found.append(
-            {
-                "id": f"7f3{number}",
-                "name": "delays",
-                "version": number,
-                "run": run["id"],
-                "experiment": "delays",
-                "dataset": run["dataset"],
-                "target": "late",
-                "task": "classification",
-                "estimator": run["estimator"],
-                "metrics": run["metrics"] or runs()[1]["metrics"],
-                "metric_errors": run["metric_errors"],
-                "sha256": "ab" * 32,
-                "files": {},
-                "signature": signature,
-                "format": "skops",
-                "user": "ana",
-                "host": "box",
-                "registered": stamp(3600 * (4 - number)),
-                "description": "",
-                "status": status,
-                "aliases": ["champion"] if number == 2 else [],
-                "approvals": [
-                    {
-                        "status": status,
-                        "user": "raj",
-                        "time": stamp(900),
-                        "reason": "beats the last one by two standard errors",
-                    }
-                ]
-                * (number < 3),
-            }
-        )
-    return found
-
-
-def endpoints() -> list[dict[str, Any]]:
-    series = [
-        [NOON - 60 + second, 20 + 15 * math.sin(second / 6), 2.1 + second % 5 / 9, 6.5 + second % 7, int(second == 30)]
-        for second in range(60)
-    ]
-    traffic = {"requests": 48211, "errors": 3, "rps": 31.4, "p50_ms": 2.31, "p99_ms": 8.02, "series": series}
-    return [
-        {
-            "name": "delays",
-            "endpoint": "delays",
-            "status": "InService",
-            "mode": "realtime",
-            "variants": [{"name": "main", "model": "delays@2-7f32", "weight": 1.0}],
-            "url": "http://127.0.0.1:41207",
-            "gateway": "http://127.0.0.1:41000/endpoints/delays/invocations",
-            "workers": 2,
-            "workers_ready": 2,
-            "memory": 0,
-            "reason": None,
-            "traffic": traffic,
-            "user": "ana",
-            "host": "box",
-            "desired": "InService",
-            "started": stamp(5000),
-            "updated": stamp(1),
-        },
-        {
-            "name": "trial",
-            "endpoint": "trial",
-            "status": "Failed",
-            "mode": "realtime",
-            "variants": [{"name": "main", "model": "delays@1-7f31", "weight": 1.0}],
-            "url": None,
-            "gateway": None,
-            "workers": 1,
-            "workers_ready": 0,
-            "memory": 0,
-            "reason": "models/delays/1-7f31/model.skops: its checksum is not the registered one",
-            "traffic": {"requests": 0, "errors": 0, "rps": 0.0, "p50_ms": None, "p99_ms": None, "series": []},
-            "user": "raj",
-            "host": "box",
-            "desired": "InService",
-            "started": None,
-            "updated": stamp(60),
-        },
-    ]
-
-
-LOG = (
-    "2026-11-25T09:59:47Z reading flights@2-a2b2\n\x1b[32mfitting\x1b[0m HistGradientBoostingClassifier\n"
-    "iteration 1/100\riteration 20/100\riteration 40/100\nwarning: tailnum has 44 missing values\n"
-    "\x1b]0;evil title\x07[b]no markup[/b]\n"
+from tests.tui import autopilots, evidence, grid, pipelines, reported
+from tests.tui.comparisons import compared, curve, differing
+from tests.tui.examples import (
+    COLUMNS,
+    FOUND,
+    LOG,
+    VIEWS,
+    acts,
+    datasets,
+    endpoints,
+    importance,
+    jobs,
+    lineage,
+    models,
+    profile,
+    runs,
+    stamp,
+    trials,
+    tunings,
+    versioned,
 )
+from tests.tui.flows import Flows
+from tests.tui.forms import FORMS
 
 
 class Answers:
@@ -303,7 +46,10 @@ class Answers:
             "jobs": jobs(),
             "models": models(),
             "endpoints": endpoints(),
+            "tunings": tunings(),
+            "pipelines": pipelines.pipelines(),
             "agent": [{"pid": 4711, "host": "box", "jobs": 1, "endpoints": 1}],
+            "activity": acts(),
         }
         self.ready: dict[str, Any] = {
             "workspace": {
@@ -320,7 +66,14 @@ class Answers:
         }
         self.errors: dict[str, errors.CupolaError] = {}
         self.asked: list[tuple[str, dict[str, Any]]] = []
+        self.flows = Flows()
         self.log = LOG
+        self.trials = trials()
+        self.autopilot = autopilots.autopilot()
+        self.here: list[dict[str, Any]] = []
+        self.seen = ("", "", "")
+        self.changed: str | None = None
+        self.report: Any = None
 
     def __call__(self, call: str, arguments: dict[str, Any]) -> Any:
         self.asked.append((call, arguments))
@@ -330,10 +83,19 @@ class Answers:
         return getattr(self, f"on_{call}")(**arguments)
 
     def on_records(self, kind: str) -> Any:
+        if kind == "flows":
+            return self.flows.listed()
         return self.lists[kind]
 
     def on_record(self, kind: str, ref: str) -> Any:
-        found = next((one for one in self.lists[kind] if ref in (one.get("id"), one.get("name"))), None)
+        found = next(
+            (
+                one
+                for one in self.lists[kind]
+                if ref in (one.get("id"), one.get("tuning"), one.get("name"), f"{versioned(one)}-{one.get('id')}")
+            ),
+            None,
+        )
         if found is None:
             raise errors.NotFound(f"there is no {kind} {ref}")
         return dict(found)
@@ -341,7 +103,18 @@ class Answers:
     def on_profile(self, ref: str) -> Any:
         return profile()
 
-    def on_metrics(self, run: str, after: Any = 0) -> Any:
+    def on_flow_preview(
+        self, flow: str, step: str | None = None, change: Any = None, rows: int = 100, python: bool = False
+    ) -> Any:
+        return self.flows.preview(flow, step, change)
+
+    def on_grid(self, ref: str, what: str, turn: int, view: Any = None, more: Any = None) -> Any:
+        return grid.answer(what, view or {}, more or {})
+
+    def on_report(self, dataset: str) -> Any:
+        return self.report
+
+    def on_metrics(self, run: str) -> Any:
         curve = [(step, 0.86 - 0.25 * math.exp(-step / 9)) for step in range(1, 41)]
         entries = [
             {"seq": 2 * step, "time": stamp(60 - step), "name": "validation_roc_auc", "value": value, "step": step}
@@ -357,7 +130,17 @@ class Answers:
             }
             for step, value in curve
         ]
-        return {"entries": entries if not after else [], "after": 99}
+        return {"entries": entries}
+
+    def on_curve(self, run: str, name: str) -> Any:
+        return curve(run, name)
+
+    def on_plots(self, run: str) -> Any:
+        found = self.on_record("runs", run)
+        if found["status"] != "Completed":
+            return {"plots": [], "thresholds": None}
+        classes = found["task"] == "classification"
+        return {"plots": evidence.plots(found["task"]), "thresholds": evidence.cuts() if classes else None}
 
     def on_artifact(self, run: str, name: str) -> Any:
         if name == "importance":
@@ -370,6 +153,47 @@ class Answers:
         begin = max(0, len(data) + offset) if offset < 0 else min(offset, len(data))
         part = data[begin : begin + limit]
         return {"text": part.decode(errors="replace"), "offset": begin, "next": begin + len(part), "size": len(data)}
+
+    def on_step_types(self) -> Any:
+        return pipelines.TYPES
+
+    def on_definition(self, pipeline: str) -> Any:
+        return {"path": f"pipelines/{pipeline}.toml", "text": pipelines.DEFINITION}
+
+    def on_paths(self, typed: str) -> Any:
+        return [one for one in ("rivers.csv", "roads.csv", "data/") if one.startswith(typed)]
+
+    def on_trials(self, tuning: str) -> Any:
+        return [] if tuning == "u000000003" else self.trials[::-1]
+
+    def on_takes(self, endpoint: str) -> Any:
+        row = {"carrier": "UA", "hour": 17, "distance": 812.0, "temp": 39.02, "late": True, "origin": None}
+        return {"columns": self.lists["models"][0]["signature"]["columns"], "rows": [row, row | {"hour": 6}]}
+
+    def on_pulse(self) -> None:
+        return None
+
+    def on_team(self) -> Any:
+        return {"here": self.here, "unread": sum(one["unread"] for one in self.lists["activity"])}
+
+    def on_look(self, pane: str, kind: str, ref: str) -> None:
+        self.seen = (pane, kind, ref)
+
+    def on_notes(self, kind: str, ref: str) -> Any:
+        about = ("kind", "user", "host", "time", "text", "ref", "mentions")
+        found = [one for one in self.lists["activity"] if one["verb"] == "commented" and one["ref"].startswith(ref)]
+        return {"tags": ["nightly", "[b]bold[/b]"], "comments": [{name: one[name] for name in about} for one in found]}
+
+    def on_opened(self, kind: str, ref: str) -> Any:
+        listed = self.flows.listed() if kind == "flow" else self.lists[f"{kind}s"]
+        named = ((one.get("id"), one.get("tuning"), one.get("name"), versioned(one)) for one in listed)
+        record = next((one for one, names in zip(listed, named, strict=True) if ref in names), None)
+        if record is None:
+            raise errors.NotFound(f"there is no {kind} {ref}")
+        return {"opened": {"kind": kind, "ref": ref, "shown": {"state": str(self.changed)}}, "record": record}
+
+    def on_changed(self, kind: str, ref: str, shown: dict[str, str]) -> str | None:
+        return None if shown == {"state": str(self.changed)} else self.changed
 
     def on_host(self) -> Any:
         return {"cpu": 12.0, "memory": {"used": 4_000_000_000, "total": 16_000_000_000}, "gpus": []}
@@ -402,141 +226,57 @@ class Answers:
             "model": ["delays@3", "delays@2"],
             "estimator": ["HistGradientBoostingClassifier", "LogisticRegression", "RandomForestClassifier"],
             "run": [one["name"] for one in runs()],
+            "run filter": ["user = ana", "user = raj"],
         }
         return [one for one in known.get(kind, []) if one.lower().startswith(prefix.lower())]
 
-    def on_action(self, name: str, arguments: dict[str, Any]) -> Any:
+    def on_action(self, name: str, arguments: dict[str, Any], opened: dict[str, Any] | None = None) -> Any:
+        if opened and (who := self.on_changed(**opened)):
+            raise errors.Conflict(who, where=f"{opened['kind']} {opened['ref']}", hint="open the form again")
+        if name.startswith("flow "):
+            return self.flows.act(name, arguments)
+        if name == "dataset report":
+            self.report = reported.report()
+            return self.report
+        if name == "dataset fix":
+            fix = reported.report()["warnings"][arguments["warnings"][0] - 1]["fix"]
+            flow = arguments.get("flow", "flights-prepared")
+            return {"flow": flow, "ref": "flights@2-7f3a", "made": "flow" not in arguments, "words": [fix["words"]]}
         if name == "dataset preview":
             return {
                 "columns": ["late", "carrier", "hour", "temp"],
+                "types": ["boolean", "text", "integer", "number"],
                 "rows": [[True, "UA", 5, 39.02], [False, "B6", 6, None], [False, "[b]DL[/b]", 6, 39.92]],
             }
+        if name == "run compare":
+            return compared([self.on_record("runs", one) for one in arguments["runs"]])
+        if name == "run diff":
+            return differing(**arguments)
+        if name == "run predictions":
+            return evidence.predictions()
+        if name == "run artifacts":
+            return evidence.FILES
+        if name == "find":
+            return [] if arguments["query"] == "nothing" else FOUND
+        if name == "view ls":
+            return [one for one in VIEWS if one["kind"] == arguments["kind"]]
+        if name == "autopilot show":
+            return self.autopilot
+        if name == "tuning importance":
+            return importance() if self.on_trials(arguments["tuning"]) else []
+        if name == "tuning narrow" and arguments.get("dry_run"):
+            return tunings()[0] | {"tuning": "", "space": ["learning_rate=0.0402..0.0861:log", "max_depth=5..9"]}
+        if name == "endpoint invoke":
+            answer = {"predictions": [True], "probabilities": [[0.27, 0.73]], "classes": [False, True]}
+            told = {"endpoint": arguments["endpoint"], "variant": "main", "content_type": "application/json"}
+            return told | {"milliseconds": 2.314, "answer": answer}
+        if (told := pipelines.answer(name, arguments)) is not None:
+            return told
+        if name == "lineage":
+            return lineage(arguments["reference"])
+        if name in ("comment", "tag"):
+            return dict(zip(("kind", "ref"), arguments["ref"].split(":", 1), strict=True)) | {"tags": []}
         return {"status": "done"}
-
-
-def _field(name: str, kind: str = "text", required: bool = False, **more: Any) -> dict[str, Any]:
-    base = {
-        "name": name,
-        "option": f"--{name}",
-        "kind": kind,
-        "help": "",
-        "required": required,
-        "default": None,
-        "positional": False,
-        "repeated": False,
-        "choices": [],
-        "completes": "",
-    }
-    return base | more
-
-
-def _form(name: str, summary: str, about: str, fields: list[dict[str, Any]], **more: Any) -> dict[str, Any]:
-    base = {
-        "name": name,
-        "summary": summary,
-        "description": summary,
-        "writes": True,
-        "waits": None,
-        "dry_run": False,
-        "confirm": "",
-        "about": about,
-        "key": "",
-    }
-    return base | {"fields": fields} | more
-
-
-FORMS = {
-    form["name"]: form
-    for form in (
-        _form(
-            "dataset import",
-            "Makes a new version of a dataset from a file.",
-            "dataset",
-            [
-                _field("source", "path", True, positional=True, completes="file", help="the file to read"),
-                _field("name", required=True, help="what to call it"),
-                _field("target", help="the column to predict"),
-            ],
-            key="i",
-        ),
-        _form(
-            "dataset rm",
-            "Moves a dataset version to the trash.",
-            "dataset",
-            [_field("dataset", required=True, positional=True, completes="dataset")],
-            confirm="y",
-            key="D",
-        ),
-        _form(
-            "train",
-            "Trains a model.",
-            "dataset",
-            [
-                _field("dataset", required=True, completes="dataset", help="what to learn from"),
-                _field("target", required=True, completes="column", help="what to predict"),
-                _field(
-                    "estimator", required=True, completes="estimator", help="any scikit-learn classifier or regressor"
-                ),
-                _field("params", "pairs", repeated=True, help="its parameters, NAME=VALUE"),
-                _field("cpus", "integer", default=1, help="threads"),
-            ],
-            key="t",
-        ),
-        _form(
-            "model register",
-            "Makes a new model version from a finished run.",
-            "run",
-            [
-                _field("run", required=True, positional=True, completes="run"),
-                _field("name", required=True, help="the model's name", completes="model"),
-            ],
-            key="r",
-        ),
-        _form(
-            "run rm",
-            "Moves a run to the trash.",
-            "run",
-            [_field("run", required=True, positional=True, completes="run")],
-            confirm="y",
-            key="D",
-        ),
-        _form(
-            "model approve",
-            "Approves a model version.",
-            "model",
-            [_field("model", required=True, positional=True, completes="model"), _field("reason", help="why")],
-            key="a",
-        ),
-        _form(
-            "endpoint deploy",
-            "Deploys a model version to an endpoint.",
-            "model",
-            [
-                _field("model", required=True, positional=True, completes="model"),
-                _field("name", required=True),
-                _field("workers", "integer", default=1),
-            ],
-            key="d",
-            dry_run=True,
-        ),
-        _form(
-            "endpoint rm",
-            "Removes an endpoint.",
-            "endpoint",
-            [_field("endpoint", required=True, positional=True, completes="endpoint")],
-            confirm="name",
-            key="D",
-        ),
-        _form(
-            "job stop",
-            "Stops a job.",
-            "job",
-            [_field("job", required=True, positional=True, completes="job")],
-            confirm="y",
-            key="x",
-        ),
-    )
-}
 
 
 class Double:
@@ -561,8 +301,17 @@ class Double:
             future.set_exception(error)
         return future
 
+    def act(self, name: str, arguments: dict[str, Any], **more: Any) -> "Future[Any]":
+        return self.ask("action", name=name, arguments=arguments, **more)
+
     def silence(self) -> float:
         return self.silent
+
+    def tend(self) -> float:
+        return self.silent
+
+    def under_way(self) -> list[str]:
+        return []
 
     def close(self) -> None:
         pass

@@ -1,7 +1,7 @@
 from datetime import UTC, datetime
 
 import pytest
-from tests.tui.double import NOON, stamp
+from tests.tui.examples import NOON, stamp
 
 from cupola_tui import figures
 
@@ -14,7 +14,12 @@ def test_ages_are_coarse_so_that_an_idle_screen_stands_still(seconds: float, sai
 
 
 def test_an_age_of_what_is_no_time_is_absent() -> None:
-    assert figures.age(None) == figures.age("soon") == figures.ABSENT
+    assert figures.age(None) == figures.age("soon") == figures.when(None) == figures.ABSENT
+
+
+def test_a_time_is_told_with_how_long_ago_it_was() -> None:
+    then = datetime.fromtimestamp(NOON - 200, UTC)
+    assert figures.when(stamp(200)) == f"3m ago, {then:%Y-%m-%d %H:%M:%S} UTC"
 
 
 @pytest.mark.parametrize(

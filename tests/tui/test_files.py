@@ -12,14 +12,3 @@ def test_paths_are_as_seen_from_where_the_app_was_started(tmp_path: Path, monkey
     assert files.absolute("~/a.csv") == "/home/ana/a.csv"
     assert files.absolute("/a.csv") == "/a.csv"
     assert files.absolute("https://host/a.csv") == "https://host/a.csv"
-
-
-def test_completion_lists_what_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "data").mkdir()
-    (tmp_path / "day.csv").write_text("")
-    (tmp_path / ".hidden").write_text("")
-    monkeypatch.chdir(tmp_path)
-    assert files.complete("da") == ["data/", "day.csv"]
-    assert files.complete(f"{tmp_path}/da") == [f"{tmp_path}/data/", f"{tmp_path}/day.csv"]
-    assert files.complete("") == ["data/", "day.csv"]
-    assert files.complete("nowhere/x") == []

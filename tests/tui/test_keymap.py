@@ -34,10 +34,16 @@ def test_ids_are_unique_so_that_each_key_can_be_remapped() -> None:
 
 
 def test_the_footer_leads_with_the_scope_in_hand_and_offers_only_what_applies() -> None:
-    log = [key.id for key in keymap.footer(("log", "main"), keymap.JOBS)]
+    log = [key.id for key in keymap.footer("log", keymap.JOBS)]
     assert log[:3] == ["follow", "wrap", "times"]
     assert "import" not in log
-    assert "import" in [key.id for key in keymap.footer(("table", "main"), keymap.DATASETS)]
+    assert "import" in [key.id for key in keymap.footer("table", keymap.DATASETS)]
+
+
+def test_the_footer_offers_no_key_that_the_scope_in_hand_takes_for_itself() -> None:
+    log = [key.id for key in keymap.footer("log", keymap.EXPERIMENTS)]
+    assert "train" not in log and "tune" not in log and "filter" not in log
+    assert "compare" in log
 
 
 def test_remapping_takes_known_keys_and_says_what_is_wrong() -> None:

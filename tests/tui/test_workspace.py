@@ -36,7 +36,7 @@ def test_an_import_by_another_process_shows_on_the_open_screen(workspace: Worksp
             [sys.executable, "-c", IMPORT.format(root=str(workspace.root), source=str(source))],
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=180,
         )
         assert done.returncode == 0, done.stderr
         terminal.until(b"rivers")
@@ -52,7 +52,7 @@ def test_a_plain_directory_becomes_a_workspace_by_enter(home: Path, tmp_path: Pa
         terminal.until(b"Not a workspace yet")
         time.sleep(0.2)
         os.write(terminal.descriptor, b"\r")
-        end = time.monotonic() + 30
+        end = time.monotonic() + 180
         while time.monotonic() < end and not (tmp_path / "workspace.toml").exists():
             terminal.read()
         terminal.until(b"imports a CSV")

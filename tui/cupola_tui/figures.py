@@ -9,6 +9,8 @@ from cupola_tui.plain import clean
 
 ABSENT = "—"
 BLOCKS = "▁▂▃▄▅▆▇█"
+# The types of columns where there is little room.
+TYPES = {"integer": "int", "number": "num", "boolean": "bool", "category": "cat", "datetime": "time"}
 
 
 SILENT = 120.0
@@ -43,16 +45,41 @@ def age(stamp: Any) -> str:
     return f"{int(seconds // (86400 * 365))}y"
 
 
+def when(stamp: Any) -> str:
+    """A time, and how long ago it was: "3m ago, 2026-11-30 05:02:09 UTC"."""
+    then = moment(stamp)
+    return ABSENT if then is None else f"{age(stamp)} ago, {datetime.fromtimestamp(then, UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def ahead(stamp: Any) -> str:
+    """How long until then: "40s", "3m", "14h"; "now" for what is due, "" where nothing comes."""
+    then = moment(stamp)
+    if then is None:
+        return ""
+    seconds = then - now()
+    if seconds < 1:
+        return "now"
+    unit, length = next(
+        ((unit, length) for length, unit in ((86400, "d"), (3600, "h"), (60, "m")) if seconds >= length), ("s", 1)
+    )
+    return f"{int(seconds // length)}{unit}"
+
+
 def silence(record: dict[str, Any]) -> str:
     """For how long a running job or run has said nothing: "4m"; "" while that is no sign of anything."""
     heard = moment(record.get("heard")) if record.get("status") == "InProgress" else None
     return age(record["heard"]) if heard is not None and now() - heard >= SILENT else ""
 
 
-def span(start: Any, end: Any) -> str:
-    """How long from one time to another (or till now): "8.1s", "2m 03s", "1h 20m"."""
+def seconds(start: Any, end: Any) -> float | None:
+    """How long from one time to another (or till now); None while that is unknown."""
     first, last = moment(start), moment(end) if end else now()
-    return ABSENT if first is None or last is None else duration(last - first)
+    return None if first is None or last is None else last - first
+
+
+def span(start: Any, end: Any) -> str:
+    """The same as people read it: "8.1s", "2m 03s", "1h 20m"."""
+    return duration(seconds(start, end))
 
 
 def duration(seconds: Any) -> str:
@@ -134,3 +161,11 @@ def sparkline(values: list[float], top: float | None = None) -> str:
         return BLOCKS[0] * len(values)
     steps = len(BLOCKS) - 1
     return "".join(BLOCKS[max(0, min(steps, round(one / highest * steps)))] if one == one else " " for one in values)
+
+
+def gathered(counts: list[int], most: int) -> list[float]:
+    """The counts of at most so many bins: neighbours together, where there are more."""
+    if len(counts) <= most or most < 1:
+        return [float(one) for one in counts[: max(0, most)]]
+    step = len(counts) / most
+    return [float(sum(counts[int(place * step) : int((place + 1) * step)])) for place in range(most)]

@@ -1,9 +1,10 @@
 """Lines of styled text, drawn cell by cell: no markup is ever parsed, so that text from files stays text."""
 
+import re
 from collections.abc import Iterable
 from typing import ClassVar
 
-from rich.cells import cell_len, set_cell_size
+from rich.cells import cell_len, chop_cells, set_cell_size
 from rich.segment import Segment
 from rich.style import Style
 from textual.content import Content
@@ -26,6 +27,17 @@ def width_of(line: Line) -> int:
     return sum(cell_len(text) for text, _ in line)
 
 
+def joined(cells: Line) -> Line:
+    """Neighbours of one style together."""
+    line: Line = []
+    for text, style in cells:
+        if line and line[-1][1] == style:
+            line[-1] = (line[-1][0] + text, style)
+        else:
+            line.append((text, style))
+    return line
+
+
 def fit(text: str, width: int, right: bool = False) -> str:
     """`text` in exactly `width` cells; what is cut off shows as an ellipsis."""
     length = len(text) if text.isascii() else cell_len(text)
@@ -36,9 +48,21 @@ def fit(text: str, width: int, right: bool = False) -> str:
 
 def fold(text: str, width: int) -> list[str]:
     """`text` in lines of at most `width` cells, broken at spaces where that can be."""
-    import textwrap
-
-    return textwrap.wrap(text, max(8, width), break_long_words=True, break_on_hyphens=False) or [""]
+    width, line = max(8, width), ""
+    lines: list[str] = []
+    for part in re.findall(r"\s+|\S+", text):
+        if cell_len(line + part) <= width:
+            line += part
+        elif part.isspace():
+            lines.append(line)
+            line = ""
+        elif cell_len(part) > width:  # no line can hold it: it is broken where it happens to be
+            *full, line = chop_cells(line + part, width)
+            lines += full
+        else:
+            lines.append(line.rstrip())
+            line = part
+    return [*lines, line.rstrip()]
 
 
 class Painter(Widget):
@@ -93,4 +117,6 @@ def entitle(widget: Widget, title: str, below: str | None = None) -> None:
 class PaintedScroll(Painter, ScrollView):
     """A Painter that scrolls."""
 
+    # Textual's rules for a ScrollView go by its name, which a class that has another base first does not inherit.
+    DEFAULT_CSS = "PaintedScroll { overflow-x: hidden; overflow-y: auto; scrollbar-size: 0 0; }"
     COMPONENT_CLASSES: ClassVar[set[str]] = Painter.COMPONENT_CLASSES

@@ -20,10 +20,13 @@ from textual.worker import Worker, WorkerState
 from cupola.bugs import write_down
 from cupola.errors import CupolaError
 from cupola_tui import glyphs, keymap, theme
+from cupola_tui.actions import Actions
 from cupola_tui.keystrokes import KeyDone, Keystrokes
 from cupola_tui.lists import Lists
 from cupola_tui.live import Bridge, Event
 from cupola_tui.plain import clean
+from cupola_tui.screens import doing
+from cupola_tui.screens.dialog import Dialog
 from cupola_tui.screens.main import Main
 from cupola_tui.state import Memory
 from cupola_tui.thin import ThinDriver
@@ -46,12 +49,19 @@ class Studio(App[None], inherit_bindings=False):
             super().__init__()
             self.event = event
 
+    class Done(Message):
+        """An action that nobody waits for any more was answered."""
+
+        def __init__(self, name: str, answer: "Future[Any]") -> None:
+            super().__init__()
+            self.name, self.answer = name, answer
+
     def __init__(self, bridge: Bridge, root: str, readonly: bool = False) -> None:
         super().__init__(driver_class=ThinDriver)
         self.bridge = bridge
         self.root = root
         self.readonly = readonly
-        self.parting = ""
+        self.user = self.parting = ""
         self.lists = Lists(bridge, self._told)
         self.memory = Memory(root)
         self.kept = self.memory.read()
@@ -76,7 +86,7 @@ class Studio(App[None], inherit_bindings=False):
         self.theme = wanted if wanted in self.available_themes else theme.first()
 
     def get_default_screen(self) -> Main:
-        return Main(self.lists, self.kept, self.root, self.readonly)
+        return Main(self.lists, Actions(self.bridge), self.kept, self.root, self.readonly)
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         return [*super().get_line_filters(), *self._plain]
@@ -106,6 +116,10 @@ class Studio(App[None], inherit_bindings=False):
             self.notify(clean(fault), severity="warning", markup=False)
 
     def _told(self, kind: str) -> None:
+        for job in self.lists.ended() if kind == "jobs" else ():
+            if job.get("user") == (self.user or job.get("user")):
+                words = f"{job.get('kind')} {job.get('name') or job.get('id')}: {job.get('status')}"
+                self.ring(words, bad=job.get("status") == "Failed")
         if self.is_running and self.screen_stack:
             self.main.took(kind)
 
@@ -113,17 +127,22 @@ class Studio(App[None], inherit_bindings=False):
         event = message.event
         if "changed" in event:
             self.lists.changed(event["changed"])
-        elif "trouble" in event:
-            self.main.trouble(event["trouble"])
-        elif "ended" in event:
-            self.main.reader_ended()
+            for screen in self.screen_stack:
+                if isinstance(screen, Main | Dialog):
+                    screen.heard(event["changed"])
+        else:
+            self.main.reader.heard(event)
 
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
         """What goes wrong in the background is said, never swallowed."""
         if event.state is WorkerState.ERROR and event.worker.error is not None:
-            if self.is_headless and not isinstance(event.worker.error, CupolaError):
-                raise event.worker.error
-            self.complain(event.worker.error)
+            self.failed(event.worker.error)
+
+    def failed(self, error: BaseException) -> None:
+        """Says what went wrong in the background; in a test a bug of ours fails the test."""
+        if self.is_headless and not isinstance(error, CupolaError):
+            raise error
+        self.complain(error)
 
     async def ask(self, call: str, **arguments: Any) -> Any:
         """Asks the bridge; raises the CupolaError that it answers."""
@@ -132,6 +151,21 @@ class Studio(App[None], inherit_bindings=False):
     def ask_later(self, call: str, **arguments: Any) -> "Future[Any]":
         """Asks the bridge without waiting here."""
         return self.bridge.ask(call, **arguments)
+
+    def hear_of(self, name: str, answer: "Future[Any]") -> None:
+        """Says what comes of an action whose form was left, as soon as that is known."""
+        answer.add_done_callback(lambda answer: self.post_message(self.Done(name, answer)))
+
+    def on_studio_done(self, message: Done) -> None:
+        error = message.answer.exception()
+        if error is not None:
+            self.failed(error)
+        else:
+            doing.tell(self, message.name, message.answer.result())
+        self.lists.begin("jobs")
+
+    def on_unmount(self) -> None:
+        self.memory.settle()
 
     def remember(self) -> None:
         """Writes down what the screen looks like now."""
@@ -171,7 +205,7 @@ class Studio(App[None], inherit_bindings=False):
         else:
             self.say(f"{command}: {output or 'done'}")
 
-    def show_log(self) -> None:
+    def action_log(self) -> None:
         """The app's own log: what went wrong and where, the newest at its end."""
         from cupola.bugs import log_path
         from cupola_tui.screens.plainview import PlainView
@@ -288,4 +322,6 @@ class Studio(App[None], inherit_bindings=False):
         self.parting = (
             f"{' and '.join(parts)} {verb} on without this screen; `cupola` shows {them} again" if parts else ""
         )
+        if unanswered := ", ".join(sorted(set(self.bridge.under_way()))):
+            self.parting = f"{unanswered}: not answered when you left; look whether it was done before you do it again"
         self.exit()

@@ -5,10 +5,13 @@ bytes for a gauge that moves by one cell. This driver remembers the cells and se
 part of the style that is another: 6 KB and 30 bytes. It costs about 3 ms for a whole screen.
 """
 
+import codecs
 import re
-from functools import lru_cache
+from collections.abc import Callable
+from functools import lru_cache, partial
 
 from rich.cells import cell_len
+from textual.drivers import linux_driver
 from textual.drivers.linux_driver import LinuxDriver
 
 _PART = re.compile(r"\x1b\[(\d+);(\d+)H|\x1b\[([0-9;]*)m|\n|([^\x1b\n]+)")
@@ -173,6 +176,11 @@ class ThinDriver(LinuxDriver):
         """What the terminal shows may be anything: after a resize, or when the user asks for it."""
         self.shown.forget()
 
+    def run_input_thread(self) -> None:
+        """As Textual's, which ends the app at a byte that is no UTF-8: such a byte becomes a replacement sign."""
+        linux_driver.getincrementaldecoder = _forgiving  # type: ignore[attr-defined, assignment]
+        super().run_input_thread()
+
     def write(self, data: str) -> None:
         """Writes what there is to write of it."""
         if data == _SYNC:
@@ -194,3 +202,7 @@ class ThinDriver(LinuxDriver):
                 self.forget()
             super().write(self._held + data)
             self._held = ""
+
+
+def _forgiving(encoding: str) -> Callable[[], codecs.IncrementalDecoder]:
+    return partial(codecs.getincrementaldecoder(encoding), errors="replace")

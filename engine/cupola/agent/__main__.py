@@ -3,6 +3,7 @@
 `python -m cupola.agent stop [--jobs]` stops it from anywhere; `cupola agent stop` does it from a workspace.
 """
 
+import contextlib
 import os
 import sys
 
@@ -27,7 +28,11 @@ def main() -> None:
     os.close(ready)
     from cupola.agent.loop import run
 
-    sys.exit(run(lambda: os.write(say, b"1")))
+    def told() -> None:
+        with contextlib.suppress(BrokenPipeError):  # whoever has started it was killed meanwhile
+            os.write(say, b"1")
+
+    sys.exit(run(told))
 
 
 if __name__ == "__main__":

@@ -1,12 +1,12 @@
 """A thread of the agent for each workspace that folds what has ended into digests, when there is something to fold."""
 
-import sys
 import threading
 import time
 from pathlib import Path
 
 from cupola.errors import CupolaError
 from cupola.experiments.records import RUNS
+from cupola.jobs import agents
 from cupola.jobs.records import JOBS
 from cupola.store import Store
 from cupola.store.folding import Folder
@@ -27,7 +27,7 @@ class Digesting(threading.Thread):
         self.trouble = ""
 
     def run(self) -> None:
-        while True:
+        while agents.is_registered(self.root):
             network = self.store is not None and self.store.mount.network
             time.sleep(EVERY_NETWORK if network else EVERY)
             self.fold()
@@ -46,6 +46,6 @@ class Digesting(threading.Thread):
         except (CupolaError, OSError) as error:
             if str(error) != self.trouble:
                 self.trouble = str(error)
-                print(f"{self.root}: digests: {error}", file=sys.stderr, flush=True)
+                agents.say(f"{self.root}: digests: {error}")
         if sweep:
             self.next_sweep = time.monotonic() + SWEEP

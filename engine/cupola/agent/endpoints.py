@@ -6,11 +6,15 @@ import time
 from collections.abc import Callable
 from functools import partial
 
+import msgspec
+
 from cupola.agent.host import Host
 from cupola.agent.launching import Launch
-from cupola.errors import CupolaError
+from cupola.errors import Corrupt, CupolaError, NewerFormat
+from cupola.jobs import agents
 from cupola.serving import records
 from cupola.serving.records import Endpoint
+from cupola.serving.status import EndpointStatus
 from cupola.store import Store, files, names, runtime
 from cupola.store.runtime import Process
 
@@ -78,19 +82,22 @@ class Endpoints:
                 argv = [str(self.store.root), name]
                 launch = self.host.launcher.launch
                 upkeep.start(partial(launch, "cupola.serving.keeper", argv, [], self.wake, warm=True))
-        if here:
+        if here or agents.wants_gateway(self.store.root):
             self.host.gateway.ensure(self.store, self.host)
+            self._watch(self.host.gateway.upkeep)
 
     def _watch(self, upkeep: Upkeep) -> None:
         if upkeep.process:
             self.watch(upkeep.process)
 
     def _wanted(self, name: str) -> bool:
-        """Whether it is wished for here, by this very user, and has not failed as it stands."""
+        """Whether it is wished for here, by this very user, and has not failed as it stands; or has servers to end."""
         wish = self._wish(name)
-        if wish is None or wish.desired != "InService" or (wish.user, wish.host) != names.who():
+        if wish is None or (wish.user, wish.host) != names.who():
             return False
-        seen = records.status(self.store, name)
+        seen = _status(self.store, name)
+        if wish.desired != "InService":
+            return seen is not None and any(map(runtime.alive, seen.servers))
         failed = seen is not None and seen.status == "Failed" and seen.wish == wish.digest()
         return not failed and records.signed(self.store, wish)
 
@@ -101,13 +108,16 @@ class Endpoints:
             if self.read.get(name, (b"", None))[0] != data:
                 self.read[name] = data, None
                 self.read[name] = data, records.wish(self.store, name)
-        except CupolaError:
+        except (Corrupt, NewerFormat):
+            return None
+        except CupolaError:  # the disk's fault: the next look reads it again
+            self.read.pop(name, None)
             return None
         return self.read[name][1]
 
     def _adopted(self, name: str, upkeep: Upkeep) -> bool:
         """Whether a keeper runs already: one that an agent before this one has started."""
-        seen = records.status(self.store, name)
+        seen = _status(self.store, name)
         if seen is None or seen.process is None or not runtime.alive(seen.process):
             return False
         upkeep.adopt(seen.process)
@@ -116,7 +126,7 @@ class Endpoints:
 
 
 class Gateway:
-    """The gateway of this user on this host; brought up with the first endpoint."""
+    """The gateway of this user on this host; brought up with the first endpoint, or when it is wanted."""
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
@@ -134,19 +144,37 @@ class Gateway:
 
 
 def processes(store: Store) -> list[Process]:
-    """The keepers of this user's endpoints in a workspace and the gateway, as far as they run on this host."""
+    """The keepers of this user's endpoints in a workspace that run on this host; where one was killed, its servers."""
     me = names.who()
-    seen = [records.status(store, name) for name in files.listing(store, records.DIRECTORY)]
-    found = [one.process for one in seen if one and one.process and (one.user, one.host) == me]
-    gateway = records.gateway(store)
-    if gateway and gateway.process:
-        found.append(gateway.process)
-    return [one for one in found if runtime.alive(one)]
+    found: list[Process] = []
+    for name in files.listing(store, records.DIRECTORY):
+        seen = _status(store, name)
+        if seen is not None and (seen.user, seen.host) == me:
+            kept = seen.process is not None and runtime.alive(seen.process)
+            found += [seen.process] if kept and seen.process else filter(runtime.alive, seen.servers)
+    return found
 
 
-def stop_all(store: Store) -> list[Process]:
-    """Tells them all to end."""
-    found = processes(store)
+def _status(store: Store, name: str) -> EndpointStatus | None:
+    """What its keeper wrote last; None where that cannot be read (another version wrote it): it is written anew."""
+    try:
+        return records.status(store, name)
+    except (Corrupt, NewerFormat):
+        return None
+
+
+def gateways() -> list[Process]:
+    """The gateway of this user on this host, when it runs, also before any workspace knows of it."""
+    try:
+        process = msgspec.json.decode(agents.gateway_file().read_bytes(), type=Process)
+    except (OSError, msgspec.MsgspecError):
+        return []
+    return [process] if runtime.alive(process) else []
+
+
+def stop_all(stores: list[Store]) -> list[Process]:
+    """Tells the keepers of all endpoints and the gateway to end."""
+    found = gateways() + [one for store in stores for one in processes(store)]
     for one in found:
         runtime.send(one, signal.SIGTERM)
     return found

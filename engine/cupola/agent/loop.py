@@ -21,23 +21,19 @@ from cupola.store import names, runtime
 
 BEAT = 5.0  # seconds between looks that nobody asked for
 LOG_LIMIT = 4 * 2**20
+PATIENCE = 600  # looks for another agent's answer, each 0.05 s after the last
 
 
 def run(ready: Callable[[], Any]) -> int:
     """Is the agent of this user and host until it is told to stop; `ready` is called once it can be told things.
 
-    When another one is, waits till that one answers and returns.
+    When another one is, waits till that one answers and returns; one that is just ending is followed.
     """
-    lock = runtime.lock(runtime.runtime_dir() / "agent.lock", wait=False)
-    if lock is None:
-        return _wait_for_other(ready)
-    with lock:
-        return Agent(lock).run(ready)
-
-
-def _wait_for_other(ready: Callable[[], Any]) -> int:
-    for _ in range(600):
-        if agents.poke():
+    for _ in range(PATIENCE):
+        if lock := runtime.lock(runtime.runtime_dir() / "agent.lock", wait=False):
+            with lock:
+                return Agent(lock).run(ready)
+        if agents.running() and agents.poke():
             ready()
             return 0
         time.sleep(0.05)
@@ -61,6 +57,7 @@ class Agent:
             signal.signal(number, signal.SIG_IGN)
         signal.signal(signal.SIGTERM, self._stop)
         _turn_log()
+        agents.stopped_file().unlink(missing_ok=True)
         self._listen()
         self._write_down()
         self._say(f"agent {os.getpid()} starts: {len(self.host.cpus)} CPUs, {len(self.host.gpus)} GPUs")
@@ -96,6 +93,7 @@ class Agent:
 
     def _serve(self) -> None:
         """Sees to it that every registered workspace has its thread."""
+        self.served = {root: one for root, one in self.served.items() if one.is_alive()}
         for root in agents.registered():
             if root not in self.served:
                 self.served[root] = Served(root, self.host)
@@ -169,7 +167,7 @@ class Agent:
         agents.poke()
 
     def _say(self, what: str) -> None:
-        print(f"{names.now()} {what}", file=sys.stderr, flush=True)
+        agents.say(f"{names.now()} {what}")
 
 
 def _turn_log() -> None:

@@ -1,22 +1,23 @@
 """The queue of one workspace: each look compares what is wished for with what runs, and takes the next step.
 
 Nothing that matters is remembered between looks but what can be seen again: attempts are whoever made their
-started.json, a keeper is known by (boot, pid, start), and a keeper that is gone without a result is concluded here.
+started.json, a keeper of this host is known by (boot, pid, start), one of another host by its beat, and a keeper that
+is gone without a result is concluded here.
 """
 
 import contextlib
 import signal
-import sys
 import time
 from collections.abc import Callable
 
 import msgspec
 
+from cupola.agent.elsewhere import Elsewhere
 from cupola.agent.host import Host
 from cupola.agent.launching import Launch
 from cupola.agent.shares import Shares
 from cupola.errors import CupolaError, NotFound
-from cupola.jobs import attempts, keeper, strays, verdict, wish
+from cupola.jobs import agents, attempts, keeper, publication, strays, verdict, wish
 from cupola.jobs.attempts import AttemptEnd, Started
 from cupola.jobs.wish import QUEUE, Asked, Job
 from cupola.store import Store, files, names, runtime
@@ -35,6 +36,7 @@ class Queue:
         self.watch = watch
         self.wake = wake
         self.shares = Shares(store)
+        self.elsewhere = Elsewhere(store, host)
         self.jobs: dict[str, Job] = {}
         self.launches: dict[tuple[str, int], Launch] = {}
         self.tries: dict[tuple[str, int], int] = {}
@@ -48,6 +50,7 @@ class Queue:
     def reconcile(self) -> None:
         """One look at every open job; those that may start do so in the order in which they were filed."""
         entries = files.listing(self.store, QUEUE)
+        self.elsewhere.begin(set(entries))
         ready: list[tuple[Job, int]] = []
         self.running = []
         for name in entries:
@@ -68,18 +71,18 @@ class Queue:
         """In the agent's log, and not again until it is something else."""
         if self.complaints.get(name) != what:
             self.complaints[name] = what
-            print(f"{self.store.root}: job {name[:50]}: {what[:500]}", file=sys.stderr, flush=True)
+            agents.say(f"{self.store.root}: job {name[:50]}: {what[:500]}")
 
     def _step(self, name: str) -> int:
         """Brings one job a step further; the number of its attempt that may start now, or 0."""
         job = self._job(name)
-        if job is None or (job.user, job.host) != names.who():
+        if job is None or job.user != names.who()[0]:
             return 0
         made = attempts.numbers(self.store, job)
         number = made[-1] if made else 1
         directory = job.attempt(number)
-        if attempts.optional(self.store, f"{directory}/result.json", AttemptEnd):
-            return self._after(job, number)
+        if end := attempts.optional(self.store, f"{directory}/result.json", AttemptEnd):
+            return self._after(job, end)
         if started := attempts.optional(self.store, f"{directory}/started.json", Started):
             self.launches.pop((job.id, number), None)
             return self._running(job, number, started)
@@ -87,8 +90,14 @@ class Queue:
             self.running.append(job)
             return 0
         if asked := attempts.optional(self.store, f"{directory}/stop.json", Asked):
-            return self._conclude(job, number, "stopped", keeper.stopped(asked))
-        return number if self._wanted(job, number) else 0
+            if not self.elsewhere.may_decide(job, number):
+                return 0
+            return self._conclude_unclaimed(job, number, "stopped", keeper.stopped(asked))
+        return self._startable(job, number)
+
+    def _startable(self, job: Job, number: int) -> int:
+        """The attempt, when it was asked for and it is this host's turn to take it; or 0."""
+        return number if self.elsewhere.may_take(job, number) and self._wanted(job, number) else 0
 
     def _job(self, name: str) -> Job | None:
         """The job of a queue entry, once its signature holds remembered as it was read."""
@@ -118,22 +127,38 @@ class Queue:
         before = attempts.ends(self.store, job, list(range(1, number)))
         return attempts.retries_left(job, before)
 
-    def _after(self, job: Job, number: int) -> int:
+    def _after(self, job: Job, end: AttemptEnd) -> int:
         """An attempt has ended: the next one, or the end of the job's stay in the queue."""
         for key in [key for key in self.told_to_stop if key[0] == job.id]:
             self.told_to_stop.discard(key)
-        if attempts.tried_again(self.store, job):
-            return number + 1 if not self._launching(job, number + 1) else 0
+        if not publication.is_done(self.store, job, end):
+            if not self._may_publish(job, end):
+                return 0
+            publication.publish(self.store, job, end)
+        if attempts.tried_again(self.store, job, end):
+            following = end.attempt + 1
+            return self._startable(job, following) if not self._launching(job, following) else 0
         files.remove(self.store, f"{QUEUE}/{job.id}")
+        if max(attempts.numbers(self.store, job)) > end.attempt:  # somebody has just had it tried again
+            wish.enqueue(self.store, job)
         return 0
+
+    def _may_publish(self, job: Job, end: AttemptEnd) -> bool:
+        """Whether it is on this agent to publish what an attempt has left, since its keeper cannot any more."""
+        started = attempts.optional(self.store, f"{job.attempt(end.attempt)}/started.json", Started)
+        if started and attempts.is_here(started):
+            return not runtime.alive(started.keeper)
+        return self.elsewhere.may_decide(job, end.attempt)
 
     def _launching(self, job: Job, number: int) -> bool:
         return (job.id, number) in self.launches and not self._launch_failed(job, number)
 
     def _running(self, job: Job, number: int, started: Started) -> int:
         """An attempt that somebody has: told to stop when that is wished, concluded when its keeper is gone."""
-        if (started.user, started.host) != names.who():
+        if started.user != names.who()[0]:
             return 0
+        if not attempts.is_here(started):
+            return self._running_elsewhere(job, started)
         if runtime.alive(started.keeper):
             self.running.append(job)
             self.watch(started.keeper)
@@ -143,18 +168,44 @@ class Queue:
                 self.told_to_stop.add((job.id, number))
                 runtime.send(started.keeper, signal.SIGUSR1)
             return 0
-        if attempts.optional(self.store, f"{job.attempt(number)}/result.json", AttemptEnd):
-            return self._after(job, number)
+        if end := attempts.optional(self.store, f"{job.attempt(number)}/result.json", AttemptEnd):
+            return self._after(job, end)
         killed = strays.end(started, str(self.store.root / job.attempt(number)))
-        return self._conclude(job, number, "interrupted", _why_gone(started, killed), started.started)
+        reason = "its keeper was killed, or its disk failed"
+        if killed:
+            reason += f"; {killed} processes of it that were left were ended"
+        return self._conclude_gone(job, "interrupted", reason, started)
+
+    def _running_elsewhere(self, job: Job, started: Started) -> int:
+        """An attempt whose keeper is no process of this host as it runs now."""
+        if attempts.is_of_an_earlier_boot(started):
+            return self._conclude_gone(job, "interrupted", "the host went down while it ran", started)
+        if self.elsewhere.lost(job, started):
+            reason = f"{started.host} was not heard of for {self.store.mount.lease_seconds:.0f} s"
+            return self._conclude_gone(job, "lost", f"{reason}; {names.who()[1]} took the job over", started)
+        return 0
+
+    def _conclude_gone(self, job: Job, cause: str, reason: str, started: Started) -> int:
+        """Ends an attempt whose keeper is gone; one that was to stop has stopped, and is not tried again."""
+        if asked := attempts.optional(self.store, f"{job.attempt(started.attempt)}/stop.json", Asked):
+            cause, reason = "stopped", keeper.stopped(asked)
+        return self._conclude(job, started.attempt, cause, reason, started.started)
+
+    def _conclude_unclaimed(self, job: Job, number: int, cause: str, reason: str) -> int:
+        """Ends an attempt that never started: claimed like any other, so that no keeper can have it as well."""
+        mine = Started(attempt=number, nonce=names.new_id(), **attempts.by_this_process())
+        if not attempts.begin(self.store, job, mine):
+            return 0
+        return self._conclude(job, number, cause, reason)
 
     def _conclude(self, job: Job, number: int, cause: str, reason: str, started: str | None = None) -> int:
         found = verdict.forced(cause, reason, None)
         end = AttemptEnd(
             attempt=number, started=started, ended=names.now(), host=names.who()[1], **found._asdict()
         )  # fmt: skip
-        keeper.record_end(self.store, job, end)
-        return self._after(job, number)
+        if not attempts.record_end(self.store, job, end):
+            return 0
+        return self._after(job, end)
 
     def _launch_failed(self, job: Job, number: int) -> bool:
         """Whether the keeper that was asked for is gone without having made started.json."""
@@ -181,7 +232,8 @@ class Queue:
                 waits[job.id] = _waits(job, behind)
                 continue
             if self.tries.get((job.id, number), 0) >= TRIES:
-                self._conclude(job, number, "start", "its keeper could not be started; `cupola agent log` says why")
+                why = "its keeper could not be started; `cupola agent log` says why"
+                self._conclude_unclaimed(job, number, "start", why)
                 continue
             if kind := self.shares.never(job):
                 waits[job.id] = f"it wants {_amount(job, kind)}; workspace.toml lets its jobs have less: [slots] {kind}"
@@ -235,21 +287,15 @@ def _amount(job: Job, kind: str) -> str:
     return f"{count} {kind[:-1].upper()}{'s' * (count > 1)}"
 
 
-def _why_gone(started: Started, killed: int) -> str:
-    reason = "its keeper was killed"
-    if started.keeper.boot != runtime.boot():
-        reason = "the host went down while it ran"
-    return reason + (f"; {killed} processes of it that were left were ended" if killed else "")
-
-
 def stop_all(store: Store, reason: str) -> list[runtime.Process]:
     """Asks that every job of this user and host that runs in a workspace be stopped; their keepers."""
     user, host = names.who()
     asked = Asked(user=user, host=host, time=names.now(), reason=reason)
     keepers = []
-    for job, started in attempts.open_here(store):
+    for job, started in attempts.kept_here(store):
         with contextlib.suppress(CupolaError):
-            files.create_bytes(store, f"{job.attempt(started.attempt)}/stop.json", msgspec.json.encode(asked))
+            if not attempts.ends(store, job, [started.attempt]):
+                files.create_bytes(store, f"{job.attempt(started.attempt)}/stop.json", msgspec.json.encode(asked))
         runtime.send(started.keeper, signal.SIGUSR1)
         keepers.append(started.keeper)
     return keepers

@@ -3,9 +3,10 @@
 from cupola.errors import CupolaError
 from cupola.jobs.amounts import size
 from cupola.jobs.wish import Job
+from cupola.settings import Slots
 from cupola.store import Store, files
 from cupola.store.root import MARK
-from cupola.workspace import Slots, Workspace
+from cupola.workspace import Workspace
 
 
 class Shares:
@@ -37,8 +38,8 @@ class Shares:
         try:
             data = files.read_bytes(self.store, MARK)
             if data != self.read:
-                self.read = data
                 self.slots = Workspace(self.store).settings.slots
+                self.read = data
         except CupolaError:
             return
 

@@ -1,8 +1,9 @@
 """The warm starter: a process that has imported the heavy libraries, never computed, and forks what the agent asks for.
 
-It is started with one passive thread for every numeric library (variables come too late after the import), talks to its
-agent over one socket, and ends with it; what it has forked goes on. Nothing may start a thread or compute here: a fork
-after an OpenMP region hangs.
+It is started with one passive thread for every numeric library (variables come too late after the import), and talks
+to its agent over one socket. When the agent tells it to, it ends; when the agent was killed, the next one may take it
+over (importing anew takes seconds), for a while. What it has forked goes on. Nothing may start a thread or compute
+here: a fork after an OpenMP region hangs.
 """
 
 import contextlib
@@ -15,6 +16,7 @@ import socket
 import sys
 import time
 import traceback
+from pathlib import Path
 from typing import NoReturn
 
 import msgspec
@@ -31,16 +33,20 @@ FIRST = ("cupola.jobs.keeper",)
 OWN = (
     "cupola.jobs.attempt", "cupola.datasets.importing", "cupola.training.job",
     "cupola.registry.registration", "cupola.serving.keeper", "cupola.serving.gateway",
+    "cupola.training.actions", "cupola.tuning.actions", "cupola.registry.actions", "cupola.transform.actions",
+    "cupola.pipelines.driving",
 )  # fmt: skip
 MESSAGE = 1 << 18
 DESCRIPTORS = 16
 QUIET = 0.2  # seconds without a request after which one is forked in advance
+ORPHANED = 30.0  # seconds that it waits for another agent when its own was killed
 
 
 class Request(msgspec.Struct, kw_only=True):
     """Fork a process of its own session that runs `main(argv)` of a module; its descriptors' numbers become `{fds}`.
 
-    One that is not `warm` does not wait until all is imported: it imports itself what it finds missing.
+    Without a module: end. One that is not `warm` does not wait until all is imported: it imports itself what it finds
+    missing.
     """
 
     id: int
@@ -52,65 +58,117 @@ class Request(msgspec.Struct, kw_only=True):
 
 
 class Reply(msgspec.Struct, kw_only=True):
-    """What became of a request: the new process. The first reply, of no request, says that all is imported."""
+    """What became of a request: the new process. One of no request says that all is imported."""
 
     id: int
     pid: int
     missing: list[str] = msgspec.field(default_factory=list)
 
 
+Asked = tuple[Request, list[int]]
+
+
+class Desk:
+    """Where agents ask: the listening socket at which the next one calls, and the line to the one that there is."""
+
+    def __init__(self, descriptor: int) -> None:
+        self.listener = socket.socket(fileno=descriptor)
+        self.listener.set_inheritable(False)
+        self.listener.listen(1)  # again: whose process is at the other end, callers are told from this
+        self.line = self.listener.accept()[0]
+        self.imported: Reply | None = None
+
+    def asked(self, timeout: float | None) -> bool:
+        """Whether somebody has asked, or is gone, within so many seconds."""
+        return bool(select.select([self.line], [], [], timeout)[0])
+
+    def receive(self) -> Asked | None:
+        """The next request with its descriptors; None when the starter is to end."""
+        while True:
+            asked = _receive(self.line)
+            if asked is not None:
+                return asked if asked[0].module else None
+            if not self._next_agent():
+                return None
+
+    def say(self, reply: Reply) -> None:
+        if reply.id == 0:
+            self.imported = reply
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # the next agent finds out for itself
+            self.line.send(msgspec.json.encode(reply))
+
+    def close(self) -> None:
+        """In a process that was forked: leaves both to the starter."""
+        self.listener.close()
+        self.line.close()
+
+    def _next_agent(self) -> bool:
+        """Waits for another agent to call; not any longer when nobody can find the way any more."""
+        self.line.close()
+        deadline = time.monotonic() + ORPHANED
+        while time.monotonic() < deadline and Path(self.listener.getsockname()).exists():
+            if select.select([self.listener], [], [], 0.5)[0]:
+                self.line = self.listener.accept()[0]
+                if self.imported:
+                    self.say(self.imported)
+                return True
+        return False
+
+
 def main() -> None:
-    """Serves the agent at the other end of the socket whose descriptor is the only argument."""
+    """Serves the agents that call at the listening socket whose descriptor is the only argument."""
     for number in (signal.SIGHUP, signal.SIGINT):
         signal.signal(number, signal.SIG_IGN)
     if sys.path[0] == os.getcwd():  # noqa: PTH109 - put there by -m; -P would show in the sys.flags of warm jobs
         del sys.path[0]
-    line = socket.socket(fileno=int(sys.argv[1]))
-    os.set_inheritable(line.fileno(), False)
+    desk = Desk(int(sys.argv[1]))
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
-    waiting: list[tuple[Request, list[int]]] = []
+    waiting: list[Asked] = []
     missing = []
     for name in (*FIRST, *MODULES, *OWN):
         missing += _import(name)
-        waiting += _fork_early(line)
+        waiting += _fork_early(desk)
     warm.prepare()
     gc.collect()
     gc.freeze()
-    line.send(msgspec.json.encode(Reply(id=0, pid=os.getpid(), missing=missing)))
+    desk.say(Reply(id=0, pid=os.getpid(), missing=missing))
     for request, descriptors in waiting:
-        _fork(line, request, descriptors)
-    _build_catalogue(line)
-    _serve(line)
+        _fork(desk, request, descriptors)
+    _build_catalogue(desk)
+    _serve(desk)
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(desk.listener.getsockname())  # noqa: PTH108
 
 
-def _serve(line: socket.socket) -> None:
-    """Forks what is asked for until the agent is gone; when there is time, one in advance, for the next."""
+def _serve(desk: Desk) -> None:
+    """Forks what is asked for until it is told to end; when there is time, one in advance, for the next."""
     spare: Spare | None = None
     while True:
-        if not select.select([line], [], [], None if spare else QUIET)[0]:
-            spare = Spare(line)
-        elif (asked := _receive(line)) is None:
+        if not desk.asked(None if spare else QUIET):
+            spare = Spare(desk)
+        elif (asked := desk.receive()) is None:
             return
         elif spare is not None and spare.take(*asked):
-            _answer(line, *asked, spare.pid)
+            _answer(desk, *asked, spare.pid)
             spare = None
         else:
-            _fork(line, *asked)
+            _fork(desk, *asked)
 
 
 class Spare:
     """A process forked in advance, which becomes what is asked for (10 to 15 ms sooner); it ends with the starter."""
 
-    def __init__(self, line: socket.socket) -> None:
+    def __init__(self, desk: Desk) -> None:
         self.ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.pid = os.fork()
         if self.pid == 0:
-            line.close()
+            desk.close()
             self.ours.close()
             asked = _receive(theirs)
             if asked is None:
                 os._exit(0)
-            _become(theirs, *asked)
+            theirs.close()
+            _become(*asked)
         theirs.close()
 
     def take(self, request: Request, descriptors: list[int]) -> bool:
@@ -133,36 +191,39 @@ def _import(name: str) -> list[str]:
     return []
 
 
-def _receive(line: socket.socket) -> tuple[Request, list[int]] | None:
-    """The next request with its descriptors; None when the agent is gone."""
-    data, descriptors, _, _ = socket.recv_fds(line, MESSAGE, DESCRIPTORS)
+def _receive(line: socket.socket) -> Asked | None:
+    """The next request with its descriptors; None when the other end is gone."""
+    try:
+        data, descriptors, _, _ = socket.recv_fds(line, MESSAGE, DESCRIPTORS)
+    except ConnectionResetError:  # said once, when the other end left with an answer unread; its last words follow
+        return _receive(line)
     for descriptor in descriptors:
         os.set_inheritable(descriptor, False)
     return (msgspec.json.decode(data, type=Request), descriptors) if data else None
 
 
-def _fork_early(line: socket.socket) -> list[tuple[Request, list[int]]]:
+def _fork_early(desk: Desk) -> list[Asked]:
     """Serves, between two imports, what was asked for and need not have it all; gives back the rest."""
     rest = []
-    while select.select([line], [], [], 0)[0]:
-        asked = _receive(line)
+    while desk.asked(0):
+        asked = desk.receive()
         if asked is None:
             sys.exit(0)
         if asked[0].warm:
             rest.append(asked)
         else:
             warm.prepare()
-            _fork(line, *asked)
+            _fork(desk, *asked)
     return rest
 
 
-def _build_catalogue(line: socket.socket) -> None:
+def _build_catalogue(desk: Desk) -> None:
     """Has what people must know of estimators written down, where that is not yet done, in a process of its own."""
     from cupola.environments import catalogue
 
     if catalogue.path().exists() or os.fork():
         return
-    line.close()
+    desk.close()
     code = 1
     try:
         catalogue.build()
@@ -173,24 +234,24 @@ def _build_catalogue(line: socket.socket) -> None:
         os._exit(code)
 
 
-def _fork(line: socket.socket, request: Request, descriptors: list[int]) -> None:
+def _fork(desk: Desk, request: Request, descriptors: list[int]) -> None:
     pid = os.fork()
     if pid == 0:
-        _become(line, request, descriptors)
-    _answer(line, request, descriptors, pid)
+        desk.close()
+        _become(request, descriptors)
+    _answer(desk, request, descriptors, pid)
 
 
-def _answer(line: socket.socket, request: Request, descriptors: list[int], pid: int) -> None:
+def _answer(desk: Desk, request: Request, descriptors: list[int], pid: int) -> None:
     for descriptor in descriptors:
         os.close(descriptor)
-    line.send(msgspec.json.encode(Reply(id=request.id, pid=pid)))
+    desk.say(Reply(id=request.id, pid=pid))
 
 
-def _become(line: socket.socket, request: Request, descriptors: list[int]) -> NoReturn:
+def _become(request: Request, descriptors: list[int]) -> NoReturn:
     code = 1
     try:
         os.setsid()
-        line.close()
         for number in (signal.SIGHUP, signal.SIGINT, signal.SIGCHLD):
             signal.signal(number, signal.SIG_DFL)
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
@@ -210,11 +271,11 @@ def _become(line: socket.socket, request: Request, descriptors: list[int]) -> No
         print(time.strftime("%Y-%m-%dT%H:%M:%S"), request.module, request.argv, file=sys.stderr)
         traceback.print_exc()
     finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
+        with contextlib.suppress(OSError):  # a log on a full disk
+            sys.stdout.flush()
+            sys.stderr.flush()
         os._exit(code)
 
 
 if __name__ == "__main__":
-    with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # its agent is gone, and so is its work
-        main()
+    main()

@@ -1,18 +1,15 @@
-"""What a user can do for the health of a workspace: check."""
+"""What a user can do for the health of a workspace: check it, empty its trash."""
 
-import time
 from typing import Annotated
-
-import msgspec
 
 from cupola.actions import Arg, action
 from cupola.checking.records import Checked
-from cupola.jobs import records as jobs
-from cupola.jobs.records import JobState
+from cupola.checking.trash import Emptied
+from cupola.errors import BadOption
+from cupola.jobs import amounts
 from cupola.store import names
+from cupola.telling import Teller
 from cupola.workspace import Workspace
-
-EVERY = 0.1  # seconds between two words on how far it is
 
 
 @action("check", writes=False, waits="itself")
@@ -34,23 +31,28 @@ def check(
 
         ws.store.check_writable()
         roles.require(ws.settings, "check --repair", roles.MEMBER, names.who()[0])
-    return survey(ws.store, repair, _Teller(ws))
+    return survey(ws.store, repair, Teller(ws, "check"))
 
 
-class _Teller:
-    """Tells whoever waits how far it is, as of a job."""
+@action("trash empty", dry_run=True)
+def empty(
+    ws: Workspace,
+    *,
+    older_than: Annotated[str, Arg(help="only what has lain there for so long: 12h, 30d")] = "30d",
+    yes: Annotated[bool, Arg(help="do it: nothing brings that back")] = False,
+    dry_run: Annotated[bool, Arg(help="only list it, with its size")] = False,
+) -> Emptied:
+    """Remove for good what was moved to the trash, and what check --repair has moved away, where that is long ago.
 
-    def __init__(self, ws: Workspace) -> None:
-        user, host = names.who()
-        self.tell = jobs.on_progress.get()
-        self.told = 0.0
-        self.state = JobState(
-            id="", kind="check", name=ws.root.name, status="InProgress", secondary_status="Running",
-            user=user, host=host, submitted=names.now(),
-        )  # fmt: skip
+    Without --yes it only says how much that would be. What runs and models say of a dataset that is gone stays as it
+    is, and check goes on to know that it was removed on purpose.
+    """
+    from cupola.checking import trash
 
-    def __call__(self, share: float, path: str) -> None:
-        moment = time.monotonic()
-        if self.tell and moment - self.told >= EVERY:
-            self.told = moment
-            self.tell(msgspec.structs.replace(self.state, progress=share, message=path))
+    age = amounts.seconds(older_than, "--older-than") or 0.0
+    if not yes and not dry_run:
+        planned = trash.empty(ws.store, age, dry_run=True)
+        if planned.gone:
+            hint = "--yes does it, --dry-run lists them"
+            raise BadOption(planned.text.splitlines()[-1], where="--yes", hint=hint)
+    return trash.empty(ws.store, age, dry_run)

@@ -12,7 +12,7 @@ import msgspec
 from cupola.checking.mending import Bench
 from cupola.checking.records import Problem
 from cupola.errors import BadName, Corrupt, CupolaError, NotFound
-from cupola.store import Store, files, names, secret
+from cupola.store import Store, files, names, secret, toml
 from cupola.store.content import patiently
 from cupola.store.paths import open_file
 from cupola.store.records import Record
@@ -159,33 +159,35 @@ class Inspection:
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             yield Finding("torn", path, f"this record cannot be read: {error}", mend)
             return None
-        return (yield from self._convert(path, raw, kind, mend))
-
-    def toml(self, path: str, kind: type[T], needed: bool = True) -> Reading[T]:
-        """A record in a TOML file that people edit."""
-        import tomllib
-
-        data = yield from self.read(path, needed)
-        if data is None:
-            return None
-        try:
-            raw = tomllib.loads(data.decode())
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-            yield Finding("torn", path, f"this is not TOML: {error}")
-            return None
-        return (yield from self._convert(path, raw, kind, None))
-
-    def _convert(self, path: str, raw: Any, kind: type[T], mend: Mend | None) -> Reading[T]:
-        given = raw.get("format", 1) if isinstance(raw, dict) else 1
-        known = next((one.default for one in msgspec.structs.fields(kind) if one.name == "format"), None)
-        if issubclass(kind, Record) and isinstance(given, int) and given > int(known or 1):
-            yield Finding("newer", path, f"a newer Cupola wrote this record (format {given}); update Cupola")
+        if (yield from self._newer(path, raw, kind)):
             return None
         try:
             return msgspec.convert(raw, kind)
         except (msgspec.MsgspecError, RecursionError) as error:
             yield Finding("torn", path, f"this record cannot be read: {error}", mend)
             return None
+
+    def toml(self, path: str, kind: type[T], needed: bool = True) -> Reading[T]:
+        """A record in a TOML file that people edit."""
+        data = yield from self.read(path, needed)
+        if data is None:
+            return None
+        try:
+            raw = toml.parse(data, path)
+            if not (yield from self._newer(path, raw, kind)):
+                return toml.convert(raw, kind, data, path)
+        except Corrupt as error:
+            yield Finding("torn", path, error.message)
+        return None
+
+    def _newer(self, path: str, raw: Any, kind: type[msgspec.Struct]) -> Generator[Finding, None, bool]:
+        """Whether only a newer Cupola can say what the record means."""
+        given = raw.get("format", 1) if isinstance(raw, dict) else 1
+        known = next((one.default for one in msgspec.structs.fields(kind) if one.name == "format"), None)
+        newer = issubclass(kind, Record) and isinstance(given, int) and given > int(known or 1)
+        if newer:
+            yield Finding("newer", path, f"a newer Cupola wrote this record (format {given}); update Cupola")
+        return newer
 
     def json(self, path: str) -> Look:
         """Any JSON that is there."""

@@ -1,6 +1,7 @@
 """A look at a journal: torn lines, and entries that are lost."""
 
 import os
+from collections.abc import Callable
 
 import msgspec
 
@@ -11,11 +12,11 @@ from cupola.errors import BadName, Corrupt, CupolaError, NotFound
 REMEMBERED = 10_000  # entries; one that is written again after a failed fsync follows soon
 
 
-def journal(of: Inspection, path: str) -> Look:
+def journal(of: Inspection, path: str, can_be_read: Callable[[bytes], bool] = lambda line: True) -> Look:
     """What is wrong with the lines of a journal, if it is there.
 
     A line that a dying writer left unfinished was never acknowledged: it is closed, and then only noted. A gap in the
-    numbers is an entry that was there and is lost.
+    numbers is an entry that was there and is lost; so is an entry that `can_be_read` refuses.
     """
     try:
         descriptor = of.open(path)
@@ -25,7 +26,7 @@ def journal(of: Inspection, path: str) -> Look:
         yield Finding("unreadable", path, error.message)
         return
     of.files += 1
-    lines = Lines(path)
+    lines = Lines(path, can_be_read)
     with os.fdopen(descriptor, "rb") as file:
         try:
             of.bytes += os.fstat(descriptor).st_size
@@ -50,8 +51,9 @@ def journals(of: Inspection, directory: str) -> Look:
 class Lines:
     """The lines of one journal, one after the other."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, can_be_read: Callable[[bytes], bool]) -> None:
         self.path = path
+        self.can_be_read = can_be_read
         self.last = 0
         self.recent: dict[int, int] = {}
         self.lost: list[str] = []
@@ -67,6 +69,8 @@ class Lines:
             return
         seq = _seq(line)
         self.broken_end = seq is None and line.rstrip().endswith(b"}")
+        if seq is not None and not self.can_be_read(line):
+            self.lost.append(f"{seq}")
         if seq is None:
             self.unfinished += 1
         elif seq > self.last:

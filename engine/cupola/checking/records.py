@@ -13,7 +13,8 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
     kind: "torn" (does not decode), "missing", "checksum", "mismatch" (two records contradict each other, or a record
     its place), "newer" (written by a newer Cupola), "journal" (lines torn or lost), "claim" (its owner is dead),
     "dangling" (refers to what is gone), "leftover" (of a killed writer), "queue", "unsigned", "symlink", "unreadable",
-    "mode" (breaks the group's share), "stray" (a file where a directory is needed).
+    "mode" (breaks the group's share), "stray" (a file where a directory is needed), "replaced" and "differs"
+    (notes: what copies of the workspace have made differently, kept).
     """
 
     kind: str

@@ -8,7 +8,8 @@ from calendar import timegm
 from cupola.checking import tree
 from cupola.checking.inspection import Finding, Inspection, Look, aside, emptied
 from cupola.checking.lines import journal
-from cupola.experiments.records import Run
+from cupola.experiments import histories
+from cupola.experiments.records import Run, is_empty
 from cupola.registry.contents import PICKLE, SKOPS
 from cupola.registry.signature import FILE, Signature
 from cupola.store import references
@@ -23,6 +24,10 @@ def run(of: Inspection, directory: str) -> Look:
     there = of.names(directory)
     if "run.json" not in there:
         yield from _without_record(directory, there)
+        return
+    if is_empty(of.store, directory):
+        why = "a short run whose record is empty: the power went before it was on the disk"
+        yield Finding("leftover", directory, why, aside(directory))
         return
     record = yield from of.record(path, Run)
     for number in of.names(f"{directory}/attempts"):
@@ -48,7 +53,10 @@ def _without_record(directory: str, there: list[str]) -> Look:
 
 
 def _attempt(of: Inspection, directory: str) -> Look:
-    yield from journal(of, f"{directory}/metrics.jsonl")
+    yield from journal(of, f"{directory}/metrics.jsonl", histories.can_be_read)
+    for name in of.names(directory):
+        if name.startswith("metrics.") and name.endswith(".jsonl") and name != "metrics.jsonl":
+            yield from journal(of, f"{directory}/{name}", histories.can_be_read)
     for name in of.names(f"{directory}/artifacts"):
         path = f"{directory}/artifacts/{name}"
         if name.endswith(".json"):

@@ -1,10 +1,13 @@
 """The whole look: which looks there are, the second look that a finding needs to be believed, and the repair."""
 
+import contextlib
 import time
 from collections.abc import Callable
 from functools import partial
 
-from cupola.checking import runs, tree, versions, work
+import msgspec
+
+from cupola.checking import history, merged, pipelines, runs, tree, versions, work
 from cupola.checking.inspection import Finding, Inspection, Look, aside, clean
 from cupola.checking.lines import journals
 from cupola.checking.mending import REPAIRED, Bench
@@ -12,13 +15,17 @@ from cupola.checking.records import Checked, Mended
 from cupola.errors import CupolaError
 from cupola.jobs.agents import AgentRecord
 from cupola.jobs.wish import QUEUE
+from cupola.merging.taking import ASIDE
 from cupola.serving.records import Gateway
+from cupola.settings import Settings
 from cupola.store import Store, claims, files, secret
 from cupola.store.records import HISTORY, Record
 from cupola.store.root import MARK
-from cupola.workspace import Settings
 
-OURS = ("datasets", "experiments", "models", "jobs", "endpoints", ".cupola")
+OURS = (
+    *("datasets", "experiments", "tunings", "models", "jobs", "endpoints", "pipelines", "flows", "schedules"),
+    ".cupola",
+)
 SETTLE = 2.0  # seconds after which what a writer was doing on a local disk is done
 SETTLE_NETWORK = 10.0
 ROUNDS = 3  # of repair: mending one thing may show another
@@ -119,10 +126,30 @@ class _Survey:
         self._versions(plan)
         self._deeper(plan, "experiments", runs.run)
         self._deeper(plan, "jobs", work.job)
+        for name in self.of.names("tunings"):
+            plan[f"tunings/{name}"] = partial(self._directory, "tunings", name, work.tuning)
         for name in self.of.names("endpoints"):
             plan[f"endpoints/{name}"] = partial(self._directory, "endpoints", name, work.endpoint)
+        for name in self.of.names("schedules"):
+            plan[f"schedules/{name}"] = partial(self._directory, "schedules", name, pipelines.schedule)
+        for name in self.of.names("flows"):
+            if name.endswith(".toml"):
+                plan[f"flows/{name}"] = partial(pipelines.flow, self.of, f"flows/{name}")
+        self._pipelines(plan)
         self._own(plan)
         return plan
+
+    def _pipelines(self, plan: Plan) -> None:
+        """The files that people write, and beside each what was executed of it."""
+        for name in self.of.names("pipelines"):
+            path = f"pipelines/{name}"
+            if name.endswith((".toml", ".py")):
+                plan[path] = partial(pipelines.pipeline, self.of, path)
+                continue
+            plan[f"{path}/results"] = partial(pipelines.results, self.of, f"{path}/results")
+            for one in self.of.names(f"{path}/executions"):
+                look = pipelines.execution
+                plan[f"{path}/executions/{one}"] = partial(self._directory, f"{path}/executions", one, look)
 
     def _versions(self, plan: Plan) -> None:
         rooms = {
@@ -165,6 +192,9 @@ class _Survey:
             path = f".cupola/{name}"
             plan[path] = partial(tree.look, of, path, deep=path not in APART)
         plan[HISTORY] = partial(tree.look, of, HISTORY, deep=True)
+        for path in history.directories(of):
+            plan[f"{HISTORY}/{path}"] = partial(history.history, of, path)
+        plan[f"{ASIDE}/"] = partial(merged.merged, of)
         for name in of.names(files.STAGING):
             plan[f"{files.STAGING}/{name}"] = partial(tree.staging, of, name)
         for name in of.names(files.TRASH):
@@ -200,9 +230,18 @@ def _passing(of: Inspection, path: str, kind: type[Record]) -> Look:
     yield from of.record(path, kind, needed=False, mend=aside(path))
 
 
+def _was_emptied(of: Inspection, path: str) -> bool:
+    with contextlib.suppress(CupolaError, msgspec.MsgspecError):
+        return bool(msgspec.json.decode(files.read_bytes(of.store, f"{path}/what.json"), type=files.Discarded).emptied)
+    return False
+
+
 def _trashed(of: Inspection, path: str) -> Look:
     """What was removed: it must be possible to bring it back."""
+    yield from tree.look(of, path, deep=False)
     there = of.names(path)
+    if "content" not in there and _was_emptied(of, path):
+        return
     if "content" not in there:
         yield Finding("leftover", path, "it holds nothing: who removed or restored it died", aside(path))
         return

@@ -8,6 +8,7 @@ from cupola.checking.lines import journals
 from cupola.datasets.records import DatasetVersion, Profile, Rows
 from cupola.datasets.records import Settings as DatasetSettings
 from cupola.registry import contents
+from cupola.registry.cards import Card
 from cupola.registry.records import ModelVersion
 from cupola.registry.signature import FILE, Signature
 from cupola.store.references import VERSION
@@ -56,6 +57,7 @@ def model_version(of: Inspection, directory: str) -> Look:
         yield Finding("leftover", directory, "an empty version: its writer died", emptied(directory))
         return
     yield from journals(of, f"{directory}/approvals")
+    yield from of.toml(f"{directory}/{contents.CARD}", Card, needed=False)
     path = f"{directory}/version.json"
     version = yield from of.record(path, ModelVersion)
     if version is None:
@@ -67,7 +69,7 @@ def model_version(of: Inspection, directory: str) -> Look:
     if contents.whole(version.files) != version.sha256:
         yield Finding("checksum", path, "its sha256 is not that of the files that it lists")
     yield from _signature(of, directory, version)
-    if version.run and version.run not in of.runs:
+    if version.run and version.run not in of.runs and not version.origin:
         yield Finding("dangling", path, f"the run {version.run} that it came from is not here any more", note=True)
 
 

@@ -1,23 +1,31 @@
 """A look at what was wished for: jobs, the queue, endpoints, and the claims of those who work."""
 
+from cupola.asynchronous.records import Accepted, Answered
 from cupola.checking import tree
 from cupola.checking.inspection import Finding, Inspection, Look, Mend, aside, emptied
-from cupola.checking.lines import journal
+from cupola.checking.lines import journal, journals
 from cupola.checking.mending import Bench
 from cupola.errors import CupolaError, NotFound
-from cupola.jobs import attempts
+from cupola.jobs import attempts, publication
 from cupola.jobs.attempts import AttemptEnd, Progress, Started
+from cupola.jobs.publication import Publication, Published
+from cupola.jobs.records import OVER
 from cupola.jobs.wish import QUEUE, Asked, Job
 from cupola.registry import records as models
-from cupola.serving.records import Endpoint, EndpointStatus, Signatures
+from cupola.serving.records import Endpoint, Signatures
+from cupola.serving.status import EndpointStatus
 from cupola.store import claims, runtime
 from cupola.store.records import Record
+from cupola.tuning.records import Tuning
 
 ATTEMPT: dict[str, type[Record]] = {
     "filed.json": Asked,
     "started.json": Started,
     "stop.json": Asked,
     "result.json": AttemptEnd,
+    "late.json": AttemptEnd,
+    "publish.json": Publication,
+    "published.json": Published,
 }
 CONFIRM = "is not what its user filed"
 
@@ -44,13 +52,17 @@ def job(of: Inspection, directory: str) -> Look:
         yield Finding("unsigned", path, why, note=not is_open)
     if is_open:
         yield from _queued(of, record, directory)
+    else:
+        yield from _published(of, record)
 
 
 def _attempt(of: Inspection, directory: str) -> Look:
     there = of.names(directory)
     for name, kind in ATTEMPT.items():
-        if name in there:
-            yield from of.record(f"{directory}/{name}", kind)
+        if name in there or (name == "started.json" and "result.json" in there):  # what has ended was begun
+            found = yield from of.record(f"{directory}/{name}", kind)
+            if isinstance(found, AttemptEnd) and found.status not in OVER:
+                yield Finding("mismatch", f"{directory}/{name}", f"it says that it has ended as {found.status!r}")
     if "progress.json" in there:  # what it says is passing
         path = f"{directory}/progress.json"
         yield from of.record(path, Progress, mend=aside(path))
@@ -65,18 +77,44 @@ def _is_open(of: Inspection, record: Job) -> bool:
     """Whether the agent still has to do something about it."""
     try:
         made = attempts.numbers(of.store, record)
-        ended = bool(made) and of.exists(f"{record.attempt(made[-1])}/result.json")
-        return not ended or attempts.tried_again(of.store, record)
+        ended = attempts.optional(of.store, f"{record.attempt(made[-1])}/result.json", AttemptEnd) if made else None
+        if not ended or attempts.tried_again(of.store, record, ended):
+            return True
+        return publication.is_awaited(of.store, record, ended)
     except CupolaError:  # a record that is torn, which is said elsewhere
         return False
+
+
+def _published(of: Inspection, record: Job) -> Look:
+    """What the last attempt of a job that is over has published: said so, also when it was removed since."""
+    try:
+        made = attempts.numbers(of.store, record)
+        ended = attempts.optional(of.store, f"{record.attempt(made[-1])}/result.json", AttemptEnd)
+        done = ended is None or publication.is_done(of.store, record, ended)
+    except CupolaError:  # a record that is torn, which is said elsewhere
+        return
+    if not done:
+        path = f"{record.attempt(made[-1])}/published.json"
+
+        def mend(bench: Bench) -> tuple[str, str | None]:
+            publication.conclude(bench.store, record, made[-1])
+            return "it is said to be over", None
+
+        yield Finding("missing", path, "what it has published was removed since, and this with it", mend)
 
 
 def _queued(of: Inspection, record: Job, directory: str) -> Look:
     path = f"{QUEUE}/{record.id}"
     data = yield from of.read(path, needed=False)
     if data is None or data.decode(errors="replace").strip() != directory:
-        why = "this job is not over, and not in the queue: no agent looks after it"
-        yield Finding("queue", directory, why, _queue(path, directory))
+        if of.is_mine(record):
+            why = "this job is not over, and not in the queue: no agent looks after it"
+            yield Finding("queue", directory, why, _queue(path, directory))
+        else:
+            why = (
+                f"this job is not over, and not in the queue here: {record.user} on {record.host} may have it elsewhere"
+            )
+            yield Finding("queue", directory, why, note=True)
 
 
 def _queue(path: str, directory: str) -> Mend:
@@ -95,6 +133,21 @@ def wish(of: Inspection, path: str) -> Look:
     yield Finding("queue", path, "there is no such job: its filing was never finished, or it was removed", aside(path))
 
 
+def tuning(of: Inspection, directory: str) -> Look:
+    """A tuning: what was asked for, and the journals of those that make its trials."""
+    yield from tree.look(of, directory, deep=True)
+    there = of.names(directory)
+    if "tuning.json" not in there:
+        mend = aside(directory) if there else emptied(directory)
+        yield Finding("leftover", directory, "a tuning without tuning.json: its writer died", mend)
+        return
+    record = yield from of.record(f"{directory}/tuning.json", Tuning)
+    for name in ("trials", "asked"):
+        yield from journals(of, f"{directory}/{name}")
+    if record is not None and record.directory != directory:
+        yield Finding("mismatch", f"{directory}/tuning.json", f"it says that it is {record.directory}")
+
+
 def endpoint(of: Inspection, directory: str) -> Look:
     yield from tree.look(of, directory, deep=True)
     there = of.names(directory)
@@ -104,6 +157,10 @@ def endpoint(of: Inspection, directory: str) -> Look:
         yield Finding("leftover", directory, "an endpoint without endpoint.toml: its writer died", mend)
         return
     record = yield from of.toml(path, Endpoint)
+    for room, kind in (("queue", Accepted), ("answered", Answered)):
+        for name in of.names(f"{directory}/{room}"):
+            request = f"{directory}/{room}/{name}"
+            yield from of.record(request, kind, mend=aside(request))
     status = f"{directory}/status.json"
     yield from of.record(status, EndpointStatus, needed=False, mend=aside(status))
     signatures = yield from of.record(f"{directory}/endpoint.sig", Signatures)

@@ -2,7 +2,8 @@
 
 `python -m cupola.datasets import` is the job that `dataset import` files. `python -m cupola.datasets answer` reads one
 request (a line of JSON) from its standard input, answers it on its standard output, and ends when the input ends, so
-that it never outlives whoever asked.
+that it never outlives whoever asked. `python -m cupola.datasets grid` answers one request after the other about the
+version that the first line names, as a companion of the bridge.
 """
 
 import os
@@ -36,8 +37,12 @@ def main(arguments: list[str]) -> None:
         attempt.work(_import)
     elif arguments == ["answer"]:
         _answer()
+    elif arguments == ["grid"]:
+        from cupola.datasets import answering
+
+        answering.serve(sys.stdin.buffer, sys.stdout.buffer)
     else:
-        raise Usage("`cupola dataset` starts this; it takes `import` or `answer`")
+        raise Usage("`cupola dataset` starts this; it takes `import`, `answer` or `grid`")
 
 
 def _import(job: Attempt) -> dict[str, Any]:
@@ -45,7 +50,8 @@ def _import(job: Attempt) -> dict[str, Any]:
 
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # what was begun is cleared away
     options = msgspec.convert(job.spec["options"], ImportOptions)
-    version = importing.run(job.store, job.spec["dataset"], Path(job.spec["source"]), options, job.report)
+    name, source = job.spec["dataset"], Path(job.spec["source"])
+    version = job.with_room(lambda: importing.run(job.store, name, source, options, job.report))
     return {"dataset": version.dataset, "version": version.version, "ref": version.ref}
 
 
@@ -93,6 +99,22 @@ def _ask(root: str, what: str, **about: Any) -> Any:
 
         version = records.find(store, about["dataset"])
         return exporting.export(store, version, Path(about["path"]), about["format"])
+    if what == "predictions":
+        from cupola.experiments import predictions
+
+        return predictions.answer(store, **about)
+    if what == "flow":
+        from cupola.flows import exporting as python
+
+        return python.answer(store, **about)
+    if what == "forecast":
+        from cupola.forecasting import tables
+
+        return tables.answer(store, **about)
+    if what == "bias":
+        from cupola.explain import held
+
+        return held.answer(store, **about)
     from cupola.datasets import querying
 
     if what == "sql":

@@ -9,14 +9,21 @@ import msgspec
 
 from cupola import place
 from cupola.actions import Arg, action
-from cupola.datasets import records
+from cupola.datasets import asking, records
 from cupola.datasets.records import ROLES, TYPES, DatasetState, ImportOptions, Profile, Rows, Settings
-from cupola.errors import BadInput, BadOption, ErrorInfo, WorkFailed, from_info
-from cupola.store import feed, files, names, references
+from cupola.errors import BadInput, BadOption
+from cupola.lineage import graph
+from cupola.search import evaluating
+from cupola.store import Store, feed, files, names, references
+from cupola.team import notes, verdicts
 from cupola.workspace import Workspace
 
 Dataset = Annotated[str, Arg(help="a dataset: flights (its newest version), flights@3", completes="dataset")]
 Limit = Annotated[int, Arg(help="at most so many rows")]
+Filter = Annotated[
+    str | None, Arg(help="only those: 'columns.name = carrier and rows > 1000'", completes="dataset filter")
+]
+Sort = Annotated[str | None, Arg(help="by this field: rows:desc", completes="dataset sort")]
 FORMATS = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet"}
 
 
@@ -37,6 +44,26 @@ class Removed(msgspec.Struct, kw_only=True):
     removed: list[str]
     trash: str | None = None
     dry_run: bool = False
+
+
+class Marked(msgspec.Struct, kw_only=True):
+    """What a version of a dataset is now said to be, and all that was made from it, to any depth.
+
+    edges: what of it was made from what (ids of nodes; that of the version is dataset:REF).
+    """
+
+    name: str
+    version: int
+    ref: str
+    verdict: str
+    downstream: list[graph.Node]
+    edges: list[graph.Edge]
+
+    @property
+    def text(self) -> str:
+        """What was made from it, as a tree, for people."""
+        root = graph.Node(id=f"dataset:{self.ref}", kind="dataset", ref=self.ref, name=self.name, status=self.verdict)
+        return graph.Lineage(root=root.id, nodes=[root, *self.downstream], edges=self.edges).text
 
 
 class Restored(msgspec.Struct, kw_only=True):
@@ -62,6 +89,10 @@ def import_(
     quote: Annotated[str | None, Arg(help="around fields of a CSV")] = None,
     encoding: Annotated[str | None, Arg(help="of a text file: latin-1, cp1252, utf-16")] = None,
     decimal: Annotated[Literal[".", ","] | None, Arg(help="the decimal sign of a CSV's numbers")] = None,
+    dates: Annotated[
+        Literal["dmy", "mdy"] | None,
+        Arg(help="what dates such as 03/04/2024 begin with: the day (dmy), the month (mdy)"),
+    ] = None,
     header: Annotated[bool | None, Arg(help="whether the first line of a CSV holds the names")] = None,
 ) -> DatasetState:
     """Import a file as a new version of a dataset.
@@ -69,6 +100,8 @@ def import_(
     The file's content decides what it is. Types are judged by every value; words such as NA among numbers are reported,
     and read as missing only where --missing says so. The same bytes with the same options are the version there is.
     """
+    from cupola.jobs import errands
+
     options = ImportOptions(
         target=target,
         roles=_chosen(role, ROLES, "--role"),
@@ -79,6 +112,7 @@ def import_(
         quote=quote,
         encoding=encoding,
         decimal=decimal,
+        dates=dates,
         header=header,
     )
     names.check_name(name, "name for a dataset")
@@ -86,20 +120,25 @@ def import_(
     _check_options(options)
     _check_file(path)
     spec = {"dataset": name, "source": str(path), "options": msgspec.to_builtins(options)}
-    output = _work(ws, spec)
+    command = [sys.executable, "-m", "cupola.datasets", "import"]
+    output = errands.done(ws.store, kind="import", command=command, spec=spec, name=name)
     return records.state(ws.store, records.find(ws.store, output["ref"]))
 
 
 @action("dataset ls", writes=False)
-def ls(ws: Workspace) -> list[DatasetState]:
+def ls(ws: Workspace, *, filter: Filter = None, sort: Sort = None) -> list[DatasetState]:
     """List the newest version of every dataset."""
-    return records.latest(ws.store)
+    found = records.latest(ws.store)
+    _put_notes(ws.store, found)
+    return evaluating.chosen(found, filter, sort)
 
 
 @action("dataset show", writes=False, about="dataset")
 def show(ws: Workspace, dataset: Dataset) -> DatasetState:
     """Show a version: its columns with types and roles, where it came from, what was noticed at its import."""
-    return records.state(ws.store, records.find(ws.store, dataset))
+    found = records.state(ws.store, records.find(ws.store, dataset))
+    _put_notes(ws.store, [found])
+    return found
 
 
 @action("dataset preview", writes=False, about="dataset")
@@ -119,7 +158,7 @@ def preview(
         if limit <= len(there.rows) or not there.truncated:
             more = there.truncated or limit < len(there.rows)
             return msgspec.structs.replace(there, rows=there.rows[:limit], truncated=more)
-    found = _ask(ws, "preview", dataset=version.ref, limit=limit, sort=sort, filter=filter)
+    found = asking.ask(ws.store, "preview", dataset=version.ref, limit=limit, sort=sort, filter=filter)
     return msgspec.convert(found, Rows)
 
 
@@ -141,7 +180,7 @@ def sql(
     DuckDB answers it in a process of its own that can read the datasets and reach nothing else.
     """
     _check_limit(limit)
-    return msgspec.convert(_ask(ws, "sql", query=query, limit=limit), Rows)
+    return msgspec.convert(asking.ask(ws.store, "sql", query=query, limit=limit), Rows)
 
 
 @action("dataset export", writes=False, about="dataset")
@@ -163,7 +202,7 @@ def export(
     if to.is_dir() or (to.exists() and not overwrite):
         raise BadInput("a file or directory stands there", where=str(to), hint="--overwrite replaces a file")
     version = records.find(ws.store, dataset)
-    size = _ask(ws, "export", dataset=version.ref, path=str(to), format=chosen)
+    size = asking.ask(ws.store, "export", dataset=version.ref, path=str(to), format=chosen)
     return Exported(
         dataset=version.dataset, version=version.version, path=str(to), format=chosen, rows=version.rows, bytes=size
     )
@@ -202,6 +241,32 @@ def set_(
     return show(ws, version.ref)
 
 
+@action("dataset mark", about="dataset")
+def mark(
+    ws: Workspace,
+    dataset: Dataset,
+    verdict: Annotated[Literal["bad", "good"], Arg(help="what it is; good takes a bad mark away")],
+    *,
+    note: Annotated[str, Arg(help="why")] = "",
+) -> Marked:
+    """Say that a version of a dataset is bad, and show everything that was made from it.
+
+    From then on its runs, models and endpoints say so too, in every list and in their lineage.
+    """
+    found = records.find(ws.store, dataset)
+    verdicts.mark(ws.store, found.ref, verdict, notes.check_comment(note) if note else "")
+    made = graph.of(ws.store, graph.dataset(ws.store, found.ref), up=False)
+    downstream = [one for one in made.nodes if one.id != made.root]
+    return Marked(
+        name=found.dataset,
+        version=found.version,
+        ref=found.ref,
+        verdict=verdict,
+        downstream=downstream,
+        edges=made.edges,
+    )
+
+
 @action("dataset rm", about="dataset", key="D", dry_run=True, confirm="y")
 def rm(
     ws: Workspace,
@@ -234,54 +299,11 @@ def restore(ws: Workspace, trash: Annotated[str, Arg(help="the token that `datas
     return Restored(path=path)
 
 
-def _work(ws: Workspace, spec: dict[str, Any]) -> dict[str, Any]:
-    """Files the import as a job and waits for it; one that the user interrupts is stopped."""
-    from cupola.jobs import records as jobs
-
-    command = [sys.executable, "-m", "cupola.datasets", "import"]
-    job = jobs.file(ws.store, kind="import", command=command, spec=spec, name=spec["dataset"])
-    try:
-        ended = jobs.wait(ws.store, job.id)
-    except KeyboardInterrupt:
-        jobs.stop(ws.store, job.id, "interrupted")
-        raise
-    if ended.error and ended.error.kind != "Bug":
-        raise from_info(ended.error)
-    if ended.status != "Completed":
-        message = ended.error.message if ended.error else ended.reason or f"it ended as {ended.status}"
-        raise WorkFailed(
-            f"the import failed: {message.partition(chr(10))[0]}",
-            where=f"job {job.id}",
-            hint=f"`cupola job log {job.id}` says more",
-        )
-    return ended.output
-
-
-def _ask(ws: Workspace, what: str, **about: Any) -> Any:
-    """Has a question answered by a process of its own, which ends when this one does, or is interrupted."""
-    import subprocess
-
-    command = [sys.executable, "-m", "cupola.datasets", "answer"]
-    request = msgspec.json.encode({"root": str(ws.root), "what": what, **about}) + b"\n"
-    child = subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True, cwd="/"
-    )
-    assert child.stdin and child.stdout and child.stderr
-    try:
-        child.stdin.write(request)
-        child.stdin.flush()
-        said = child.stdout.read()
-        complaint = child.stderr.read().decode(errors="replace")
-    finally:
-        child.kill()
-        child.wait()
-    if not said:
-        last = complaint.strip().rpartition("\n")[2] or "it was killed, perhaps for want of memory"
-        raise WorkFailed(f"the process that was to answer ended early: {last}")
-    answer = msgspec.json.decode(said)
-    if "error" in answer:
-        raise from_info(msgspec.convert(answer["error"], ErrorInfo))
-    return answer["result"]
+def _put_notes(store: Store, found: list[DatasetState]) -> None:
+    """Adds what people say of these versions."""
+    by_ref = {one.ref: one for one in found}
+    notes.put_tags(store, "dataset", by_ref)
+    verdicts.put(store, by_ref)
 
 
 def _chosen(given: dict[str, str] | None, known: tuple[str, ...], option: str) -> dict[str, Any]:

@@ -134,7 +134,7 @@ class Delimited:
             return [f"column_{number}" for number in range(1, len(first) + 1)]
         if header is None and all(NUMBER.fullmatch(field) for field in first):
             shown = ", ".join(field.strip() for field in first[:5])
-            message = f"line {self._skip} holds numbers where names belong ({shown})"
+            message = f"line {self._skip}, column 1: there are numbers where names belong ({shown})"
             hint = "--no-header calls the columns column_1, column_2, ...; --header takes the numbers as names"
             raise BadInput(message, where=self.source.where, hint=hint)
         names, notes = headers.clean(first, self.source.where, f"line {self._skip}: ")
@@ -166,9 +166,11 @@ class Delimited:
         for line, row in self._rows(strict=False):
             if len(row) != self.width and row:
                 if self._stays_open(line):
-                    message, hint = f"line {line}: a quote is opened that is never closed", "mend the line"
+                    message = f"line {line}, column {len(row)}: a quote is opened that is never closed"
+                    hint = "mend the line"
                 else:
-                    message = f"line {line} has {_fields(len(row))} where line {self._skip} has {self.width}"
+                    place = f"line {line}, column {min(len(row), self.width) + 1}"
+                    message = f"{place}: the line has {_fields(len(row))} where line {self._skip} has {self.width}"
                     hint = f"mend the line; fields are told apart by a {self.found['delimiter']} (--delimiter)"
                 raise BadInput(message, where=self.source.where, hint=hint)
         raise BadInput(f"the file cannot be read as CSV: {said.splitlines()[0]}", where=self.source.where)

@@ -37,6 +37,9 @@ MISSING_WORDS = {
 }
 
 
+ORDERS = {"dmy": "mdy", "dmy time": "mdy time"}  # kinds that read the same texts, and mean different days
+
+
 class Attempt(msgspec.Struct):
     """One kind that a column may still be. odd: the words that it cannot read, and how often each was there."""
 
@@ -53,6 +56,7 @@ class Guess:
         self.values = 0
         self.longest_integer = 0
         self.clear_commas = False
+        self.clear_months = False
         self.beyond = False
         self._attempts = {kind.name: Attempt(kind) for kind in GUESSED if not kinds or kind.name in kinds}
 
@@ -83,13 +87,22 @@ class Guess:
 
     def settle(self, allowed: set[str] | None = None) -> Kind:
         """The kind that reads every value. allowed: what the values can be, where the file itself has types."""
-        for attempt in self._attempts.values():
-            if attempt.alive and not attempt.odd and self.values and (allowed is None or attempt.kind.name in allowed):
-                return attempt.kind
+        for name, attempt in self._attempts.items():
+            if self._fits(name) and (allowed is None or name in allowed):
+                return TEXT if self._fits(ORDERS.get(name, "")) else attempt.kind
         return TEXT
+
+    def _fits(self, name: str) -> bool:
+        """Whether the kind of that name has read every value."""
+        attempt = self._attempts.get(name)
+        clear = name != "month" or self.clear_months
+        return bool(attempt and attempt.alive and not attempt.odd and self.values and clear)
 
     def notes(self) -> list[str]:
         """What a user should know of a column that stays text, though nearly all of it is something else."""
+        if any(self._fits(one) and self._fits(other) for one, other in ORDERS.items()):
+            what = "its dates may begin with the day or with the month"
+            return [f"column {self.name}: {what}, kept as text; --dates dmy (or mdy) says which"]
         tried = [one for one in self._attempts.values() if one.alive and one.odd]
         if not self.values or not (tried or self.beyond) or self.settle() is not TEXT:
             return []
@@ -151,12 +164,16 @@ class Guess:
         self._measure(attempt, attempt.kind.parse(rest), rest)
 
     def _measure(self, attempt: Attempt, read: pa.Array, texts: pa.StringArray) -> None:
-        """Remembers the largest integer, and whether a comma is surely a decimal one ("1,5"; "1,500" may be either)."""
+        """Remembers the largest integer, whether a comma is surely a decimal one ("1,5"; "1,500" may be either), and a
+        month surely a month ("1990-01"; "2001-02" may be the season that ends in 2002)."""
         if attempt.kind.name == "integer" and read.null_count < len(read):
             span = pc.min_max(read)
             self.longest_integer = max(self.longest_integer, span["max"].as_py(), -span["min"].as_py())
         elif attempt.kind.name == "comma" and not self.clear_commas:
             self.clear_commas = bool(pc.any(pc.match_substring_regex(texts, r",(\d{1,2}|\d{4,})\s*$")).as_py())
+        elif attempt.kind.name == "month" and not self.clear_months:
+            short = pc.cast(pc.utf8_slice_codeunits(pc.ascii_trim(texts, " \t"), 2, 4), pa.int64())
+            self.clear_months = bool(pc.any(pc.not_equal(pc.month(read), pc.add(short, 1))).as_py())
 
 
 def times(count: int) -> str:

@@ -3,7 +3,7 @@
 import contextlib
 import hashlib
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -11,8 +11,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from cupola.datasets import profiling, reading, records, tables
-from cupola.datasets.records import Column, ColumnType, DatasetVersion, ImportOptions, Profile, Role, Rows
-from cupola.errors import CupolaError, DiskTrouble
+from cupola.datasets.records import Column, ColumnType, DatasetVersion, ImportOptions, Made, Profile, Role, Rows
+from cupola.datasets.sql import sql_names
+from cupola.errors import CupolaError, DiskFull
 from cupola.store import Store, claims, feed, files, names
 from cupola.store.trouble import disk
 
@@ -21,50 +22,77 @@ PREVIEWED = 100  # rows
 GROUP_ROWS, GROUP_BYTES = 1 << 17, 1 << 25  # of a row group of data.parquet
 
 
-def run(store: Store, name: str, source: Path, options: ImportOptions, report: Report) -> DatasetVersion:
+def run(
+    store: Store,
+    name: str,
+    source: Path,
+    options: ImportOptions,
+    report: Report,
+    made: Made | None = None,
+    notes: Sequence[str] = (),
+    beside: Mapping[str, bytes] | None = None,
+    memory: int = profiling.MEMORY,
+) -> DatasetVersion:
     """Imports a file as the next version of `name`; the same bytes with the same options are the version there is.
 
-    report: is told how far it is (0 to 1) and at what. Raises BadInput, BadOption, DiskTrouble; then nothing is left.
+    report: is told how far it is (0 to 1) and at what. made: by what the file was made just now; then its path is not
+    kept, and the same maker's version is the one there is. notes: to be kept with those of the import. beside: more
+    files of the version. memory: bytes for the profile. Raises BadInput, BadOption, DiskTrouble; then nothing is left.
     """
     names.check_name(name, "name for a dataset")
     table = reading.table(source, options)
     staged = files.staging(store)
     try:
         with _disk(staged):
-            return _import(store, name, table, options, staged, report)
+            for file, content in (beside or {}).items():
+                (staged / file).write_bytes(content)
+            return _import(store, name, table, options, staged, report, made, notes, memory)
     finally:
         table.source.close()
         files.discard(staged)
 
 
-def same(store: Store, name: str, sha256: str, options: ImportOptions) -> DatasetVersion | None:
-    """The version of `name` that was made from those bytes with those options."""
+def same(
+    store: Store, name: str, sha256: str, options: ImportOptions, made: Made | None = None
+) -> DatasetVersion | None:
+    """The version of `name` that was made from those bytes with those options, or by the same flow of the same data."""
     asked = msgspec.to_builtins(options)
     for version in reversed(records.versions(store, name)):
-        if version.sha256 == sha256 and version.options == asked:
+        if version.made == made and (made or (version.sha256 == sha256 and version.options == asked)):
             return version
     return None
 
 
 def _import(
-    store: Store, name: str, table: reading.Table, options: ImportOptions, staged: Path, report: Report
+    store: Store,
+    name: str,
+    table: reading.Table,
+    options: ImportOptions,
+    staged: Path,
+    report: Report,
+    made: Made | None,
+    notes: Sequence[str],
+    memory: int,
 ) -> DatasetVersion:
     how = reading.plan(table, options, lambda fraction: report(fraction * 0.45, "reading"))
-    if table.source.sha256 and (there := same(store, name, table.source.sha256, options)):
+    if table.source.sha256 and (there := same(store, name, table.source.sha256, options, made)):
         return there
     data = staged / "data.parquet"
     rows = _write(table, how, data, lambda fraction: report(0.45 + fraction * 0.35, "writing"))
-    if there := same(store, name, table.source.sha256, options):
+    if there := same(store, name, table.source.sha256, options, made):
         return there
     known: dict[str, ColumnType] = {
         column: type for column, type in options.types.items() if type in ("category", "text")
     }
     profile = profiling.profile(
-        data, known, lambda fraction: report(0.8 + fraction * 0.18, "profiling"), staged / "spill"
+        data, known, lambda fraction: report(0.8 + fraction * 0.18, "profiling"), staged / "spill", memory
     )
     shutil.rmtree(staged / "spill", ignore_errors=True)
     version = _version(store, name, table, how, options, profile, rows)
     version.data_sha256 = _digest(data)
+    version.notes += notes
+    if made:
+        version.made, version.source = made, f"flow {made.flow}"
     _put(staged / "profile.json", profile)
     _put(staged / "preview.json", _preview(data, rows))
     return _publish(store, version, options, staged)
@@ -73,7 +101,7 @@ def _import(
 def _publish(store: Store, version: DatasetVersion, options: ImportOptions, staged: Path) -> DatasetVersion:
     """Gives the version its number and its place; of two imports of the same bytes at once, one becomes the version."""
     with claims.held(store, f"import/{version.dataset}"):
-        if there := same(store, version.dataset, version.sha256, options):
+        if there := same(store, version.dataset, version.sha256, options, version.made):
             return there
         version.version = claims.take_number(store, f"{records.DIRECTORY}/{version.dataset}")
         _put(staged / "version.json", version)
@@ -150,7 +178,7 @@ def _version(
 
 def _twins(columns: list[str]) -> list[str]:
     """Notes on columns that SQL calls by another name, since it does not tell upper case from lower case."""
-    called = zip(columns, tables.sql_names(columns), strict=True)
+    called = zip(columns, sql_names(columns), strict=True)
     return [
         f"column {name}: another differs only in case, so SQL calls it {sql}" for name, sql in called if sql != name
     ]
@@ -185,7 +213,6 @@ def _disk(staged: Path) -> Iterator[None]:
         raise
     except Exception as error:  # the errors of DuckDB and Arrow share no base
         if "No space left" in str(error):
-            raise DiskTrouble(
-                "the disk is full", where=str(staged.parent), hint="free some space and try again"
-            ) from error
+            hint = "free some space and try again"
+            raise DiskFull("the disk is full", where=str(staged.parent), hint=hint) from error
         raise

@@ -21,7 +21,7 @@ ALLOWED = {
     frozenset({"int", "float"}): {"number"},
     frozenset({"float"}): {"number"},
     frozenset({"bool"}): {"boolean"},
-    frozenset({"str"}): {"date", "datetime", "moment"},
+    frozenset({"str"}): {"date", "month", "datetime", "moment", "dmy", "dmy time", "mdy", "mdy time"},
 }
 
 

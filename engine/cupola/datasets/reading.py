@@ -11,12 +11,13 @@ from cupola.datasets.columnar import Columnar
 from cupola.datasets.delimited import Delimited, RowTooLong
 from cupola.datasets.guessing import Guess
 from cupola.datasets.jsonlines import JsonLines
-from cupola.datasets.records import ImportOptions
+from cupola.datasets.records import ColumnType, ImportOptions
 from cupola.datasets.source import Progress, Source, silent
-from cupola.datasets.values import ASKED, ASKED_COMMA, TEXT, Kind
+from cupola.datasets.values import ASKED, ASKED_COMMA, ASKED_DATES, TEXT, Kind
 from cupola.errors import BadInput, BadOption
 
-GUESSED = ("integer", "number", "boolean", "date", "datetime", "moment")
+GUESSED = ("integer", "number", "boolean", "date", "month", "datetime", "moment")
+WRITTEN = ("dmy", "dmy time", "mdy", "mdy time")
 
 
 class Table(Protocol):
@@ -62,11 +63,11 @@ def plan(found: Table, options: ImportOptions, progress: Progress = silent) -> P
     if isinstance(found, Columnar):
         _check_columns(found, options)
         return _typed_plan(found, options)
-    kinds: tuple[str, ...] = GUESSED
+    kinds = GUESSED + tuple(one for one in WRITTEN if one.startswith(options.dates or ""))
     if isinstance(found, Delimited):
         _check_columns(found, options)
         if found.dialect.delimiter != "," and options.decimal != ".":
-            kinds = (*GUESSED, "comma")
+            kinds += ("comma",)
     guesses = _guesses(found, options, kinds, progress)
     if not found.names:
         raise BadInput("the rows hold no values", where=found.source.where, hint="each object has its columns as keys")
@@ -111,9 +112,9 @@ def _convert(found: Table, name: str, kind: Kind, column: pa.Array, before: int)
     shown = repr(value if len(value) <= 40 else value[:40] + "…")
     a = "an" if kind.type[0] in "aeiou" else "a"
     message = f"{found.place(before + row, name)}: {shown} cannot be read as {a} {kind.type}"
-    raise BadInput(
-        message, where=found.source.where, hint=f"leave --type {name}={kind.type} out, or name it with --missing"
-    )
+    hint = f"leave --type {name}={kind.type} out, or name it with --missing"
+    hint += "; --dates dmy (or mdy) reads days such as 03/04/2024" if kind.type in ("date", "datetime") else ""
+    raise BadInput(message, where=found.source.where, hint=hint)
 
 
 def _guessed_plan(found: Table, options: ImportOptions, guesses: dict[str, Guess]) -> Plan:
@@ -123,7 +124,7 @@ def _guessed_plan(found: Table, options: ImportOptions, guesses: dict[str, Guess
     for name in found.names:
         if name in options.types:
             asked = options.types[name]
-            kinds[name] = ASKED_COMMA if asked == "number" and options.decimal == "," else ASKED[asked]
+            kinds[name] = ASKED_COMMA if asked == "number" and options.decimal == "," else _asked(asked, options)
             continue
         guess = guesses[name]
         chosen = guess.settle(found.allowed(name) if isinstance(found, JsonLines) else None)
@@ -140,10 +141,14 @@ def _guessed_plan(found: Table, options: ImportOptions, guesses: dict[str, Guess
     return Plan(kinds, notes)
 
 
+def _asked(type: ColumnType, options: ImportOptions) -> Kind:
+    return ASKED_DATES.get((type, options.dates or ""), ASKED[type])
+
+
 def _typed_plan(found: Columnar, options: ImportOptions) -> Plan:
     kinds: dict[str, Kind | None] = {}
     for name, type in zip(found.names, found.types, strict=True):
-        asked = ASKED[options.types[name]] if name in options.types else None
+        asked = _asked(options.types[name], options) if name in options.types else None
         kinds[name] = None if asked is None or asked.arrow.id == type.id else asked
     return Plan(kinds, [])
 

@@ -28,6 +28,7 @@ class ImportOptions(msgspec.Struct, kw_only=True, omit_defaults=True):
 
     What is left out is found in the file itself. missing: words that stand for a missing value (an empty field of a CSV
     always does). header: whether the first line of a CSV holds names. decimal: the decimal sign of a CSV's numbers.
+    dates: what dates such as 03/04/2024 begin with: the day ("dmy") or the month.
     """
 
     target: str | None = None
@@ -39,6 +40,7 @@ class ImportOptions(msgspec.Struct, kw_only=True, omit_defaults=True):
     quote: str | None = None
     encoding: str | None = None
     decimal: Literal[".", ","] | None = None
+    dates: Literal["dmy", "mdy"] | None = None
     header: bool | None = None
 
 
@@ -115,12 +117,20 @@ class Settings(Record, kw_only=True):
     roles: dict[str, Role] = msgspec.field(default_factory=dict)
 
 
+class Made(msgspec.Struct, kw_only=True):
+    """What made a version that was not imported: a flow, as its hash names it, of these exact versions."""
+
+    flow: str
+    sha256: str
+    inputs: list[str]
+
+
 class DatasetVersion(Record, kw_only=True):
     """One immutable version.
 
     sha256: of the source's bytes, which with `options` decides whether an import is this version again;
     data_sha256: of data.parquet. bytes: the size of the source. found: the dialect of a
-    text file. settings: dataset.toml as it was at the import.
+    text file. settings: dataset.toml as it was at the import. made: what made it, where a flow did.
     """
 
     id: str
@@ -141,6 +151,7 @@ class DatasetVersion(Record, kw_only=True):
     imported: str
     notes: list[str] = msgspec.field(default_factory=list)
     settings: Settings = msgspec.field(default_factory=Settings)
+    made: Made | None = None
 
     @property
     def ref(self) -> str:
@@ -153,11 +164,12 @@ class DatasetVersion(Record, kw_only=True):
 
 
 class DatasetState(DatasetVersion, kw_only=True):
-    """What `dataset show` and `ls` print: a version with what is said of its dataset."""
+    """What `dataset show` and `ls` print: a version with what is said of its dataset. bad: who says so, and why."""
 
     name: str
     description: str = ""
     tags: list[str] = msgspec.field(default_factory=list)
+    bad: str = ""
 
 
 def names(store: Store) -> list[str]:
@@ -166,10 +178,21 @@ def names(store: Store) -> list[str]:
 
 
 def versions(store: Store, name: str) -> list[DatasetVersion]:
-    """All versions of a dataset, the oldest first."""
-    settings = settings_of(store, name)
+    """All versions of a dataset, the oldest first; where dataset.toml cannot be read, as they were imported."""
+    settings, _ = _settings_for_list(store, name)
     found = [_read(store, name, number, id, settings) for number, id in references.versions(store, DIRECTORY, name)]
     return [one for one in found if one is not None]
+
+
+def every(store: Store) -> list[DatasetState]:
+    """All versions of all datasets, the newest of each first; what cannot be read is said in the notes."""
+    found = []
+    for name in names(store):
+        settings, trouble = _settings_for_list(store, name)
+        for version in reversed(versions(store, name)):
+            version.notes += trouble
+            found.append(_state(version, settings or version.settings))
+    return found
 
 
 def latest(store: Store) -> list[DatasetState]:
@@ -210,7 +233,7 @@ def _state(version: DatasetVersion, settings: Settings) -> DatasetState:
 def settings_of(store: Store, name: str) -> Settings:
     """dataset.toml, or nothing said where there is none."""
     try:
-        return records.read_toml(store, _settings_path(name), Settings)
+        return records.read_toml(store, settings_path(name), Settings)
     except NotFound:
         return Settings()
 
@@ -231,11 +254,12 @@ def change_settings(store: Store, name: str, change: Callable[[Settings], Settin
     with claims.held(store, f"settings/{name}"):
         before = settings_of(store, name)
         there = "dataset.toml" in files.listing(store, f"{DIRECTORY}/{name}")
-        path, expected = _settings_path(name), before if there else None
+        path, expected = settings_path(name), before if there else None
         records.write_toml(store, path, change(before), kind="dataset", ref=name, expected=expected)
 
 
-def _settings_path(name: str) -> str:
+def settings_path(name: str) -> str:
+    """Where dataset.toml lies."""
     return f"{DIRECTORY}/{name}/dataset.toml"
 
 

@@ -101,7 +101,7 @@ class Source:
     def head_text(self) -> str:
         """The beginning of the text; a last character that is cut in two is left off."""
         decoder = codecs.getincrementaldecoder(self.encoding)()
-        return self._decode(decoder, self.head[self._skip :], 0, False)
+        return self._decode(decoder, self.head[self._skip :], Here(), False)
 
     def _read(self, offset: int) -> bytes:
         """Reads by place: Arrow's threads may still be busy with an earlier pass when the next one begins."""
@@ -167,44 +167,59 @@ class Source:
                 if self.head[at::2].count(b"\0") > len(self.head) // 4 and b"\0" not in letters:
                     self.note = f"read as {name}, which the file does not say of itself"
                     return name, 0
-            raise self._not_text(self.head.count(b"\n", 0, self.head.find(b"\0")) + 1)
+            here = Here()
+            here.pass_over(self.head[: self.head.find(b"\0")].decode("utf-8", "replace"))
+            raise self._not_text(here)
         return "utf-8", 0
 
-    def _not_text(self, line: int) -> BadInput:
-        message = f"line {line} holds a NUL byte, so this is not a text file"
+    def _not_text(self, here: "Here") -> BadInput:
+        message = f"{here}: there is a NUL byte, so this is not a text file"
         return BadInput(message, where=self.where, hint="CSV, Parquet and JSON Lines can be imported")
 
     def _checked(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
-        decoder, lines, skip = codecs.getincrementaldecoder("utf-8")(), 0, self._skip
+        decoder, here, skip = codecs.getincrementaldecoder("utf-8")(), Here(), self._skip
         for chunk in chunks:
             chunk, skip = chunk[skip:], max(0, skip - len(chunk))
-            self._decode(decoder, chunk, lines, False)
-            lines += chunk.count(b"\n")
+            self._decode(decoder, chunk, here, False)
             yield chunk
-        self._decode(decoder, b"", lines, True)
+        self._decode(decoder, b"", here, True)
 
     def _transcoded(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
-        decoder, lines, skip = codecs.getincrementaldecoder(self.encoding)(), 0, self._skip
+        decoder, here, skip = codecs.getincrementaldecoder(self.encoding)(), Here(), self._skip
         for chunk in chunks:
             chunk, skip = chunk[skip:], max(0, skip - len(chunk))
-            text = self._decode(decoder, chunk, lines, False)
-            lines += text.count("\n")
-            yield text.encode("utf-8")
-        yield self._decode(decoder, b"", lines, True).encode("utf-8")
+            yield self._decode(decoder, chunk, here, False).encode("utf-8")
+        yield self._decode(decoder, b"", here, True).encode("utf-8")
 
-    def _decode(self, decoder: codecs.IncrementalDecoder, chunk: bytes, lines: int, final: bool) -> str:
+    def _decode(self, decoder: codecs.IncrementalDecoder, chunk: bytes, here: "Here", final: bool) -> str:
         try:
             text = decoder.decode(chunk, final)
         except UnicodeDecodeError as error:
-            good = bytes(error.object[: error.start]).decode(self.encoding, "replace")
-            line, byte = lines + good.count("\n") + 1, error.object[error.start]
+            here.pass_over(bytes(error.object[: error.start]).decode(self.encoding, "replace"))
             advice = "--encoding latin-1 or cp1252 reads files of older Western European programs"
-            message = f"line {line}: byte 0x{byte:02x} is not {self.encoding.upper()} text"
+            message = f"{here}: byte 0x{error.object[error.start]:02x} is not {self.encoding.upper()} text"
             raise BadInput(message, where=self.where, hint=advice) from error
         at = text.find("\0")
         if at >= 0:
-            raise self._not_text(lines + text.count("\n", 0, at) + 1)
+            here.pass_over(text[:at])
+            raise self._not_text(here)
+        here.pass_over(text)
         return text
+
+
+class Here:
+    """How far a text has been read; as a text, the place of the next character as people count."""
+
+    def __init__(self) -> None:
+        self._lines = self._characters = 0
+
+    def __str__(self) -> str:
+        return f"line {self._lines + 1}, character {self._characters + 1}"
+
+    def pass_over(self, text: str) -> None:
+        newlines = text.count("\n")
+        self._characters = len(text) - text.rfind("\n") - 1 if newlines else self._characters + len(text)
+        self._lines += newlines
 
 
 class ChunkFile(io.RawIOBase):

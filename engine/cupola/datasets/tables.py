@@ -1,4 +1,4 @@
-"""Rows of Arrow tables as they are shown, and names and texts as SQL writes them."""
+"""Rows of Arrow tables as they are shown."""
 
 import math
 from datetime import date, datetime, time
@@ -68,26 +68,3 @@ def type_name(type: pa.DataType) -> str:
         return "number"
     known = pa.types.is_string(type) or pa.types.is_large_string(type) or type_of(type) != "text"
     return type_of(type) if known else str(type)
-
-
-def sql_names(names: list[str]) -> list[str]:
-    """What SQL calls columns of these names: it does not tell `Age` from `age`, so the second becomes age_1."""
-    found: dict[str, str] = {}
-    taken = {name.casefold() for name in names}
-    for name in names:
-        free, number = name, 0
-        while free.casefold() in found or (number and free.casefold() in taken):
-            number += 1
-            free = f"{name}_{number}"
-        found[free.casefold()] = free
-    return list(found.values())
-
-
-def identifier(name: str) -> str:
-    """A name of a table or a column in SQL."""
-    return '"' + name.replace('"', '""') + '"'
-
-
-def literal(text: str) -> str:
-    """A text in SQL."""
-    return "'" + text.replace("'", "''") + "'"

@@ -4,6 +4,7 @@ A number is read only where its text and the number say the same: "007", "+49", 
 float would round stay text unless the user says otherwise.
 """
 
+import functools
 import re
 from collections.abc import Callable
 from typing import TypeAlias
@@ -129,6 +130,39 @@ def _date(texts: Strings) -> pa.Array:
     return _cast(texts, pa.date32())
 
 
+def _month(texts: Strings) -> pa.Array:
+    """The first day of months such as 1990-01."""
+    trimmed = pc.ascii_trim(texts, " \t")
+    if not pc.all(pc.match_substring_regex(trimmed, f"^{_MONTH}$"), min_count=0).as_py():
+        raise _invalid("not a year and a month")
+    return pc.cast(pc.binary_join_element_wise(trimmed, "01", "-"), pa.date32())
+
+
+def _iso(texts: Strings, first: str) -> Strings:
+    """Days such as 3.4.2024, 03/04/2024 or 3-4-2024 as 2024-04-03, where the day comes `first` ("dmy"), or the month.
+
+    A time behind them stays as it is.
+    """
+    trimmed = pc.ascii_trim(texts, " \t")
+    if not pc.all(pc.match_substring_regex(trimmed, rf"^(?:{_WRITTEN})(?:{_CLOCK})?$"), min_count=0).as_py():
+        raise _invalid("not a day, a month and a year")
+    padded = pc.replace_substring_regex(trimmed, r"^(\d)([./-])", r"0\1\2")
+    padded = pc.replace_substring_regex(padded, r"^(\d\d[./-])(\d[./-])", r"\10\2")
+    order = r"\3-\2-\1" if first == "dmy" else r"\3-\1-\2"
+    return pc.replace_substring_regex(padded, r"^(\d\d)[./-](\d\d)[./-](\d{4})", order)
+
+
+def _written(first: str) -> list[Kind]:
+    """Dates, and times, that begin with the day or with the month."""
+    return [
+        Kind(first, "date", _WRITTEN, lambda texts: _date(_iso(texts, first)), pa.date32()),
+        Kind(
+            f"{first} time", "datetime", rf"(?:{_WRITTEN})(?:{_CLOCK})?", lambda texts: _stamp(_iso(texts, first)),
+            STAMP, base=first,
+        ),
+    ]  # fmt: skip
+
+
 def _asked_integer(texts: Strings) -> pa.Array:
     trimmed = pc.replace_substring_regex(pc.ascii_trim(texts, " \t"), r"^\+", "")
     if _any(pc.match_substring_regex(trimmed, r"[xX]")):
@@ -159,6 +193,13 @@ def _asked_boolean(texts: Strings) -> pa.Array:
     return pc.if_else(pc.is_valid(low), true, pa.scalar(None, pa.bool_()))
 
 
+def _asked_day(texts: Strings) -> pa.Array:
+    try:
+        return _date(texts)
+    except pa.ArrowInvalid:
+        return _month(texts)
+
+
 def _asked_datetime(texts: Strings) -> pa.Array:
     try:
         return _stamp(texts)
@@ -170,8 +211,18 @@ def _text(texts: Strings) -> pa.Array:
     return texts
 
 
+def _asked_date(first: str, whole: bool, texts: Strings) -> pa.Array:
+    """Days, or times, in ISO or in the order that was named."""
+    try:
+        return _date(texts) if whole else _asked_datetime(texts)
+    except pa.ArrowInvalid:
+        return (_date if whole else _stamp)(_iso(texts, first))
+
+
 _NUMBER = r"-?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
 _DAY = r"\d{4}-\d\d-\d\d"
+_MONTH = r"[12]\d{3}-(?:0[1-9]|1[0-2])"
+_WRITTEN = r"\d\d?\.\d\d?\.\d{4}|\d\d?/\d\d?/\d{4}|\d\d?-\d\d?-\d{4}"
 _CLOCK = r"[T ]\d\d(?::\d\d(?::\d\d(?:\.\d{1,6})?)?)?"
 
 TEXT = Kind("text", "text", r".*", _text, pa.string())
@@ -182,8 +233,11 @@ GUESSED = [
     Kind("comma", "number", r"-?\d+(?:,\d+)?(?:[eE][+-]?\d+)?", _comma, pa.float64(), base="integer"),
     Kind("boolean", "boolean", r"(?i:true|false)", _boolean, pa.bool_()),
     Kind("date", "date", _DAY, _date, pa.date32()),
+    Kind("month", "date", _MONTH, _month, pa.date32()),
     Kind("datetime", "datetime", rf"{_DAY}(?:{_CLOCK})?", _stamp, STAMP, base="date"),
     Kind("moment", "datetime", rf"{_DAY}{_CLOCK}(?:Z|[+-]\d\d(?::?\d\d)?)", _moment, MOMENT),
+    *_written("dmy"),
+    *_written("mdy"),
 ]
 KINDS = {kind.name: kind for kind in GUESSED} | {"text": TEXT}
 # What the user asked for with --type is read more generously, and refused with the line where it cannot be.
@@ -191,9 +245,14 @@ ASKED = {
     "integer": Kind("integer", "integer", "", _asked_integer, pa.int64()),
     "number": Kind("number", "number", "", _asked_number, pa.float64()),
     "boolean": Kind("boolean", "boolean", "", _asked_boolean, pa.bool_()),
-    "date": Kind("date", "date", "", _date, pa.date32()),
+    "date": Kind("date", "date", "", _asked_day, pa.date32()),
     "datetime": Kind("datetime", "datetime", "", _asked_datetime, STAMP),
     "category": Kind("text", "category", "", _text, pa.string()),
     "text": TEXT,
+}
+ASKED_DATES = {
+    (type, first): Kind(type, type, "", functools.partial(_asked_date, first, type == "date"), arrow)
+    for first in ("dmy", "mdy")
+    for type, arrow in (("date", pa.date32()), ("datetime", STAMP))
 }
 ASKED_COMMA = Kind("comma", "number", "", _asked_comma, pa.float64())

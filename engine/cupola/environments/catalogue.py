@@ -1,4 +1,5 @@
-"""What may be trained in this environment: scikit-learn's estimators, their parameters, and the values these take.
+"""What may be trained in this environment: scikit-learn's estimators and those of the boosted-tree libraries that are
+installed, their parameters, and the values these take.
 
 Reading the catalogue imports nothing heavy. It is built once per environment, by the warm starter or by the first who
 asks (`python -m cupola.environments`), from what scikit-learn itself checks, and lies in the user's cache.
@@ -16,16 +17,16 @@ import msgspec
 
 from cupola.errors import AgentTrouble, BadOption
 
-FORMAT = 1
-PACKAGES = ("scikit_learn", "numpy", "scipy")
+FORMAT = 3
+PACKAGES = ("scikit_learn", "numpy", "scipy", "lightgbm", "xgboost", "xgboost_cpu")
 
 
 class Constraint(msgspec.Struct, frozen=True, omit_defaults=True):
     """One kind of value that a parameter takes; a parameter takes what any of its constraints takes.
 
-    kind: "integer", "number", "boolean", "none", "option" (one of `options`), "text", "list", "dict", "infinity", or
-    "estimator" (another estimator, by name). low, high: bounds, None where there is none; open_low, open_high: the
-    bound itself is not taken.
+    kind: "integer", "number", "boolean", "none", "option" (one of `options`), "text", "list", "dict", "infinity",
+    "estimator" (another estimator, by name), "estimators" (a list of their names), or "any" (nothing is known of it).
+    low, high: bounds, None where there is none; open_low, open_high: the bound itself is not taken.
     """
 
     kind: str
@@ -50,10 +51,10 @@ class Parameter(msgspec.Struct, frozen=True, omit_defaults=True):
 class Estimator(msgspec.Struct, frozen=True, omit_defaults=True):
     """An estimator as it can be trained by name.
 
-    kind: "classifier" or "regressor". step: the parameter that counts its steps where a fit can be continued
-    ("max_iter", "n_estimators"); staged: it can predict as of each step once fitted. weights: takes weights of rows.
-    missing: takes missing numbers. positive: takes no negative numbers. categorical: takes categories as such.
-    refused: why it cannot be trained by its name; empty where it can.
+    kind: "classifier", "regressor", "clusterer" or "detector" (of anomalies). step: the parameter that counts its
+    steps where a fit can be continued ("max_iter", "n_estimators"); staged: it can predict as of each step once fitted.
+    weights: takes weights of rows. missing: takes missing numbers. positive: takes no negative numbers. categorical:
+    takes categories as such. refused: why it cannot be trained by its name; empty where it can.
     """
 
     name: str
@@ -84,14 +85,18 @@ def load() -> dict[str, Estimator]:
 
 
 def find(name: str) -> Estimator:
-    """The estimator of that name. Raises BadOption, with the names that come close."""
+    """The estimator of that name, also of the workspace's own. Raises BadOption, with the names that come close."""
+    if ":" in name:
+        from cupola.environments import own
+
+        return own.find(name)
     known = load()
     if name in known:
         return known[name]
     import difflib
 
     near = [one for one in known if one.lower() == name.lower()] or difflib.get_close_matches(name, known, 3, 0.5)
-    hint = f"did you mean {' or '.join(near)}?" if near else "any scikit-learn classifier or regressor by its name"
+    hint = f"did you mean {' or '.join(near)}?" if near else "any estimator of scikit-learn by its name"
     raise BadOption(f"there is no estimator called {name!r}", where="--estimator", hint=hint)
 
 

@@ -1,5 +1,7 @@
 """Reads scikit-learn's own declarations (`_parameter_constraints`, signatures, tags) into the catalogue."""
 
+import contextlib
+import importlib.util
 import inspect
 import math
 import numbers
@@ -7,16 +9,37 @@ import re
 import warnings
 from typing import Any
 
+from sklearn.base import ClassifierMixin, ClusterMixin, DensityMixin, OutlierMixin, RegressorMixin
 from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.utils import _param_validation as checks
 from sklearn.utils import all_estimators
 
+from cupola.environments import own
 from cupola.environments.catalogue import Constraint, Estimator, Parameter
+from cupola.errors import BadOption
 
 SEVERAL_TARGETS = "it needs several targets, and a run has one"
-MADE_OF_OTHERS = "it is made of a list of other estimators, which a run by name cannot give"
-# Set by the preparation from the types of the columns; a value of the user's would contradict it.
-HELD = {"categorical_features"}
+CLUSTERS_COLUMNS = "it makes clusters of columns, not of rows"
+# A value of the user's would contradict what is prepared, or that a model judges rows that are new to it.
+HELD = {"categorical_features", "novelty"}
+KINDS = (
+    ("classifier", ClassifierMixin),
+    ("regressor", RegressorMixin),
+    ("detector", OutlierMixin),
+    ("clusterer", (ClusterMixin, DensityMixin)),
+)
+LIBRARIES = {
+    "lightgbm": ("LGBMClassifier", "LGBMRegressor"),
+    "xgboost": ("XGBClassifier", "XGBRegressor", "XGBRFClassifier", "XGBRFRegressor"),
+}
+# What LightGBM takes besides the parameters that it names.
+UNNAMED = {
+    "lightgbm": {
+        "early_stopping_round": (Constraint("integer", low=1), Constraint("none")),
+        "extra_trees": (Constraint("boolean"), Constraint("none")),
+    }
+}
+ESTIMATORS = Constraint("estimators")
 STEPS = ("n_estimators", "max_iter")
 # Where continuing a fit is known to give what one fit gives (tests/training/test_stepping.py holds each to it).
 CONTINUED = {
@@ -27,20 +50,69 @@ CONTINUED = {
 
 
 def estimators() -> dict[str, Estimator]:
-    """Every classifier and regressor that scikit-learn lists, by name."""
+    """Every classifier, regressor, clusterer and detector of scikit-learn, and the boosted trees that are installed."""
+    found = {}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return {
-            name: _estimator(name, kind, made)
-            for kind in ("classifier", "regressor")
-            for name, made in all_estimators(type_filter=kind)
+        for name, made in [*all_estimators(), *_of_libraries()]:
+            kind = kind_of(made)
+            if kind:
+                found[name] = described(name, kind, made)
+    return found
+
+
+def kind_of(made: type) -> str:
+    """The kind of an estimator's class; nothing where it is no estimator of rows (a mixture is one that clusters)."""
+    for kind, mixin in KINDS:
+        if issubclass(made, mixin):
+            return kind if mixin is not KINDS[-1][1] or hasattr(made, "fit_predict") else ""
+    return ""
+
+
+TYPES = {
+    "classifier": "classifier",
+    "regressor": "regressor",
+    "clusterer": "clusterer",
+    "density_estimator": "clusterer",
+    "outlier_detector": "detector",
+}
+
+
+def of_own(name: str) -> Estimator:
+    """What can be said of an estimator of a workspace's own. Imports it; raises BadOption where it is none."""
+    made = own.loaded(name)
+    if isinstance(made, type) and (kind := kind_of(made)):
+        return described(name, kind, made)
+    try:
+        one = made() if callable(made) else made
+        kind = TYPES.get(one.__sklearn_tags__().estimator_type or "", "")
+    except Exception as error:
+        raise BadOption(f"{name} makes no estimator: {type(error).__name__}: {error}", where="--estimator") from error
+    if not kind:
+        raise BadOption(f"{name} is no classifier, regressor, clusterer or detector", where="--estimator")
+    if callable(made):
+        parameters = _parameters(made, True)
+    else:
+        values = {key: value for key, value in one.get_params().items() if not hasattr(value, "fit")}
+        parameters = {
+            key: Parameter(name=key, default=_plain(value), shown=repr(value), constraints=tuple(_by_default(value)))
+            for key, value in values.items()
         }
+    return Estimator(
+        name=name,
+        kind=kind,
+        module=name.partition(":")[0],
+        parameters=parameters,
+        probabilities=hasattr(one, "predict_proba"),
+        weights="sample_weight" in inspect.signature(one.fit).parameters,
+    )
 
 
-def _estimator(name: str, kind: str, made: type) -> Estimator:
+def described(name: str, kind: str, made: Any) -> Estimator:
+    """What can be said of a class before it is made. name: by which it is asked for."""
     tags, complete = _tags(made, kind)
     parameters = _parameters(made, complete)
-    fit = inspect.signature(made.fit).parameters  # type: ignore[attr-defined]
+    fit = inspect.signature(made.fit).parameters
     return Estimator(
         name=name,
         kind=kind,
@@ -52,9 +124,20 @@ def _estimator(name: str, kind: str, made: type) -> Estimator:
         weights="sample_weight" in fit,
         missing=bool(tags and tags.input_tags.allow_nan),
         positive=bool(tags and tags.input_tags.positive_only),
-        categorical="categorical_features" in inspect.signature(made.__init__).parameters,  # type: ignore[misc]
+        categorical="categorical_features" in inspect.signature(made.__init__).parameters,
         refused=_refusal(made, tags),
     )
+
+
+def _of_libraries() -> list[tuple[str, type]]:
+    """Those of the boosted-tree libraries that can be imported."""
+    found = []
+    for library, names in LIBRARIES.items():
+        if importlib.util.find_spec(library):
+            with contextlib.suppress(ImportError, OSError):
+                module = importlib.import_module(library)
+                found += [(name, getattr(module, name)) for name in names if hasattr(module, name)]
+    return found
 
 
 def _tags(made: Any, kind: str) -> tuple[Any, bool]:
@@ -62,7 +145,7 @@ def _tags(made: Any, kind: str) -> tuple[Any, bool]:
     try:
         return made().__sklearn_tags__(), True
     except (TypeError, AttributeError, ValueError):
-        inner = DummyClassifier() if kind == "classifier" else DummyRegressor()
+        inner = DummyRegressor() if kind == "regressor" else DummyClassifier()
         try:
             return made(estimator=inner).__sklearn_tags__(), False
         except (TypeError, AttributeError, ValueError):
@@ -72,17 +155,22 @@ def _tags(made: Any, kind: str) -> tuple[Any, bool]:
 def _refusal(made: type, tags: Any) -> str:
     if made.__module__ == "sklearn.multioutput" or (tags and not tags.target_tags.single_output):
         return SEVERAL_TARGETS
-    return MADE_OF_OTHERS if "estimators" in inspect.signature(made).parameters else ""
+    return CLUSTERS_COLUMNS if issubclass(made, ClusterMixin) and not hasattr(made(), "fit_predict") else ""
 
 
 def _parameters(made: Any, complete: bool) -> dict[str, Parameter]:
-    declared = getattr(made, "_parameter_constraints", {})
+    declared = getattr(made, "_parameter_constraints", None)
     words = _help(inspect.getdoc(made) or "")
-    found = {}
-    for name, one in inspect.signature(made).parameters.items():
-        if name in HELD or one.default == "deprecated" or declared.get(name) == "no_validation":
+    found = {name: Parameter(name=name, constraints=one) for name, one in UNNAMED.get(_library(made), {}).items()}
+    for name, one in _signature(made).items():
+        if name in HELD or (isinstance(one.default, str) and one.default == "deprecated"):
             continue
-        constraints = _constraints(declared.get(name, []))
+        if declared is None:
+            constraints = _by_default(one.default)
+        elif declared.get(name) == "no_validation":
+            continue
+        else:
+            constraints = [ESTIMATORS] if name == "estimators" else _constraints(declared.get(name, []))
         nested = any(each.kind == "estimator" for each in constraints)
         required = one.default is inspect.Parameter.empty or (nested and not complete)
         default = None if one.default is inspect.Parameter.empty else one.default
@@ -95,6 +183,29 @@ def _parameters(made: Any, complete: bool) -> dict[str, Parameter]:
             help=words.get(name, ""),
         )
     return found
+
+
+def _signature(made: Any) -> dict[str, inspect.Parameter]:
+    """The parameters by name; those that go through `**kwargs` are had from an instance."""
+    written = inspect.signature(made).parameters
+    found = {name: one for name, one in written.items() if one.kind not in (one.VAR_KEYWORD, one.VAR_POSITIONAL)}
+    if len(found) < len(written):
+        with contextlib.suppress(TypeError):
+            for name, value in made().get_params(deep=False).items():
+                found.setdefault(name, inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=value))
+    return found
+
+
+def _library(made: Any) -> str:
+    return str(made.__module__).partition(".")[0]
+
+
+def _by_default(default: Any) -> list[Constraint]:
+    """What a parameter takes of which nothing is declared: as its default is, or anything."""
+    for type, kind in ((bool, "boolean"), (int, "integer"), (float, "number"), (str, "text")):
+        if isinstance(default, type):
+            return [Constraint(kind)] + [Constraint("number")] * (kind == "integer") + [Constraint("none")]
+    return [Constraint("any")]
 
 
 def _plain(value: Any) -> Any:

@@ -18,17 +18,19 @@ def check(estimator: str, given: Mapping[str, Any]) -> dict[str, Any]:
 
     Text that is an option of the parameter stays text; else it is read as None, a boolean, a number, a list or an
     object (JSON). `estimator=DecisionTreeClassifier` names the estimator inside another one, and
-    `estimator__max_depth=3` sets a parameter of it.
+    `estimator__max_depth=3` sets a parameter of it; `estimators=Ridge,SVR` names several, and `Ridge__alpha=2` sets a
+    parameter of one.
     Raises BadOption: unknown estimator or parameter, wrong type, out of range, one that cannot be trained by name.
     """
     known = catalogue.find(estimator)
     if known.refused:
         raise BadOption(f"{estimator} cannot be trained by its name: {known.refused}", where="--estimator")
-    own = {name: value for name, value in given.items() if "__" not in name}
+    own = {name: value for name, value in given.items() if "__" not in name or name in known.parameters}
     values = {name: value(known, name, text) for name, text in own.items()}
-    for name, inner in _nested(given).items():
-        chosen = values.get(name)
-        if name not in known.parameters or not isinstance(chosen, str):
+    several = values.get("estimators", [])
+    for name, inner in _nested({key: one for key, one in given.items() if key not in own}).items():
+        chosen = name if name in several else values.get(name) if name in known.parameters else None
+        if not isinstance(chosen, str):
             example = next(iter(inner))
             raise BadOption(
                 f"{estimator}: {name}__{example} sets a parameter of the estimator inside, and none is named",
@@ -38,11 +40,7 @@ def check(estimator: str, given: Mapping[str, Any]) -> dict[str, Any]:
         values |= {f"{name}__{key}": each for key, each in check(chosen, inner).items()}
     for name, one in known.parameters.items():
         if one.required and name not in values:
-            raise BadOption(
-                f"{estimator} needs another estimator inside",
-                where="-p",
-                hint=f"give -p {name}=ESTIMATOR, for example -p {name}={_example(known)}",
-            )
+            raise _required(known, one)
     return values
 
 
@@ -51,6 +49,9 @@ def value(estimator: Estimator, name: str, given: Any) -> Any:
     one = estimator.parameters.get(name)
     if one is None:
         raise _unknown(estimator, name)
+    kinds = {each.kind for each in one.constraints}
+    if isinstance(given, str) and kinds & {"any", "estimators"}:
+        given = _readings(given)[-1] if "any" in kinds else _named(given)
     for reading in _readings(given) if isinstance(given, str) else [given]:
         for each in one.constraints:
             if _fits(each, reading):
@@ -64,6 +65,18 @@ def takes(one: Parameter) -> str:
     if not words:
         return "only its default here"
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} or {words[-1]}"
+
+
+def _required(known: Estimator, one: Parameter) -> BadOption:
+    kinds = {each.kind for each in one.constraints}
+    if "estimator" in kinds:
+        what, example = "another estimator inside", _example(known)
+    elif "estimators" in kinds:
+        what = "several other estimators inside"
+        example = "LogisticRegression,GaussianNB" if known.kind == "classifier" else "Ridge,SVR"
+    else:
+        what, example = f"a value of {one.name}", "VALUE"
+    return BadOption(f"{known.name} needs {what}", where="-p", hint=f"give -p {one.name}={example}")
 
 
 def _nested(given: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
@@ -102,6 +115,11 @@ def _readings(text: str) -> list[Any]:
     return found
 
 
+def _named(text: str) -> list[str]:
+    """The names of estimators in a text: A,B or ["A", "B"]."""
+    return [one.strip(" \"'") for one in text.strip("[] ").split(",") if one.strip(" \"'")]
+
+
 def _fits(one: Constraint, given: Any) -> bool:
     match one.kind:
         case "none":
@@ -124,6 +142,11 @@ def _fits(one: Constraint, given: Any) -> bool:
             return isinstance(given, dict)
         case "estimator":
             return isinstance(given, str) and not catalogue.find(given).refused
+        case "estimators":
+            known = [catalogue.find(str(name)) for name in given] if isinstance(given, list | tuple) else []
+            return len(known) > 0 and len(set(given)) == len(known) and not any(each.refused for each in known)
+        case "any":
+            return not isinstance(given, float) or math.isfinite(given)
         case _:
             return False
 
@@ -162,6 +185,10 @@ def _words(one: Constraint) -> str:
             return "a list such as [1, 2]"
         case "dict":
             return 'an object such as {"a": 1}'
+        case "any":
+            return "any value"
+        case "estimators":
+            return "a list of different estimators such as Ridge,SVR"
         case _:
             return "the name of an estimator"
 

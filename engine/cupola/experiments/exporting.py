@@ -1,29 +1,25 @@
 """A run copied out of the workspace: a directory or a zip file of plain files."""
 
+import csv
 import shutil
 import zipfile
 from pathlib import Path
 
 import msgspec
 
-from cupola import place
-from cupola.errors import BadOption, Conflict
-from cupola.experiments import records
+from cupola.experiments import histories, records, saving
+from cupola.experiments.histories import Logged
 from cupola.experiments.records import Run
 from cupola.store import Store, files
 from cupola.store.trouble import disk
 
 
 def export(store: Store, run: Run, target: Path) -> Path:
-    """Copies run.json (with the status, tags and comments of now), code.patch, metrics, artifacts and model.
+    """Copies run.json (with the status, tags and comments of now), code.patch, metrics (also as CSV), artifacts, model.
 
     Whole or not at all. Raises Conflict when something is there already, BadOption for a place inside the workspace.
     """
-    target = place.path(target)
-    if target.resolve().is_relative_to(store.root):
-        raise BadOption(f"{target} lies in the workspace", where="PATH", hint="give a place outside of it")
-    if target.exists():
-        raise Conflict("something is there already", where=str(target))
+    target = saving.outside(store, target)
     draft = target.with_name(f".{target.name}.{run.id}.part")
     with disk(str(target)):
         try:
@@ -51,13 +47,29 @@ def _directory(store: Store, run: Run, draft: Path) -> None:
         return
     for name in files.listing(store, source):
         if name in ("artifacts", "model"):
-            (draft / name).mkdir()
-            for one in files.listing(store, f"{source}/{name}"):
-                shutil.copyfile(
-                    files.absolute(store, f"{source}/{name}/{one}"), draft / name / one, follow_symlinks=False
-                )
-        elif name == "metrics.jsonl":
+            _tree(store, f"{source}/{name}", draft / name)
+        elif name in histories.files_of(store, source):
             (draft / name).write_bytes(files.read_bytes(store, f"{source}/{name}"))
+    if logged := histories.of_run(store, run).logged:
+        _csv(logged, draft / "metrics.csv")
+
+
+def _tree(store: Store, source: str, target: Path) -> None:
+    """Copies a directory and all below it; a symlink stays one."""
+    target.mkdir()
+    for one in files.listing(store, source):
+        at = files.absolute(store, f"{source}/{one}")
+        if at.is_dir() and not at.is_symlink():
+            _tree(store, f"{source}/{one}", target / one)
+        else:
+            shutil.copyfile(at, target / one, follow_symlinks=False)
+
+
+def _csv(logged: list[Logged], target: Path) -> None:
+    with target.open("w", newline="", encoding="utf-8") as file:
+        table = csv.writer(file, lineterminator="\n")
+        table.writerow(("name", "step", "value", "time", "process"))
+        table.writerows((one.name, one.step, one.value, one.time, one.process) for one in logged)
 
 
 def _zip(directory: Path, target: Path, inside: str) -> None:

@@ -1,22 +1,31 @@
 """What is on disk of a run, and what it amounts to: `experiments/EXPERIMENT/RUN/`.
 
-run.json            written by the filer (status Queued); replaced once, by the attempt that ends it
+run.json            written by the filer (status Queued) and replaced once, by the attempt that ends it; that of a
+                    script (`cupola.tracking`) by the script alone, while it runs
 code.patch          what was changed and not committed where it was filed, if that is a git repository
-attempts/N/         metrics.jsonl, artifacts/, model/ of each attempt of the run's job
+attempts/N/         metrics.jsonl, artifacts/, model/ of each attempt of the run's job; a script without a job has
+                    one attempt. Other processes of a training log to metrics.WHO.jsonl, one each.
 
-Until a run has Completed its status is that of its job. Tags and comments of people are journals of their own
-(`cupola.team.notes`).
+Until a run has Completed its status is that of its job; without one, that of the process that wrote it. Tags and
+comments of people are journals of their own (`cupola.team.notes`).
 """
 
-from collections.abc import Callable
-from typing import Any
+import contextlib
+import heapq
+import os
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import msgspec
 
-from cupola.errors import Ambiguous, Corrupt, DiskTrouble, NewerFormat, NotFound
-from cupola.store import Store, digests, files, records
+from cupola.errors import Ambiguous, Corrupt, CupolaError, DiskTrouble, NewerFormat, NotFound
+from cupola.store import Store, digests, files, reading, records, runtime
+from cupola.store.names import who
 from cupola.store.records import Record
-from cupola.team import notes
+from cupola.store.trouble import disk
+from cupola.team import notes, verdicts
 from cupola.team.notes import Comment
 
 DIRECTORY = "experiments"
@@ -32,6 +41,34 @@ class Code(msgspec.Struct, kw_only=True):
     patch: str | None = None
 
 
+class Latest(NamedTuple):
+    """The value of a metric that counts in MLflow: a number or "NaN", "Infinity", "-Infinity"; milliseconds; step."""
+
+    value: float | str
+    timestamp: int
+    step: int
+
+
+class Mlflow(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """What MLflow's clients know of a run that they have logged (`cupola.mlflow.live`).
+
+    writer: whose gateway has begun it. user: as the client calls them. status: in MLflow's words. start, end:
+    milliseconds since 1970. inputs: datasets, models: those that went in; outputs: those that came out; all as the
+    protocol has them.
+    """
+
+    writer: str
+    user: str = ""
+    status: str = "RUNNING"
+    start: int | None = None
+    end: int | None = None
+    tags: dict[str, str] = {}
+    latest: dict[str, Latest] = {}
+    inputs: list[Any] = []
+    models: list[Any] = []
+    outputs: list[Any] = []
+
+
 class Run(Record, kw_only=True):
     """A training run.
 
@@ -39,6 +76,13 @@ class Run(Record, kw_only=True):
     metric_errors: the standard error of each. metric: the one that runs are compared by. dataset: the exact version.
     notes: what happened in training that is worth knowing. model: the version that --register made of it, if any;
     model_directory: where the fitted model lies in the workspace. usage: seconds, cpu_seconds, peak_memory (bytes).
+    process: the one that a script's run is in. heard: when a script without a job that is under way last wrote.
+    flow: the one that prepares the rows, NAME@HASH as it was when the run was filed.
+    options: what `train` was given beyond data, estimator and parameters, as it takes it.
+    bad: which of its data somebody has marked as bad, and why.
+    tuning, trial: the id of the tuning that it is a trial of, and its number there; worker: whose of the tuning's.
+    part_of: the id of the run whose job tried it, as one of its candidates (an autopilot's, a forecast's).
+    mlflow: of a run that came from MLflow.
     """
 
     id: str
@@ -62,11 +106,13 @@ class Run(Record, kw_only=True):
     estimator: str = ""
     task: str = ""
     features: list[str] = msgspec.field(default_factory=list)
+    flow: str = ""
     classes: list[Any] | None = None
     positive: Any = None
     split: dict[str, Any] = msgspec.field(default_factory=dict)
     rows: dict[str, int] = msgspec.field(default_factory=dict)
     seed: int | None = None
+    options: dict[str, Any] = msgspec.field(default_factory=dict)
     job: str = ""
     attempt: int = 0
     code: Code = msgspec.field(default_factory=Code)
@@ -78,6 +124,14 @@ class Run(Record, kw_only=True):
     notes: list[str] = msgspec.field(default_factory=list)
     model: str | None = None
     model_directory: str | None = None
+    process: runtime.Process | None = None
+    heard: str | None = None
+    tuning: str = ""
+    trial: int | None = None
+    worker: str = ""
+    part_of: str = ""
+    bad: str = ""
+    mlflow: Mlflow | None = None
 
     @property
     def directory(self) -> str:
@@ -110,14 +164,23 @@ def names(store: Store) -> list[str]:
 
 def ls(store: Store, filter: str | None = None) -> list[Run]:
     """All runs, the newest first; `filter` is in the search language. Raises BadOption for a filter that is wrong."""
-    found = list(digests.read(store, RUNS, _places(store)).values())
+    found = list(reading.read(store, RUNS, _places(store)).values())
     _overlay(store, found)
     found.sort(key=lambda run: (run.submitted, run.id), reverse=True)
     if not filter:
         return found
-    from cupola.experiments import search
+    from cupola.search import evaluating
+    from cupola.search.fields import Fields
 
-    return search.select(filter, found, search.fields(found))
+    return evaluating.select(filter, found, Fields(found))
+
+
+def page(store: Store, some: Iterable[Run], limit: int) -> list[Run]:
+    """The newest of these as `ls` shows them; what was given stays as it is on the disk."""
+    newest = heapq.nlargest(limit, some, key=lambda run: (run.submitted, run.id))
+    shown = [msgspec.structs.replace(run, tags=[*run.tags], comments=[*run.comments]) for run in newest]
+    _overlay(store, shown)
+    return shown
 
 
 def find(store: Store, reference: str) -> Run:
@@ -127,7 +190,7 @@ def find(store: Store, reference: str) -> Run:
     matches = [wanted] if wanted in known else [one for one in known if wanted and one.startswith(wanted)]
     found = [run for one in matches if (run := _read(store, known[one], one))]
     if not found:
-        every = digests.read(store, RUNS, _places(store)).values()
+        every = reading.read(store, RUNS, _places(store)).values()
         found = [run for run in every if run.name == wanted]
     if not found:
         raise NotFound(f"there is no run {reference!r} here", hint="`cupola run ls` lists them")
@@ -147,22 +210,21 @@ def attempt_directory(store: Store, run: Run) -> str | None:
     return f"{run.directory}/attempts/{number}" if number else None
 
 
-def metrics(store: Store, run: Run) -> list[dict[str, Any]]:
-    """The metrics as they were logged: seq, time, name, value, step. A line that is not whole yet is left out."""
-    directory = attempt_directory(store, run)
-    if directory is None:
-        return []
-    try:
-        data = files.read_bytes(store, f"{directory}/metrics.jsonl")
-    except NotFound:
-        return []
-    return [entry for line in data.splitlines() if (entry := _entry(line)) is not None]
-
-
 def artifacts(store: Store, run: Run) -> list[str]:
     """The names of the run's artifacts."""
     directory = attempt_directory(store, run)
     return files.listing(store, f"{directory}/artifacts") if directory else []
+
+
+def artifact_sizes(store: Store, run: Run) -> dict[str, int]:
+    """The bytes of every artifact by its name; those in directories by their path below the run's artifacts."""
+    directory = attempt_directory(store, run)
+    if not directory or "artifacts" not in files.listing(store, directory):
+        return {}
+    top = files.absolute(store, f"{directory}/artifacts")
+    with disk(f"{directory}/artifacts"):
+        found = [Path(below, name) for below, _, names in os.walk(top) for name in names]
+        return {str(one.relative_to(top)): one.stat().st_size for one in sorted(found) if not one.is_symlink()}
 
 
 def artifact_path(store: Store, run: Run, name: str) -> str:
@@ -185,13 +247,16 @@ def _runs(store: Store, experiment: str) -> list[str]:
 def _read(store: Store, experiment: str, one: str) -> Run | None:
     """The run in that directory; None where there is none (a filing under way, or it has just gone to the trash).
 
-    One whose record cannot be read stands among the others as failed, and says so.
+    One whose record cannot be read stands among the others as failed, and says so. An empty one is what a power cut
+    leaves of a short run that was not settled yet, and is none.
     """
     try:
         return read(store, f"{experiment}/{one}")
     except NotFound:
         return None
     except (Corrupt, NewerFormat) as error:
+        if is_empty(store, f"{DIRECTORY}/{experiment}/{one}"):
+            return None
         return Run(
             id=one, name=one, experiment=experiment, status="Failed", secondary_status="Unreadable", user="", host="",
             submitted="", reason=str(error),
@@ -200,6 +265,14 @@ def _read(store: Store, experiment: str, one: str) -> Run | None:
         if isinstance(trouble.__cause__, NotADirectoryError | IsADirectoryError):
             return None
         raise
+
+
+def is_empty(store: Store, directory: str) -> bool:
+    """Whether the record of the run in a directory is a file without a byte."""
+    try:
+        return not files.read_bytes(store, f"{directory}/run.json")
+    except CupolaError:
+        return False
 
 
 def _places(store: Store) -> list[str]:
@@ -233,6 +306,10 @@ RUNS = digests.Kind(
 def _overlay(store: Store, found: list[Run]) -> None:
     """What the jobs say of runs that have not completed, and what people say of all of them."""
     notes.replay(notes.entries(store, "run"), {run.id: run for run in found})
+    verdicts.put_on_made(store, found)
+    for run in found:
+        if run.process and not run.job and not run.over:
+            _look_after(store, run)
     unsure = [run for run in found if run.status != "Completed" and run.job]
     if not unsure:
         return
@@ -244,7 +321,32 @@ def _overlay(store: Store, found: list[Run]) -> None:
             _follow(run, states[run.job])
 
 
+def is_dead(run: Run) -> bool:
+    """Whether a script's process is known to be gone without having ended its run: one of this host."""
+    process = run.process
+    if process is None or run.over or run.host != who()[1]:
+        return False
+    return not runtime.same_kernel(process) or (process.boot == runtime.boot() and not runtime.alive(process))
+
+
+def _look_after(store: Store, run: Run) -> None:
+    """What is known of a script that runs without a job: whether its process is there, when it wrote last."""
+    if is_dead(run):
+        run.status, run.secondary_status = "Failed", "Interrupted"
+        run.reason = "its process is gone and has not said why: it was killed, or the host went down"
+        return
+    written = [path(run), f"{run.directory}/attempts/{run.attempt}/metrics.jsonl"]
+    times = []
+    for one in written:
+        with contextlib.suppress(OSError, CupolaError):
+            times.append(files.absolute(store, one).stat().st_mtime)
+    run.heard = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(max(times))) if times else None
+
+
 def _follow(run: Run, state: Any) -> None:
+    if run.tuning or run.part_of:
+        _follow_worker(run, state)
+        return
     if run.over and state.attempt <= run.attempt:
         return
     run.status, run.secondary_status, run.attempt = state.status, state.secondary_status, state.attempt
@@ -253,9 +355,16 @@ def _follow(run: Run, state: Any) -> None:
     run.reason = state.error.message if state.error else state.reason
 
 
-def _entry(line: bytes) -> dict[str, Any] | None:
-    try:
-        entry = msgspec.json.decode(line)
-    except msgspec.DecodeError:
-        return None
-    return entry if isinstance(entry, dict) and "name" in entry else None
+def _follow_worker(run: Run, state: Any) -> None:
+    """A trial or a candidate goes as long as the attempt of the job that makes it; what that has ended is its own."""
+    if run.over:
+        return
+    if state.attempt == run.attempt and not state.over:
+        run.heard = state.heard
+        return
+    stopped = state.status == "Stopped" and state.attempt == run.attempt
+    run.status, run.secondary_status = "Stopped" if stopped else "Failed", "Interrupted"
+    if run.part_of:
+        run.reason = "the search that tried it was stopped" if stopped else "the job that tried it is gone"
+    else:
+        run.reason = "its tuning was stopped" if stopped else "the worker of its tuning is gone; the others go on"

@@ -1,8 +1,9 @@
 """What a user can do with jobs: submit a command, watch it, stop it, have it tried again."""
 
+import os
 import re
+import warnings
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Annotated
 
 import msgspec
@@ -13,8 +14,13 @@ from cupola.errors import BadOption, NotFound
 from cupola.jobs import amounts, attempts, logs, records, wish
 from cupola.jobs.code import is_python
 from cupola.jobs.records import JobState
+from cupola.search import evaluating
+from cupola.store import names
+from cupola.team import notes
 from cupola.workspace import Workspace
 
+Filter = Annotated[str | None, Arg(help="only those: 'kind = train and status = Failed'", completes="job filter")]
+Sort = Annotated[str | None, Arg(help="by this field: submitted:desc", completes="job sort")]
 Job = Annotated[str, Arg(help="a job: its id, the beginning of it, or its name", completes="job")]
 
 
@@ -42,12 +48,18 @@ def submit(
     max_runtime: Annotated[str | None, Arg(help="the longest that it may run: 90s, 15m, 2h")] = None,
     retries: Annotated[int, Arg(help="how often it is tried again when it fails or is interrupted")] = 0,
     live: Annotated[bool, Arg(help="run script and src/ in place, not as they are now")] = False,
+    checkpoints: Annotated[bool, Arg(help="go on after a reboot with what it left in $CUPOLA_CHECKPOINTS")] = False,
+    host: Annotated[str | None, Arg(help="run it on this host only, not on any of yours that can")] = None,
     metric: Annotated[dict[str, str] | None, Arg(help="NAME=REGEX: a metric in its output", pairs=True)] = None,
 ) -> Submitted:
     """Run any command in the background, held to the CPUs, GPUs and memory that it asks for.
 
     It runs in the directory where it was filed, with the interpreter that the command names, and goes on when this
     program or the login session ends. Its script and the workspace's src/ are copied as they are now.
+
+    Any host with an agent of yours that can run it may do so; one that falls silent loses it to another, which begins
+    it anew ($CUPOLA_ATTEMPT counts). With --checkpoints a directory $CUPOLA_CHECKPOINTS goes from attempt to attempt,
+    and a job that was interrupted (its host went down, its keeper was killed) is started again by itself.
     """
     if not command:
         raise BadOption("job submit needs a command", hint="cupola job submit -- python train.py")
@@ -55,13 +67,15 @@ def submit(
         ws.store,
         kind="command",
         command=_with_python(command, python),
-        name=name,
+        name=name if name is None else names.check_name(name, "name of a job"),
         cpus=cpus,
         gpus=gpus,
         memory=amounts.size(memory),
         max_runtime=amounts.seconds(max_runtime),
         retries=retries,
         live=live,
+        only_on=host,
+        checkpoints=checkpoints,
         metrics=_patterns(metric or {}),
     )
     return Submitted(job=job.id, name=job.name, status="Queued")
@@ -71,18 +85,23 @@ def submit(
 def ls(
     ws: Workspace,
     *,
+    filter: Filter = None,
+    sort: Sort = None,
     status: Annotated[str | None, Arg(help="only those: Queued, InProgress, Completed, Failed, Stopped")] = None,
     limit: Annotated[int | None, Arg(help="at most so many, the newest")] = None,
 ) -> list[JobState]:
     """List the jobs, the newest first."""
     found = [one for one in records.ls(ws.store) if status in (None, one.status)]
-    return found[:limit]
+    notes.put_tags(ws.store, "job", {one.id: one for one in found})
+    return evaluating.chosen(found, filter, sort, limit)
 
 
 @action("job show", writes=False, about="job")
 def show(ws: Workspace, job: Job) -> JobState:
     """Show how a job stands or how it ended, and why."""
-    return records.state(ws.store, job)
+    found = records.state(ws.store, job)
+    notes.put_tags(ws.store, "job", {found.id: found})
+    return found
 
 
 @action("job log", writes=False, about="job", key="l")
@@ -153,7 +172,7 @@ def _with_python(command: list[str], python: str | None) -> list[str]:
     if python is None:
         return command
     program = str(place.path(python))
-    if not Path(program).exists():
+    if not os.path.exists(program):  # noqa: PTH110 - Path's fails on a name that is too long
         raise BadOption(f"--python: there is no {python}")
     return [program, *command[1:]] if is_python(command[0]) else [program, *command]
 
@@ -161,7 +180,8 @@ def _with_python(command: list[str], python: str | None) -> list[str]:
 def _patterns(metrics: dict[str, str]) -> dict[str, str]:
     for name, pattern in metrics.items():
         try:
-            re.compile(pattern)
+            with warnings.catch_warnings(action="ignore"):
+                re.compile(pattern)
         except re.error as error:
             raise BadOption(f"--metric {name}: {pattern!r} is not a regular expression: {error}") from None
     return metrics

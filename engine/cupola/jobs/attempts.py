@@ -1,19 +1,31 @@
-"""The attempts of a job: jobs/YYYY-MM/ID/attempts/N/, each with one keeper and one end."""
+"""The attempts of a job: jobs/YYYY-MM/ID/attempts/N/, each with one keeper and one end.
 
+Attempts are the claims of a job, and bear their numbers: whoever makes attempts/N/started.json has the job, renews it
+by attempts/N/beat.json, and loses it to attempt N+1. How attempt N has ended is said once, in its result.json: by its
+keeper, or by the agent that has found it dead or lost. A retry that its user asks for is a signed filed.json in the
+directory of the next number, which is then claimed like the first.
+"""
+
+import re
 from typing import Any
 
 import msgspec
 
-from cupola.errors import BadName, ErrorInfo, NotFound
+from cupola.errors import BadName, Corrupt, ErrorInfo, NotFound
 from cupola.jobs.wish import QUEUE, Job, readable
-from cupola.store import Store, files, names, records, runtime
+from cupola.store import Store, claims, feed, files, names, records, runtime
 from cupola.store.records import Record
+
+TRIED_AGAIN = ("exit", "signal", "interrupted", "lost")
+GIVEN_UP = 10  # hosts that a job may lose, or interruptions that one with checkpoints goes on after
+NUMBER = re.compile("([0-9]{1,9})")
 
 
 class Started(Record, kw_only=True):
     """attempts/N/started.json: which keeper has this attempt, and what the attempt was given."""
 
     attempt: int
+    nonce: str = ""
     keeper: runtime.Process
     process: runtime.Process | None = None
     user: str
@@ -38,7 +50,9 @@ class Progress(Record, kw_only=True):
 class AttemptEnd(Record, kw_only=True):
     """attempts/N/result.json: how an attempt ended. `reason` says it in a sentence.
 
-    cause: "end", "exit", "signal", "memory", "runtime", "stopped", "start" (could not be started), "interrupted".
+    cause: "end", "exit", "signal", "memory", "runtime", "stopped", "start" (could not be started), "disk" (it was full,
+    and jobs are to fail then), "interrupted" (its keeper or its host went down), "lost" (another host has taken the job
+    over). publishes: what it has left is, or is being, published.
     """
 
     attempt: int
@@ -51,15 +65,62 @@ class AttemptEnd(Record, kw_only=True):
     started: str | None = None
     ended: str = ""
     host: str = ""
+    publishes: bool = False
     usage: dict[str, Any] = msgspec.field(default_factory=dict)
     output: dict[str, Any] = msgspec.field(default_factory=dict)
     error: ErrorInfo | None = None
 
 
+def series(job: Job) -> claims.Series:
+    """The claims of a job: its attempts."""
+    return claims.Series(f"{job.directory_in_store}/attempts", "{number}/started.json", "{number}/beat.json", NUMBER)
+
+
+def claim(store: Store, job: Job, started: Started) -> claims.Claim:
+    """The claim that an attempt is, by what its started.json says."""
+    owner = claims.Owner(
+        number=started.attempt, nonce=started.nonce, user=started.user, host=started.host, process=started.keeper,
+        time=started.started,
+    )  # fmt: skip
+    return claims.Claim(series(job), owner, claims.Beat(), store.mount.lease_seconds)
+
+
+def by_this_process() -> dict[str, Any]:
+    """Who begins an attempt, as started.json says it."""
+    user, host = names.who()
+    return {"keeper": runtime.current(), "user": user, "host": host, "started": names.now()}
+
+
+def begin(store: Store, job: Job, mine: Started) -> bool:
+    """Makes started.json; False when somebody else has the attempt. Raises DiskTrouble, ReadOnly."""
+    return files.create_bytes(store, series(job).claim_path(mine.attempt), _pretty(mine))
+
+
+def record_end(store: Store, job: Job, end: AttemptEnd) -> bool:
+    """Makes result.json; False when the attempt had ended already. Raises DiskTrouble, ReadOnly."""
+    made = files.create_bytes(store, f"{job.attempt(end.attempt)}/result.json", _pretty(end))
+    feed.announce(store, "job", job.id, 0)
+    return made
+
+
+def record_late(store: Store, job: Job, end: AttemptEnd) -> None:
+    """Writes late.json: how an attempt ended that had lost its job by then. Raises DiskTrouble, ReadOnly."""
+    files.write_bytes(store, f"{job.attempt(end.attempt)}/late.json", _pretty(end))
+
+
+def is_here(started: Started) -> bool:
+    """Whether its keeper is or was a process of this host as it runs now, so that its death is known for certain."""
+    return started.host == names.who()[1] and started.keeper.boot == runtime.boot()
+
+
+def is_of_an_earlier_boot(started: Started) -> bool:
+    """Whether its keeper was a process of this host before it went down (one of another container may live)."""
+    return started.host == names.who()[1] and not runtime.same_kernel(started.keeper)
+
+
 def numbers(store: Store, job: Job) -> list[int]:
     """The numbers of the attempts that were made or asked for, in order."""
-    found = files.listing(store, f"{job.directory_in_store}/attempts")
-    return sorted(int(one) for one in found if one.isdigit())
+    return sorted(series(job).numbers(store))
 
 
 def optional(store: Store, path: str, kind: type[Any]) -> Any:
@@ -71,11 +132,16 @@ def optional(store: Store, path: str, kind: type[Any]) -> Any:
 
 
 def retries_left(job: Job, ends: list[AttemptEnd]) -> bool:
-    """Whether the last end is one that is tried again by itself: failures and interruptions are counted apart."""
-    if not ends or ends[-1].cause not in ("exit", "signal", "interrupted"):
+    """Whether the last end is one that is tried again by itself: failures, interruptions and lost hosts apart.
+
+    A job that lost its host goes on elsewhere, and one with checkpoints after an interruption, unasked.
+    """
+    if not ends or ends[-1].cause not in TRIED_AGAIN:
         return False
-    interrupted = ends[-1].cause == "interrupted"
-    return sum((one.cause == "interrupted") == interrupted for one in ends) <= job.retries
+    cause = ends[-1].cause
+    allowed = GIVEN_UP if cause == "lost" or (cause == "interrupted" and job.checkpoints) else job.retries
+    failures = ("exit", "signal")
+    return sum(one.cause == cause or (one.cause in failures and cause in failures) for one in ends) <= allowed
 
 
 def ends(store: Store, job: Job, made: list[int]) -> list[AttemptEnd]:
@@ -84,25 +150,39 @@ def ends(store: Store, job: Job, made: list[int]) -> list[AttemptEnd]:
     return [one for one in found if one]
 
 
-def tried_again(store: Store, job: Job) -> bool:
-    """Whether a job whose last attempt has ended is tried again by itself."""
-    return bool(job.retries) and retries_left(job, ends(store, job, numbers(store, job)))
+def tried_again(store: Store, job: Job, end: AttemptEnd) -> bool:
+    """Whether a job is tried again by itself after an attempt that has ended so, whatever has come of the next one."""
+    return retries_left(job, [end]) and retries_left(job, ends(store, job, list(range(1, end.attempt + 1))))
 
 
 def open_here(store: Store) -> list[tuple[Job, Started]]:
     """The attempts that run now for this user on this host."""
-    me = names.who()
+    return [(job, started) for job, started in kept_here(store) if not ends(store, job, [started.attempt])]
+
+
+def kept_here(store: Store) -> list[tuple[Job, Started]]:
+    """The attempts of open jobs of this user that have a keeper on this host, also those that have ended or lost."""
+    me = names.who()[0]
     found = []
     for name in files.listing(store, QUEUE):
         try:
             job = readable(store, files.read_bytes(store, f"{QUEUE}/{name}").decode(errors="replace").strip())
-        except (NotFound, BadName):
+        except (NotFound, BadName, Corrupt):
             continue
-        if job is None or not (made := numbers(store, job)):
-            continue
-        if optional(store, f"{job.attempt(made[-1])}/result.json", AttemptEnd):
-            continue
-        started = optional(store, f"{job.attempt(made[-1])}/started.json", Started)
-        if started and (started.user, started.host) == me and runtime.alive(started.keeper):
-            found.append((job, started))
+        if job is not None and job.user == me:
+            found += [(job, one) for one in _keepers_here(store, job)]
     return found
+
+
+def _keepers_here(store: Store, job: Job) -> list[Started]:
+    """The attempts of a job whose keeper is a process of this host that runs."""
+    found = []
+    for number in numbers(store, job):
+        started = optional(store, f"{job.attempt(number)}/started.json", Started)
+        if started and is_here(started) and runtime.alive(started.keeper):
+            found.append(started)
+    return found
+
+
+def _pretty(record: Record) -> bytes:
+    return msgspec.json.format(msgspec.json.encode(record), indent=1) + b"\n"

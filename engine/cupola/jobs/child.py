@@ -5,7 +5,7 @@ import os
 import signal
 from typing import NamedTuple, NoReturn
 
-from cupola.jobs import warm
+from cupola.jobs import checkpoints, warm
 
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
@@ -26,8 +26,8 @@ class Plan(NamedTuple):
 
 
 class Line(NamedTuple):
-    """The descriptors between a keeper and its job: output, the word to go, what went wrong before the start, and those
-    of the keeper that are not the job's."""
+    """The descriptors between a keeper and its job: output, the word to go ("g", and from where to copy checkpoints),
+    what went wrong before the start, and those of the keeper that are not the job's."""
 
     output: int
     go: int
@@ -39,8 +39,11 @@ def become(plan: Plan, line: Line, keeper: int) -> NoReturn:
     """Turns this process, just forked, into the job. It waits for the keeper's word before it runs anything."""
     try:
         _settle(plan, line, keeper)
-        if os.read(line.go, 1) != b"g":
+        said = os.read(line.go, 8192)
+        if said[:1] != b"g":
             os._exit(0)
+        if said[1:]:
+            checkpoints.fill(os.fsdecode(said[1:]), plan.variables[checkpoints.VARIABLE])
         os.chdir(plan.directory)
         if plan.entry is None:
             os.execve(plan.program, plan.words, plan.variables)

@@ -22,7 +22,7 @@ def snapshot(root: Path, staged: Path, command: list[str], directory: Path) -> C
     position = script_position(command, directory)
     if position is None and not (is_python(command[0]) and "-m" in command[:3]):
         return None
-    wanted = dict(_source(root))
+    wanted = dict(source(root))
     script = None
     if position is not None:
         origin = directory / command[position]
@@ -61,7 +61,7 @@ def changed(directory: Path, code: Code) -> str | None:
     return None
 
 
-def _source(root: Path) -> Iterator[tuple[str, Path]]:
+def source(root: Path) -> Iterator[tuple[str, Path]]:
     """The regular files below src/, by their path in the workspace; links are not followed."""
     total = 0
     for folder, names, files in os.walk(root / "src"):

@@ -1,7 +1,8 @@
 """The keeper of one attempt of a job: starts it, holds its slots and its limits, and writes what became of it.
 
 Forked by the warm starter into a session of its own, it outlives agent and starter. The job dies with it (the kernel's
-parent-death signal), so that a keeper that was killed leaves no job behind that nobody watches.
+parent-death signal), so that a keeper that was killed leaves no job behind that nobody watches. The attempt is a claim,
+which it renews; when another host has taken the job over, it ends the job, and what it has to say stays in late.json.
 """
 
 import contextlib
@@ -12,22 +13,44 @@ import select
 import signal
 import sys
 import time
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import msgspec
 
-from cupola.errors import CupolaError, ErrorInfo
-from cupola.jobs import attempts, cgroup, child, launch, memory, tree, verdict, wish
+from cupola.errors import CupolaError, DiskFull, DiskTrouble, ErrorInfo, NotFound
+from cupola.jobs import (
+    agents,
+    attempts,
+    begun,
+    cgroup,
+    checkpoints,
+    child,
+    launch,
+    memory,
+    publication,
+    room,
+    tree,
+    verdict,
+    wish,
+)
 from cupola.jobs.attempt import run_directory
 from cupola.jobs.attempts import AttemptEnd, Started
-from cupola.jobs.output import Log, Metrics
+from cupola.jobs.output import Kept, Log, Metrics
 from cupola.jobs.wish import Asked, Job
-from cupola.store import Store, feed, files, names, runtime
+from cupola.store import Store, claims, feed, files, names, runtime
+from cupola.store.root import has_mark
 
 GRACE = 10.0  # seconds between SIGTERM and SIGKILL
 TICK = 0.15  # seconds between looks at the memory
 LOOK = 0.5  # seconds between looks for a stop that nobody told of
 AFTERLIFE = 2.0  # seconds that the processes which a job leaves behind get to end
+BEATS = 6  # renewals in a lease
+NOT = b"-"  # instead of the word that lets a job go: it holds both ends of the line, and would wait for ever
+BEGUN = "this attempt had begun before, and its traces were taken away; `cupola job retry` has it tried again"
+PATIENCE = 5.0  # seconds that a failing disk gets to give what the job has left
+
+T = TypeVar("T")
 
 
 class Grant(msgspec.Struct, kw_only=True):
@@ -71,6 +94,11 @@ class Keeper:
         self.kill_at: float | None = None
         self.peak = 0
         self.next_look = 0.0
+        self.next_beat = 0.0
+        self.claim: claims.Claim
+        self.decided = False
+        self.kept: Kept
+        self.without_room = False
 
     def keep(self) -> None:
         """Starts it, sees it through, and leaves result.json; does nothing when another keeper has this attempt."""
@@ -85,14 +113,15 @@ class Keeper:
         output, go, trouble = self._fork(plan)
         if not self._claim(warm=plan.entry is not None):
             return
-        os.write(go, b"g")
+        self._let_go(go)
         feed.announce(self.store, "job", self.job.id, 0)
-        self.log = Log(files.absolute(self.store, f"{self.directory}/log.txt"))
-        self.metrics = Metrics(self.store, self._metrics_path(), self.job.metrics)
+        log = Log(files.absolute(self.store, f"{self.directory}/log.txt"))
+        self.kept = Kept(log, Metrics(self.store, self._metrics_path(), self.job.metrics))
         self._watch(output)
         self._clear(output)
-        self.log.close()
-        self.metrics.close()
+        for held in self.grant.descriptors:  # its slots are free, however long its end waits for room on the disk
+            os.close(held)
+        self._finish()
         if said := os.read(trouble, 4096):
             self.cause, self.because = "start", f"it could not be started: {said.decode(errors='replace')}"
         self._result()
@@ -114,32 +143,63 @@ class Keeper:
             self.group.add(self.pid)
         return output, go, trouble
 
+    def _let_go(self, go: int) -> None:
+        """Lets the job begin, once what it keeps over its attempts is there; never twice (`begun`)."""
+        word = NOT
+        try:
+            if begun.first(self.job, self.number):
+                origin = checkpoints.prepare(self.store, self.job, self.number) if self.job.checkpoints else ""
+                word = b"g" + os.fsencode(origin)
+            else:
+                self.cause, self.because = "start", BEGUN
+        except (CupolaError, OSError) as error:
+            self.cause, self.because = "start", f"its checkpoints cannot be had: {error}"
+        with contextlib.suppress(OSError):
+            os.write(go, word)
+        os.close(go)
+
     def _claim(self, warm: bool) -> bool:
-        """Makes started.json: whoever makes it has the attempt."""
-        user, host = names.who()
+        """Makes started.json: whoever makes it has the attempt. One that took the job over sees it queued again."""
         held_by = None if self.job.memory is None else "cgroup" if self.group else "watch"
         mine = Started(
-            attempt=self.number, keeper=runtime.current(), process=runtime.of(self.pid) if self.pid else None,
-            user=user, host=host, started=self.started, cpus=self.grant.cpus, gpus=self.grant.gpus,
-            memory=self.job.memory, memory_held_by=held_by, warm=warm, seed=self.seed if warm else None,
+            attempt=self.number, nonce=names.new_id(), process=runtime.of(self.pid) if self.pid else None,
+            cpus=self.grant.cpus, gpus=self.grant.gpus, memory=self.job.memory, memory_held_by=held_by, warm=warm,
+            seed=self.seed if warm else None, **attempts.by_this_process() | {"started": self.started},
         )  # fmt: skip
-        return files.create_bytes(self.store, f"{self.directory}/started.json", _pretty(mine))
+        self.claim = attempts.claim(self.store, self.job, mine)
+        while True:
+            try:
+                made = attempts.begin(self.store, self.job, mine)
+                break
+            except DiskFull:
+                self._say_room(True)
+                time.sleep(LOOK)
+        self._say_room(False)
+        if not made:
+            return False
+        if self.number > 1 and self.job.id not in files.listing(self.store, wish.QUEUE):
+            wish.enqueue(self.store, self.job)
+        return True
 
     def _metrics_path(self) -> str:
         directory = run_directory(self.job.run, self.number) if self.job.run else self.directory
         return f"{directory}/metrics.jsonl"
 
     def _watch(self, output: int) -> None:
-        """Until the job's own process has ended."""
+        """Until the job's own process has ended. On a full disk nothing is read, so that it waits in its next write."""
         handle = os.pidfd_open(self.pid)
         poll = select.poll()
-        for descriptor in (output, handle, self.wake[0]):
+        for descriptor in (handle, self.wake[0]):
             poll.register(descriptor, select.POLLIN)
+        reading, listening = True, False
         while self.status is None:
             wait = TICK if self.job.memory and not self.group else LOOK
+            if listening != (reading and not self.kept.full):
+                listening = not listening
+                poll.register(output, select.POLLIN) if listening else poll.unregister(output)
             for descriptor, _ in poll.poll(wait * 1000):
-                if descriptor == output and not self._read(output):
-                    poll.unregister(output)
+                if descriptor == output:
+                    reading = self._read(output)
                 elif descriptor == self.wake[0]:
                     self._woken()
             self._look(wait)
@@ -152,8 +212,7 @@ class Keeper:
             data = os.read(output, 1 << 18)
         except BlockingIOError:
             return True
-        self.log.write(data)
-        self.metrics.feed(data)
+        self.kept.take(data)
         return bool(data)
 
     def _woken(self) -> None:
@@ -170,15 +229,45 @@ class Keeper:
         if moment < self.next_look:
             return
         self.next_look = moment + wait
-        self.log.write(b"")
+        self._beat(moment)
+        self.kept.try_again()
+        self._room()
         used = memory.used([one.pid for one in tree.descendants(os.getpid())], self.job.memory)
         self.peak = max(self.peak, used)
         if self.job.memory and used > self.job.memory and not self.group:
             self._end("memory", _over(self.job.memory, used), grace=0)
         if self.job.max_runtime and moment - self.begun > self.job.max_runtime:
             self._end("runtime", f"it ran longer than its {self.job.max_runtime:g} s")
-        if not self.cause and (asked := attempts.optional(self.store, f"{self.directory}/stop.json", Asked)):
-            self._end("stopped", stopped(asked))
+        with contextlib.suppress(CupolaError):  # it is looked for again
+            if not self.cause and (asked := attempts.optional(self.store, f"{self.directory}/stop.json", Asked)):
+                self._end("stopped", stopped(asked))
+
+    def _room(self) -> None:
+        """Says whether it waits for room on the disk; where jobs are to fail on a full one, ends the job."""
+        self._say_room(self.kept.full)
+        if self.kept.full and not self.cause and not room.may_wait(self.store):
+            self._end("disk", "the disk is full, and workspace.toml says that jobs fail then")
+
+    def _say_room(self, waits: bool) -> None:
+        if waits != self.without_room:
+            self.without_room = waits
+            room.say(self.store, self.directory, room.KEEPER, waits)
+
+    def _beat(self, moment: float) -> None:
+        """Renews the claim when it is time; ends a job that another host has taken over."""
+        if moment < self.next_beat:
+            return
+        self.next_beat = moment + self.claim.lease_seconds / BEATS
+        try:
+            if not self._held():
+                self._end("lost", "another host has taken the job over, since this one had not been heard of")
+        except CupolaError:  # nothing is concluded without one
+            self.next_beat = moment
+
+    def _held(self) -> bool:
+        """Renews the claim; False when the job is another's by now. Raises DiskTrouble."""
+        path = f"{self.directory}/result.json"
+        return claims.renew(self.store, self.claim) and not attempts.optional(self.store, path, AttemptEnd)
 
     def _end(self, cause: str, because: str, grace: float = GRACE) -> None:
         if self.cause:
@@ -212,7 +301,7 @@ class Keeper:
                 break
             if left and time.monotonic() > deadline:
                 tree.signal_all(os.getpid(), signal.SIGKILL)
-            if not reading:
+            if not reading or (left and self.kept.full):
                 time.sleep(0.02)
             elif poll.poll(20 if left else 0):
                 reading = self._read(output)
@@ -220,31 +309,96 @@ class Keeper:
                 reading = bool(left)
         os.close(output)
 
+    def _finish(self) -> None:
+        """Writes the last of the output; a full disk, or a link that is cut, gets all the time that it needs."""
+        while (not self.kept.finish() or self._is_cut()) and self._may_be_there():
+            self._say_room(self.kept.full)
+            self._beat(time.monotonic())
+            time.sleep(LOOK)
+        self._say_room(False)
+        self.kept.close()
+
     def _result(self) -> None:
         """Writes how it ended; a disk that is full or failing gets all the time that it needs."""
-        output, error = self._left("output"), self._left("error")
-        told = msgspec.convert(error, ErrorInfo) if error else None
+        try:
+            output, error, publishes = self._patiently(self._left)
+            unread = ""
+        except CupolaError as trouble:
+            output, error, publishes, unread = {}, None, False, str(trouble)
         if self.status is not None and self.group and self.group.ran_out() and not self.cause:
             self.cause, self.because = "memory", f"it used more than its {_megabytes(self.job.memory or 0)} of memory"
         if self.cause:
             found = verdict.forced(self.cause, self.because, self.status)
         else:
-            found = verdict.natural(self.status or 0, told)
+            found = verdict.natural(self.status or 0, error)
+            if unread and found.status == "Completed":
+                found = verdict.unread(unread)
         end = AttemptEnd(
             attempt=self.number, started=self.started, ended=names.now(), host=names.who()[1], usage=self._usage(),
-            output=output or {}, error=told, **found._asdict(),
+            publishes=publishes and not self.cause, output=output, error=error, **found._asdict(),
         )  # fmt: skip
         if self.group:
             self.group.remove()
-        conclude(self.store, self.job, end)
+        while self._may_be_there():
+            try:
+                self._conclude(end)
+                return
+            except CupolaError as error:
+                agents.say(f"job {self.job.id}: its end cannot be written yet: {error}")
+                time.sleep(1)
 
-    def _left(self, name: str) -> dict[str, Any] | None:
-        """What the job has left in output.json or error.json."""
+    def _patiently(self, once: Callable[[], T]) -> T:
+        """What `once` reads of what was just written; a disk that fails is asked for a while, a cut link longer."""
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            try:
+                return once()
+            except DiskTrouble:
+                if time.monotonic() > deadline and not self._is_cut():
+                    raise
+            time.sleep(0.1)
+
+    def _is_cut(self) -> bool:
+        """Whether the mount answers nothing, as when its link is cut."""
         try:
-            found: dict[str, Any] = msgspec.json.decode(files.read_bytes(self.store, f"{self.directory}/{name}.json"))
-        except (CupolaError, msgspec.MsgspecError):
-            return None
-        return found if isinstance(found, dict) else None
+            has_mark(self.store.root)
+        except DiskTrouble:
+            return True
+        return False
+
+    def _may_be_there(self) -> bool:
+        """Whether the workspace is there, for all that can be told: a link that is cut says nothing of it."""
+        try:
+            return self.store.root.exists()
+        except OSError:
+            return True
+
+    def _conclude(self, end: AttemptEnd) -> None:
+        """Makes result.json, if the claim could be renewed just now; what is said of a job that is lost stays aside."""
+        path = f"{self.directory}/result.json"
+        if not self.decided and attempts.optional(self.store, path, AttemptEnd) != end:
+            held = self._held()
+            if held and not self.claim.may_write():
+                raise DiskTrouble("the renewal of its claim took too long", where=self.directory)
+            if not held or not attempts.record_end(self.store, self.job, end):
+                attempts.record_late(self.store, self.job, end)
+                return
+        self.decided = True
+        publication.publish(self.store, self.job, end)
+        feed.announce(self.store, "job", self.job.id, 0)
+
+    def _left(self) -> tuple[dict[str, Any], ErrorInfo | None, bool]:
+        """What the job has left: its output, its error, and whether there is something to publish."""
+        output, error = (self._read_left(f"{self.directory}/{name}.json") for name in ("output", "error"))
+        told = msgspec.convert(error, ErrorInfo) if error else None
+        return output, told, publication.left(self.store, self.job, self.number)
+
+    def _read_left(self, path: str) -> dict[str, Any]:
+        try:
+            found = msgspec.json.decode(files.read_bytes(self.store, path))
+        except (NotFound, msgspec.MsgspecError):
+            return {}
+        return found if isinstance(found, dict) else {}
 
     def _usage(self) -> dict[str, Any]:
         spent = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -253,24 +407,6 @@ class Keeper:
             "cpu_seconds": round(spent.ru_utime + spent.ru_stime, 3),
             "max_rss_bytes": max(self.peak, spent.ru_maxrss * 1024) if self.pid else 0,
         }
-
-
-def record_end(store: Store, job: Job, end: AttemptEnd) -> bool:
-    """Makes result.json; False when the attempt had ended already. Raises DiskTrouble, ReadOnly."""
-    made = files.create_bytes(store, f"{job.attempt(end.attempt)}/result.json", _pretty(end))
-    feed.announce(store, "job", job.id, 0)
-    return made
-
-
-def conclude(store: Store, job: Job, end: AttemptEnd) -> None:
-    """Makes result.json, trying for as long as the workspace is there."""
-    while store.root.exists():
-        try:
-            record_end(store, job, end)
-            return
-        except CupolaError as error:
-            print(f"job {job.id}: its end cannot be written yet: {error}", file=sys.stderr, flush=True)
-            time.sleep(1)
 
 
 def stopped(asked: Asked) -> str:
@@ -294,7 +430,3 @@ def _over(limit: int, used: int) -> str:
 
 def _megabytes(count: int) -> str:
     return f"{count / 2**20:.0f} MB"
-
-
-def _pretty(record: Any) -> bytes:
-    return msgspec.json.format(msgspec.json.encode(record), indent=1) + b"\n"

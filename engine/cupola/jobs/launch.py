@@ -2,14 +2,16 @@
 
 import filecmp
 import os
+import stat
 from pathlib import Path
 from typing import NamedTuple
 
-from cupola.jobs import attempt, warm
+from cupola.jobs import attempt, checkpoints, moved, warm
 from cupola.jobs.child import Plan
 from cupola.jobs.code import changed, is_python
 from cupola.jobs.wish import Job
 from cupola.store import Store, files
+from cupola.store.trouble import trouble
 
 THREADS = (
     "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS",
@@ -20,12 +22,13 @@ as_filed = str(Path(__file__).with_name("as_filed.py"))
 
 
 def plan(store: Store, job: Job, number: int, cpus: list[int], gpus: list[int], seed: int) -> Plan | str:
-    """How to start an attempt, or why it cannot be started."""
+    """How to start an attempt on this host, or why it cannot be started."""
+    job = moved.here(store, job)
     code = files.absolute(store, f"{job.directory_in_store}/code")
     if job.code and (path := changed(code, job.code)):
         return f"code/{path} is not what was filed"
-    if not os.path.isdir(job.directory):  # noqa: PTH112
-        return f"its directory {job.directory} is not there"
+    if why := _no_directory(job.directory):
+        return why
     words, entry = list(job.command), None
     program = job.interpreter
     script = _script(job, code)
@@ -76,6 +79,18 @@ def _script(job: Job, code: Path) -> Script | None:
     return Script(job.code.position, copy, name, str(beside.parent), unchanged)
 
 
+def _no_directory(path: str) -> str:
+    """Why nothing can run in a directory; "" where it is there."""
+    try:
+        if stat.S_ISDIR(os.stat(path).st_mode):  # noqa: PTH116
+            return ""
+    except (FileNotFoundError, NotADirectoryError):
+        pass
+    except OSError as error:
+        return f"its directory cannot be had: {trouble(error, path)}"
+    return f"its directory {path} is not there"
+
+
 def _no_command(job: Job) -> str:
     word = job.command[0]
     path = Path(job.directory, word)
@@ -102,6 +117,8 @@ def _own(store: Store, job: Job, number: int) -> dict[str, str]:
         attempt.ATTEMPT_DIR: str(store.root / job.attempt(number)),
         "PYTHONUNBUFFERED": "1",
     }
+    if job.checkpoints:
+        found[checkpoints.VARIABLE] = str(store.root / checkpoints.path(job, number))
     if job.run:
         found[attempt.RUN_DIR] = str(store.root / attempt.run_directory(job.run, number))
     return found
@@ -109,7 +126,7 @@ def _own(store: Store, job: Job, number: int) -> dict[str, str]:
 
 def _python_path(store: Store, job: Job, code: Path) -> list[str]:
     """Where Python finds what the script imports besides its own directory: src/ (as it was filed)."""
-    if job.kind != "command":
+    if job.kind != "command" and job.code is None:
         return []
     source = store.root / "src" if job.live else code / "src"
     return [str(source)] if source.is_dir() else []

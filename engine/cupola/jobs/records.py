@@ -3,8 +3,10 @@
 job.json            the wish, written and signed by its filer
 code/               the script and src/ as they were when it was filed
 attempts/N/         filed.json (a retry that somebody asked for), started.json (made by the keeper: whoever makes it
-                    has the attempt), stop.json, progress.json, log.txt, metrics.jsonl, output.json, error.json,
-                    result.json (the end; made once, by the keeper, or by the agent when the keeper is gone)
+                    has the attempt), beat.json (the keeper lives), stop.json, progress.json, log.txt, metrics.jsonl,
+                    output.json, error.json, publish.json (what is to be published), result.json (the end; made once,
+                    by the keeper, or by the agent when the keeper is gone), published.json, late.json (what a keeper
+                    had to say that had lost the job by then)
 """
 
 import contextlib
@@ -16,12 +18,21 @@ from typing import Any
 import msgspec
 
 from cupola.errors import Corrupt, CupolaError, ErrorInfo, NewerFormat
-from cupola.jobs import agents
+from cupola.jobs import agents, publication, room
 from cupola.jobs.attempt import run_directory
-from cupola.jobs.attempts import AttemptEnd, Progress, Started, numbers, optional, tried_again
+from cupola.jobs.attempts import (
+    AttemptEnd,
+    Progress,
+    Started,
+    is_here,
+    is_of_an_earlier_boot,
+    numbers,
+    optional,
+    tried_again,
+)
 from cupola.jobs.filing import confirm, file, retry, stop
 from cupola.jobs.wish import Asked, Job, directories, find, readable, verified
-from cupola.store import Store, digests, files, names, runtime
+from cupola.store import Store, digests, files, names, reading, runtime
 
 __all__ = [
     "AttemptEnd", "Job", "JobState", "Progress", "Started", "confirm", "file", "find", "log_path", "ls", "on_progress",
@@ -33,7 +44,11 @@ BETWEEN_POKES = 5.0
 
 
 class JobState(msgspec.Struct, kw_only=True):
-    """What a job amounts to at this moment; `heard`: when one that runs last wrote a log, a report or a metric."""
+    """What a job amounts to at this moment.
+
+    host: where it runs or ran; before that where it was filed, or is to run. heard: when one that runs last wrote a
+    log, a report or a metric.
+    """
 
     id: str
     kind: str
@@ -59,6 +74,7 @@ class JobState(msgspec.Struct, kw_only=True):
     usage: dict[str, Any] = {}
     output: dict[str, Any] = {}
     error: ErrorInfo | None = None
+    tags: list[str] = []
 
     @property
     def over(self) -> bool:
@@ -82,29 +98,37 @@ def state_of(store: Store, job: Job) -> JobState:
     started = optional(store, f"{directory}/started.json", Started)
     stopping = optional(store, f"{directory}/stop.json", Asked)
     if started:
-        now.started = started.started
+        now.started, now.host = started.started, started.host
         progress = optional(store, f"{directory}/progress.json", Progress) or Progress()
         now.progress, now.message = progress.progress, progress.message
         now.status, now.secondary_status = "InProgress", "Running"
         now.heard = _heard(store, job, directory, now.attempt)
-        if (started.user, started.host) == names.who() and not runtime.alive(started.keeper):
-            now.secondary_status = "Interrupted"
-            now.message = "its keeper is gone; the agent has not yet said what comes next"
+    if waits := room.waits(store, directory):
+        now.secondary_status, now.message = "WaitingForRoom", room.WAITS
+    if gone := _gone(started) if started else "":
+        now.secondary_status, now.message = "Interrupted", f"{gone}; the agent has not yet said what comes next"
     if stopping:
         now.status, now.secondary_status = "Stopping", "Stopping"
-    return now if started else _trusted(store, job, now)
+    return now if started or waits else _trusted(store, job, now)
+
+
+def _gone(started: Started) -> str:
+    """Why the keeper of an attempt that has no end is known to be gone; "" when it lives or is another host's."""
+    if is_of_an_earlier_boot(started):
+        return "its host went down"
+    return "its keeper is gone" if is_here(started) and not runtime.alive(started.keeper) else ""
 
 
 def ls(store: Store) -> list[JobState]:
     """Every job here, newest first."""
-    found = digests.read(store, JOBS, _places(store)).values()
+    found = reading.read(store, JOBS, _places(store)).values()
     return sorted(found, key=lambda job: job.submitted, reverse=True)
 
 
 def some(store: Store, ids: set[str]) -> dict[str, JobState]:
     """The jobs of these ids that are here, by id."""
     places = [place for one, place in directories(store).items() if one in ids]
-    return {state.id: state for state in digests.read(store, JOBS, places).values()}
+    return {state.id: state for state in reading.read(store, JOBS, places).values()}
 
 
 def _places(store: Store) -> list[str]:
@@ -150,7 +174,7 @@ def wait(
     progress: Callable[[JobState], None] | None = None,
     timeout: float | None = None,
 ) -> JobState:
-    """Waits until the job is over, and returns how it ended (as it stands when `timeout` seconds have passed).
+    """Waits until the job is over, durably, and returns how it ended (as it stands when `timeout` seconds have passed).
 
     Whenever its state has changed, `progress` (else what `on_progress` holds) is called with it.
     """
@@ -164,7 +188,11 @@ def wait(
             tell(now)
             told = now
         moment = time.monotonic()
-        if now.over or (timeout is not None and moment - begun >= timeout):
+        if now.over:
+            if now.attempt:  # its keeper may not have come to that yet, and what is said now has to last
+                files.sync_names(store, job.attempt(now.attempt))
+            return now
+        if timeout is not None and moment - begun >= timeout:
             return now
         if moment - ensured > BETWEEN_POKES and (job.user, job.host) == names.who():
             agents.ensure()
@@ -192,13 +220,13 @@ def _heard(store: Store, job: Job, directory: str, attempt: int) -> str | None:
 
 
 def _wish(job: Job) -> dict[str, Any]:
-    shown = "id", "kind", "name", "user", "host", "submitted", "run", "command", "cpus", "gpus", "memory"
-    return {name: getattr(job, name) for name in shown}
+    shown = "id", "kind", "name", "user", "submitted", "run", "command", "cpus", "gpus", "memory"
+    return {name: getattr(job, name) for name in shown} | {"host": job.only_on or job.host}
 
 
 def _trusted(store: Store, job: Job, now: JobState) -> JobState:
     """A queued job says what it waits for: its user, where its signature does not hold, else what its agent says."""
-    now.message = agents.waits_for(store, job.id, job.user, job.host)
+    now.message = agents.waits_for(store, job.id, job.user, job.only_on or job.host)
     if (job.user, job.host) == names.who() and not verified(job):
         now.secondary_status = "Pending"
         now.message = f"job.json is not what {job.user} filed; `cupola job confirm {job.id}` shows it and signs it"
@@ -209,7 +237,11 @@ def _ended(store: Store, job: Job, now: JobState, end: AttemptEnd) -> JobState:
     now.started, now.ended, now.exit_code, now.reason = end.started, end.ended, end.exit_code, end.reason
     now.usage, now.output, now.error = end.usage, end.output, end.error
     now.status, now.secondary_status = end.status, end.secondary_status
-    if tried_again(store, job):
+    now.host = end.host or now.host
+    if not publication.is_done(store, job, end):
+        now.status, now.secondary_status = "InProgress", "Publishing"
+        return now
+    if tried_again(store, job, end):
         now.status, now.secondary_status = "Queued", "Retrying"
-        now.message = agents.waits_for(store, job.id, job.user, job.host)
+        now.message = agents.waits_for(store, job.id, job.user, job.only_on or job.host)
     return now

@@ -7,6 +7,7 @@ what it starts inherits, or (a mere fork of a warm job) by the job's session and
 import contextlib
 import os
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 from cupola.jobs.attempt import ATTEMPT_DIR
@@ -24,23 +25,39 @@ def end(started: Started, attempt_dir: str) -> int:
     return sum(runtime.send(process, signal.SIGKILL) for process in _left(started, attempt_dir))
 
 
-def _left(started: Started, attempt_dir: str) -> list[Process]:
-    mark = f"{ATTEMPT_DIR}={attempt_dir}".encode()
+def of(roots: list[Path]) -> list[Process]:
+    """The processes of this user on this host that attempts in these workspaces have started, and that still run."""
     found = []
-    for entry in os.scandir("/proc"):
-        if not entry.name.isdigit() or int(entry.name) == os.getpid():
-            continue
+    for process, path in _own():
         with contextlib.suppress(OSError):
-            if entry.stat().st_uid != os.getuid():
-                continue
-            process = runtime.of(int(entry.name))
-            if process and (_marked(entry.path, mark) or _forked(process, started.process)):
+            marks = [one for one in _variables(path) if one.startswith(f"{ATTEMPT_DIR}=".encode())]
+            if any(Path(os.fsdecode(one.partition(b"=")[2])).is_relative_to(root) for one in marks for root in roots):
                 found.append(process)
     return found
 
 
-def _marked(path: str, mark: bytes) -> bool:
-    return mark in Path(path, "environ").read_bytes().split(b"\0")
+def _left(started: Started, attempt_dir: str) -> list[Process]:
+    mark = f"{ATTEMPT_DIR}={attempt_dir}".encode()
+    found = []
+    for process, path in _own():
+        with contextlib.suppress(OSError):
+            if mark in _variables(path) or _forked(process, started.process):
+                found.append(process)
+    return found
+
+
+def _own() -> Iterator[tuple[Process, str]]:
+    """The other processes of this user on this host, and where they are below /proc."""
+    for entry in os.scandir("/proc"):
+        if not entry.name.isdigit() or int(entry.name) == os.getpid():
+            continue
+        with contextlib.suppress(OSError):
+            if entry.stat().st_uid == os.getuid() and (process := runtime.of(int(entry.name))):
+                yield process, entry.path
+
+
+def _variables(path: str) -> list[bytes]:
+    return Path(path, "environ").read_bytes().split(b"\0")
 
 
 def _forked(process: Process, job: Process | None) -> bool:

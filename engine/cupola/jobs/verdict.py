@@ -30,13 +30,20 @@ def natural(status: int, error: ErrorInfo | None) -> Verdict:
     return Verdict("Failed", "Failed", "exit", error.message if error else f"it ended with exit status {code}", code)
 
 
+def unread(why: str) -> Verdict:
+    """Of one that ended well, and whose output cannot be read."""
+    return Verdict("Failed", "Failed", "exit", f"what it has left cannot be read: {why}", 0)
+
+
 def forced(cause: str, reason: str, status: int | None) -> Verdict:
     """Of one that its keeper has ended."""
     words = {
         "memory": ("Failed", "MemoryLimitExceeded"),
+        "disk": ("Failed", "DiskFull"),
         "runtime": ("Stopped", "MaxRuntimeExceeded"),
         "stopped": ("Stopped", "Stopped"),
         "interrupted": ("Failed", "Interrupted"),
+        "lost": ("Failed", "Interrupted"),
         "start": ("Failed", "Failed"),
     }
     ended, secondary = words[cause]

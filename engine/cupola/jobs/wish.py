@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from cupola.errors import Ambiguous, Corrupt, DiskTrouble, NotFound
+from cupola.errors import Ambiguous, Corrupt, DiskTrouble, NewerFormat, NotFound
 from cupola.store import Store, files, records, secret
 from cupola.store.records import Record
 
@@ -23,6 +23,8 @@ class Code(msgspec.Struct, kw_only=True):
 class Job(Record, kw_only=True):
     """A wish: run `command` in `directory` with `environment`, held to cpus, gpus, memory (bytes) and seconds.
 
+    host, root, version: where it was filed, the workspace there, the Cupola that filed it. only_on: the one host that
+    may run it. checkpoints: what it writes to $CUPOLA_CHECKPOINTS lasts over its attempts.
     `mac` is made with the filer's own secret over everything else; an agent runs only what its user's secret verifies.
     """
 
@@ -40,6 +42,10 @@ class Job(Record, kw_only=True):
     retries: int = 0
     user: str
     host: str
+    root: str = ""
+    version: str = ""
+    only_on: str | None = None
+    checkpoints: bool = False
     submitted: str
     spec: dict[str, Any] = msgspec.field(default_factory=dict)
     run: str | None = None
@@ -69,6 +75,11 @@ class Asked(Record, kw_only=True):
     time: str
     reason: str = ""
     mac: str = ""
+
+
+def enqueue(store: Store, job: Job) -> None:
+    """Puts the job among the open ones, where agents look."""
+    files.write_bytes(store, f"{QUEUE}/{job.id}", job.directory_in_store.encode())
 
 
 def directories(store: Store) -> dict[str, str]:
@@ -105,7 +116,7 @@ def readable(store: Store, directory: str) -> Job | None:
     """A job whose record can be read; a directory without one is a filing under way or a leftover."""
     try:
         return read(store, directory)
-    except (NotFound, Corrupt):
+    except (NotFound, Corrupt, NewerFormat):
         return None
     except DiskTrouble as trouble:
         if isinstance(trouble.__cause__, NotADirectoryError | IsADirectoryError):

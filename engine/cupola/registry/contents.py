@@ -5,13 +5,29 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+import msgspec
+
 from cupola.errors import Corrupt
 
 SKOPS = "model.skops"
 PICKLE = "model.pkl"
 SAMPLE = "sample.json"
+ANSWERS = "answers.json"
 DESCRIPTION = "model.json"
+PYTHON, SOURCE, GIVEN = "python.json", "src", "files"  # of own Python: which module, its code, what its load is given
+CHAIN, MEMBERS = "chain.json", "members"  # of a chain: what its members are given, and where their files are
+FLOW, FLOW_TEXT = "flow.json", "flow.toml"  # of a flow before the model: what it has learned; its file, for people
+MLMODEL = "MLmodel"  # of a model that MLflow has saved
+BASELINE = "baseline.json"
+CARD = "card.toml"  # what people say of a version: no file of the model
 CHUNK = 1 << 20
+SHAPE = "a module of a model has load(directory) and predict(model, frame)"
+
+
+class OwnPython(msgspec.Struct):
+    """python.json: the module, by its name below src/."""
+
+    module: str
 
 
 def read(directory: Path, expected: Mapping[str, str]) -> dict[str, bytes]:
@@ -24,6 +40,7 @@ def read(directory: Path, expected: Mapping[str, str]) -> dict[str, bytes]:
 
 def problems(directory: Path, expected: Mapping[str, str]) -> list[str]:
     """One sentence for each file that is missing, changed or not expected; [] when all is as it was registered."""
+    known = {*expected, "version.json", CARD}
     found = []
     for name, sha256 in expected.items():
         try:
@@ -31,7 +48,7 @@ def problems(directory: Path, expected: Mapping[str, str]) -> list[str]:
         except Corrupt as error:
             found.append(f"{name}: {error.message}")
     there = {path.name for path in directory.iterdir() if path.is_file()}
-    return found + [f"{name}: this file was not registered" for name in sorted(there - {*expected, "version.json"})]
+    return found + [f"{name}: this file was not registered" for name in sorted(there - known)]
 
 
 def copy(source: Path, target: Path) -> tuple[str, int]:

@@ -1,7 +1,8 @@
 """What is on disk of a model: `models/NAME/N-ID/`, immutable, and what people say of it beside it.
 
 version.json and the model's files     published whole by the registration
-approvals/WRITER.jsonl                 who approved, rejected or trusted the version, and why; the last one counts
+approvals/WRITER.jsonl                 who approved, rejected, trusted or staged the version, and why; of each the last
+                                       one counts. What load tests and comparisons of runtimes have found
 models/NAME/aliases/WRITER.jsonl       which version an alias means; the last one counts
 """
 
@@ -10,22 +11,43 @@ from typing import Any
 import msgspec
 
 from cupola.errors import CupolaError, NotFound
+from cupola.registry import loadtests
+from cupola.registry.loadtests import LoadTest
 from cupola.registry.signature import Signature
+from cupola.runtimes import records as runtimes
+from cupola.runtimes.records import Report
 from cupola.store import Store, files, journals, records, references, secret
+from cupola.store.names import who
 from cupola.store.records import Record
 
 DIRECTORY = "models"
 PENDING, APPROVED, REJECTED = "PendingManualApproval", "Approved", "Rejected"
 UNREADABLE = "Unreadable"
+SAFE = ("skops", "booster", "chain")  # storages from which nothing is run
+PYTHON = "python"  # the storage of what brings Python of its own, and needs trust
+STAGES = ("Development", "Staging", "Production", "Archived")
+
+
+class Member(msgspec.Struct, kw_only=True):
+    """A member of a chain: the version that it was, the data that it was made from, and which of its columns come from
+    the members before it.
+    """
+
+    model: str
+    dataset: str = ""
+    given: list[str] = []
 
 
 class ModelVersion(Record, kw_only=True):
     """One immutable version of a model.
 
     run: the id of the run that it came from, of `experiment`. files: the sha256 of each file; sha256: of the lines
-    "SHA256  PATH" of them all, sorted by path (what `sha256sum` prints). storage: "skops", or "pickle" where
-    skops cannot save the estimator. mac: made over `sha256` with the registrar's secret when the model is known to be
-    of their own making; a pickle loads for them alone until somebody else trusts it explicitly.
+    "SHA256  PATH" of them all, sorted by path (what `sha256sum` prints). flow: of one that prepares the rows first, as
+    lineage names it. storage: "skops", "pickle" where skops cannot save the estimator, or "python" where a step of the
+    flow is Python. mac: made over `sha256` with the registrar's secret when the model is known to be
+    of their own making; a pickle loads for them alone until somebody else trusts it explicitly. origin: the version
+    of another workspace that it was packed from, whose run and dataset it names. members: of a chain, whose storage is
+    "chain", or that of the first member which needs trust.
     """
 
     id: str
@@ -36,6 +58,7 @@ class ModelVersion(Record, kw_only=True):
     dataset: str = ""
     target: str = ""
     task: str = ""
+    flow: str = ""
     estimator: str = ""
     metrics: dict[str, float] = msgspec.field(default_factory=dict)
     metric_errors: dict[str, float] = msgspec.field(default_factory=dict)
@@ -49,6 +72,8 @@ class ModelVersion(Record, kw_only=True):
     registered: str
     description: str = ""
     mac: str | None = None
+    origin: str = ""
+    members: list[Member] = msgspec.field(default_factory=list)
 
     @property
     def ref(self) -> str:
@@ -71,11 +96,20 @@ class Approval(msgspec.Struct, kw_only=True):
 
 
 class ModelState(ModelVersion, kw_only=True):
-    """A version as `model ls` and `model show` print it, with what people said of it."""
+    """A version as `model ls` and `model show` print it, with what people said of it and (`bad`) of its data.
+
+    stage: one of STAGES, or "" before anybody has said one. load_test, runtime: the newest, of this host where
+    there is one.
+    """
 
     status: str
+    stage: str = ""
     aliases: list[str] = msgspec.field(default_factory=list)
     approvals: list[Approval] = msgspec.field(default_factory=list)
+    load_test: LoadTest | None = None
+    runtime: Report | None = None
+    tags: list[str] = msgspec.field(default_factory=list)
+    bad: str = ""
 
 
 def names(store: Store) -> list[str]:
@@ -121,10 +155,20 @@ def of_run(store: Store, run: str) -> list[ModelState]:
     return [one for one in ls(store) if one.run == run]
 
 
+def aliases_path(name: str) -> str:
+    """Where the journals of a model's aliases lie."""
+    return f"{DIRECTORY}/{name}/aliases"
+
+
+def approvals_path(version: ModelVersion) -> str:
+    """Where the journals of what was said of a version lie."""
+    return f"{version.directory}/approvals"
+
+
 def aliases_of(store: Store, name: str) -> dict[str, str]:
     """Each alias of a model and the version ("3-7f3a...") that it means."""
     meant: dict[str, str] = {}
-    for entry in journals.folded(store, f"{DIRECTORY}/{name}/aliases"):
+    for entry in journals.folded(store, aliases_path(name)):
         alias, version = entry.get("alias"), entry.get("version")
         if isinstance(alias, str) and isinstance(version, str):
             meant[alias] = version
@@ -133,26 +177,39 @@ def aliases_of(store: Store, name: str) -> dict[str, str]:
     return meant
 
 
-def approvals(store: Store, version: ModelVersion) -> list[Approval]:
-    """What was said of a version, in the order in which every reader sees it."""
+def _approvals(entries: list[dict[str, Any]]) -> list[Approval]:
     said = []
-    for entry in journals.folded(store, f"{version.directory}/approvals"):
+    for entry in entries:
         try:
             said.append(msgspec.convert(entry, Approval))
         except msgspec.ValidationError:
-            continue  # a line of another kind: an act of trust, or of a newer Cupola
+            continue  # a line of another kind: a stage, an act of trust, or of a newer Cupola
     return said
+
+
+def _stage(entries: list[dict[str, Any]]) -> str:
+    return next((entry["stage"] for entry in reversed(entries) if entry.get("stage") in STAGES), "")
 
 
 def trusted(store: Store, version: ModelVersion) -> bool:
     """Whether this user has signed these very files: as their registrar, or by an explicit act since."""
-    macs = [version.mac, *(entry.get("mac") for entry in journals.folded(store, f"{version.directory}/approvals"))]
+    macs = [version.mac, *(entry.get("mac") for entry in journals.folded(store, approvals_path(version)))]
     return any(isinstance(mac, str) and secret.verify(payload(version.sha256), mac) for mac in macs)
+
+
+def loadable(store: Store, version: ModelVersion) -> bool:
+    """Whether its files may be loaded: they can run nothing, or this user has signed them."""
+    return version.storage in SAFE or trusted(store, version)
 
 
 def payload(sha256: str) -> bytes:
     """What a signature on all files of a model is made over."""
     return b"model\0" + sha256.encode()
+
+
+def flow_payload(sha256: str) -> bytes:
+    """What training signs of a flow.json whose steps hold Python; the MAC goes into model.json as `flow_mac`."""
+    return b"flow\0" + sha256.encode()
 
 
 def pickle_payload(sha256: str) -> bytes:
@@ -164,8 +221,9 @@ def say(store: Store, version: ModelVersion, entry: dict[str, Any]) -> None:
     """Adds a line to this writer's journal about a version, and announces it."""
     from cupola.store import feed
 
-    journals.append(store, f"{version.directory}/approvals/{store.writer}.jsonl", [entry])
-    feed.announce(store, "model", f"{version.name}@{version.version}-{version.id}", 0)
+    path = f"{approvals_path(version)}/{store.writer}.jsonl"
+    line = journals.append(store, path, [entry])
+    feed.announce(store, "model", f"{version.name}@{version.version}-{version.id}", line, path)
 
 
 def set_alias(store: Store, name: str, alias: str, version: str | None) -> None:
@@ -174,18 +232,23 @@ def set_alias(store: Store, name: str, alias: str, version: str | None) -> None:
 
     user, host = names.who()
     entry = {"alias": alias, "version": version, "user": user, "host": host}
-    journals.append(store, f"{DIRECTORY}/{name}/aliases/{store.writer}.jsonl", [entry])
-    feed.announce(store, "model", name, 0)
+    path = f"{aliases_path(name)}/{store.writer}.jsonl"
+    line = journals.append(store, path, [entry])
+    feed.announce(store, "model", name, line, path)
 
 
 def _state(store: Store, version: ModelVersion, aliases: dict[str, str]) -> ModelState:
-    said = approvals(store, version)
+    entries = list(journals.folded(store, approvals_path(version)))
+    said = _approvals(entries)
     mine = f"{version.version}-{version.id}"
     return ModelState(
         **{name: getattr(version, name) for name in version.__struct_fields__},
         status=said[-1].status if said else PENDING,
+        stage=_stage(entries),
         aliases=sorted(alias for alias, meant in aliases.items() if meant == mine),
         approvals=said,
+        load_test=loadtests.newest(entries, who()[1]),
+        runtime=runtimes.newest(entries, who()[1]),
     )
 
 

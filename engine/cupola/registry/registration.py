@@ -6,8 +6,9 @@ import msgspec
 
 from cupola.errors import BadInput, NotReady
 from cupola.experiments.records import Run
+from cupola.flows import deploying
 from cupola.registry import contents, records, signature
-from cupola.registry.contents import DESCRIPTION, PICKLE, SKOPS
+from cupola.registry.contents import DESCRIPTION, FLOW, PICKLE, SKOPS
 from cupola.registry.records import ModelVersion
 from cupola.store import Store, claims, feed, files, names, secret
 from cupola.store.trouble import disk
@@ -19,6 +20,13 @@ def register(store: Store, run: Run, name: str, description: str = "") -> ModelV
     Raises NotReady when the run has not completed or has left no model. Killed at any point it leaves no version or a
     whole one; a number that it had claimed is then not given again.
     """
+    version = prepare(store, run, name, description)
+    feed.announce(store, "model", version.ref, version.revision)
+    return version
+
+
+def prepare(store: Store, run: Run, name: str, description: str = "", at: str | None = None) -> ModelVersion:
+    """Makes the version as a directory: where it belongs, or `at` another place, from where it is moved later on."""
     names.check_name(name, "name of a model")
     if run.status != "Completed":
         hint = f"`cupola run show {run.id}` says more"
@@ -30,11 +38,10 @@ def register(store: Store, run: Run, name: str, description: str = "") -> ModelV
         with disk(f"{records.DIRECTORY}/{name}"):
             version = _staged(store, run, name, description, staged)
             (staged / "version.json").write_bytes(msgspec.json.format(msgspec.json.encode(version)) + b"\n")
-            files.publish_dir(store, staged, version.directory)
+            files.publish_dir(store, staged, at or version.directory)
     except BaseException:
         files.discard(staged)
         raise
-    feed.announce(store, "model", version.ref, version.revision)
     return version
 
 
@@ -60,6 +67,7 @@ def _staged(store: Store, run: Run, name: str, description: str, staged: Path) -
         dataset=run.dataset,
         target=run.target,
         task=run.task,
+        flow=run.flow,
         estimator=run.estimator,
         metrics=run.metrics,
         metric_errors=run.metric_errors,
@@ -67,7 +75,7 @@ def _staged(store: Store, run: Run, name: str, description: str, staged: Path) -
         files=hashes,
         bytes=sum(size for _, size in copied.values()),
         signature=signed,
-        storage="skops" if SKOPS in hashes else "pickle",
+        storage="pickle" if SKOPS not in hashes else records.PYTHON if _brings_python(staged, hashes) else "skops",
         user=user,
         host=host,
         registered=names.now(),
@@ -76,12 +84,23 @@ def _staged(store: Store, run: Run, name: str, description: str, staged: Path) -
     )
 
 
+def _brings_python(staged: Path, hashes: dict[str, str]) -> bool:
+    return FLOW in hashes and deploying.brings_python(deploying.decode((staged / FLOW).read_bytes()))
+
+
 def _is_own_making(staged: Path, hashes: dict[str, str]) -> bool:
-    """Whether this user may vouch for the files: skops needs no trust; a pickle carries the MAC of who trained it."""
-    if SKOPS in hashes:
+    """Whether this user may vouch for the files: skops needs no trust; a pickle, and a flow's Python, carry the MAC of
+    who trained them.
+    """
+    signed = {}
+    if SKOPS not in hashes:
+        signed["mac"] = records.pickle_payload(hashes[PICKLE])
+    if _brings_python(staged, hashes):
+        signed["flow_mac"] = records.flow_payload(hashes[FLOW])
+    if not signed:
         return True
     try:
         made = msgspec.json.decode((staged / DESCRIPTION).read_bytes())
-        return secret.verify(records.pickle_payload(hashes[PICKLE]), made["mac"])
+        return all(secret.verify(payload, made[name]) for name, payload in signed.items())
     except (FileNotFoundError, msgspec.DecodeError, KeyError, TypeError, AttributeError):
         return False

@@ -16,12 +16,14 @@ class SignatureColumn(msgspec.Struct, kw_only=True):
     type: as in a dataset ("integer", "number", "boolean", "category", "text", "date", "datetime").
     dtype: the pandas dtype that the column had in training; a server gives the model the same.
     categories: the values seen in training, where they are few; for help and completion, others are taken too.
+    optional: rows without the column are taken as if it were empty.
     """
 
     name: str
     type: str
     dtype: str = ""
     categories: list[Any] | None = None
+    optional: bool = False
 
 
 class Writing(msgspec.Struct, kw_only=True, omit_defaults=True, frozen=True):
@@ -47,7 +49,8 @@ class Signature(msgspec.Struct, kw_only=True):
 
     columns: what the model uses, in the order in which it was fitted. others: what the data had besides (the target,
     excluded and unused columns): known, and ignored. source: every column of the data in the order of the source.
-    task: "classification" or "regression". classes: the values of the target, in the order of the probabilities.
+    task: "classification", "regression", "clustering" or "anomaly". classes: the values of the target, in the order of
+    the probabilities. threshold: from which probability of the second of two classes on the model says that it is that.
     writing: of the source.
     """
 
@@ -57,6 +60,7 @@ class Signature(msgspec.Struct, kw_only=True):
     target: str | None = None
     task: str = ""
     classes: list[Any] | None = None
+    threshold: float | None = None
     writing: Writing = PLAIN
 
 

@@ -1,27 +1,63 @@
 """What a user can do with endpoints: deploy, look, update, call, stop, remove."""
 
+import os
 from typing import Annotated
 
 import msgspec
 
+from cupola import place
 from cupola.actions import Arg, action
+from cupola.asynchronous import records as requests
+from cupola.asynchronous.records import Asynchronous
 from cupola.errors import BadOption, NotFound, Refused
-from cupola.jobs import agents
 from cupola.registry import records as models
-from cupola.registry.records import APPROVED
-from cupola.serving import calls, records
+from cupola.runtimes.records import CHOICES
+from cupola.search import evaluating
+from cupola.serving import benches, calls, network, options, records, wishing
+from cupola.serving.benches import Benched
 from cupola.serving.calls import Invocation
-from cupola.serving.records import Endpoint, EndpointState, Variant
-from cupola.store import files, names
+from cupola.serving.records import Endpoint, EndpointState, Serverless, Variant
+from cupola.serving.rollouts import STRATEGIES
+from cupola.store import Store, files, names
+from cupola.team import notes, verdicts
+from cupola.tokens import records as tokens
 from cupola.workspace import Workspace
 
 ALL_TRAFFIC = "AllTraffic"
-UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
-LARGEST = 64  # server processes of one endpoint
 
+Filter = Annotated[
+    str | None,
+    Arg(help="only those: 'status = InService and variants.model contains churn'", completes="endpoint filter"),
+]
+Sort = Annotated[str | None, Arg(help="by this field: traffic.rps:desc", completes="endpoint sort")]
 Name = Annotated[str, Arg(help="an endpoint", completes="endpoint")]
 Workers = Annotated[int | None, Arg(help="server processes")]
+MaxWorkers = Annotated[
+    int | None,
+    Arg(help="as many server processes while requests queue, where the host has CPUs for them; 0 for no more"),
+]
 Memory = Annotated[str | None, Arg(help="limit for all its server processes together, as 512M or 2G; 0 for none")]
+Idle = Annotated[
+    str | None, Arg(help="serverless, asynchronous: how long nobody asks before its servers end, as 90s or 5m")
+]
+MaxConcurrency = Annotated[
+    int | None, Arg(help="serverless: requests at once, one more is answered 429; asynchronous: worked on at once")
+]
+Notify = Annotated[
+    str | None,
+    Arg(help="asynchronous: told of each answer: http://127.0.0.1:PORT/PATH, a command, or 'activity'; '' for nobody"),
+]
+Runtime = Annotated[
+    str | None,
+    Arg(help="what runs the models; auto (the default) is compiled where it says the same, faster", choices=CHOICES),
+]
+Keep = Annotated[str | None, Arg(help="asynchronous: how long answers are kept, as 7d; 0 for ever")]
+Provisioned = Annotated[int | None, Arg(help="serverless: server processes that stay when nobody asks")]
+Target = Annotated[
+    list[str] | None,
+    Arg(help="models that requests may name (TargetModel): churn-eu, 'churn-*'; '' for none", completes="model"),
+]
+TargetMemory = Annotated[str | None, Arg(help="for those of them that are loaded, in each server process: 512M, 2G")]
 DryRun = Annotated[bool, Arg(help="only say what would be done")]
 
 
@@ -49,38 +85,67 @@ def deploy(
     name: Annotated[str, Arg(help="the endpoint to make", completes="endpoint")],
     mode: Annotated[str, Arg(help="how it serves", choices=records.MODES)] = "realtime",
     workers: Workers = None,
+    max_workers: MaxWorkers = None,
     memory: Memory = None,
+    runtime: Runtime = None,
+    idle: Idle = None,
+    max_concurrency: MaxConcurrency = None,
+    provisioned: Provisioned = None,
+    notify: Notify = None,
+    keep: Keep = None,
+    target: Target = None,
+    target_memory: TargetMemory = None,
     dry_run: DryRun = False,
 ) -> EndpointState:
     """Serve a registered version over HTTP, on this host, from now on.
 
+    In the mode serverless its servers end when nobody asks, and the next request is held until one is there again. In
+    the mode asynchronous requests lie in a queue on the disk (`endpoint send`), and answers become files.
     The agent starts its server processes; what they see stands in endpoints/NAME/status.json. An endpoint of that name
-    that serves already is updated: the new servers take over when they are ready, and no request fails.
+    that serves already is updated: the new servers take over when they are ready, and no request fails. Without
+    --workers there are as many server processes as `endpoint bench` has found to be best for this version.
     """
     names.check_name(name, "name of an endpoint")
     if mode not in records.MODES:
         raise BadOption(f"the mode {mode!r} does not exist", hint=f"today there is: {', '.join(records.MODES)}")
-    version = _deployable(ws, model)
+    version = wishing.deployable(ws, model)
     before = _existing(ws, name)
     user, host = names.who()
     variants = [Variant(name=ALL_TRAFFIC, model=version.ref)]
     wished = before or Endpoint(name=name, host=host, user=user, variants=variants)
     wished = msgspec.structs.replace(wished, mode=mode, desired="InService", host=host, user=user, variants=variants)
+    wished.rollout = msgspec.structs.replace(wished.rollout, at_once=False, back=False)
     if before and records.state_of(ws.store, before).status == "Failed":
         wished.generation += 1
-    return _wish(ws, _sized(wished, workers, memory), before, dry_run)
+    queued = mode == requests.MODE
+    wished.asynchronous = (wished.asynchronous or Asynchronous()) if queued else None
+    sleeps = mode == "serverless" or (queued and (idle or (before and before.asynchronous and before.serverless)))
+    wished.serverless = (wished.serverless or Serverless()) if sleeps else None
+    if workers is None and version.load_test:
+        workers = min(version.load_test.workers, os.cpu_count() or 1)
+    options.put(
+        wished,
+        workers=workers, max_workers=max_workers, memory=memory, runtime=runtime, idle=idle,
+        max_concurrency=max_concurrency, provisioned=provisioned, notify=notify, keep=keep, target=target,
+        target_memory=target_memory,
+    )  # fmt: skip
+    return wishing.send(ws, wished, before, dry_run)
 
 
 @action("endpoint ls", writes=False)
-def ls(ws: Workspace) -> list[EndpointState]:
+def ls(ws: Workspace, *, filter: Filter = None, sort: Sort = None) -> list[EndpointState]:
     """List the endpoints, by name."""
-    return records.ls(ws.store)
+    found = records.ls(ws.store)
+    _put_notes(ws.store, found)
+    return evaluating.chosen(found, filter, sort)
 
 
 @action("endpoint show", writes=False, about="endpoint")
 def show(ws: Workspace, endpoint: Name) -> EndpointState:
     """Show one endpoint: what it serves, where, and how its requests go."""
-    return records.find(ws.store, endpoint)
+    found = records.find(ws.store, endpoint)
+    _put_notes(ws.store, [found])
+    return found
 
 
 @action("endpoint update", about="endpoint", waits="endpoint", dry_run=True, role="deployer")
@@ -90,27 +155,65 @@ def update(
     *,
     model: Annotated[str | None, Arg(help="the version to serve from now on", completes="model")] = None,
     variant: Annotated[dict[str, str] | None, Arg(help="serve side by side: N=MODEL:WEIGHT", pairs=True)] = None,
+    rollout: Annotated[str | None, Arg(help="how it is changed", choices=STRATEGIES)] = None,
+    share: Annotated[
+        float | None,
+        Arg(help="of the requests first (CANARY, SHADOW), at each step (LINEAR); of the servers (ROLLING)"),
+    ] = None,
+    bake: Annotated[str | None, Arg(help="how long each step is watched, as 90s or 10m")] = None,
+    alarm: Annotated[
+        list[str] | None,
+        Arg(help="brings back what was served before: 'error_rate > 5%', 'p99_ms > 200', 'drift > 0.2'"),
+    ] = None,
     workers: Workers = None,
+    max_workers: MaxWorkers = None,
     memory: Memory = None,
+    runtime: Runtime = None,
+    idle: Idle = None,
+    max_concurrency: MaxConcurrency = None,
+    provisioned: Provisioned = None,
+    notify: Notify = None,
+    keep: Keep = None,
+    target: Target = None,
+    target_memory: TargetMemory = None,
     dry_run: DryRun = False,
 ) -> EndpointState:
-    """Change what an endpoint serves, or with how many processes; also mends one that has failed.
+    """Change what an endpoint serves, how many processes it has, or how it is changed; also mends one that has failed.
 
-    With --variant several versions are served side by side, each with requests in proportion to its weight (1 where
-    none is given). New servers are started and take over when all of them are ready, while the old ones answer what
-    they have (ALL_AT_ONCE): no request fails. When the new ones cannot serve, the old ones go on; `reason` says why.
+    No request fails: new servers are started and take over when they are ready, while the old ones answer what they
+    have. ALL_AT_ONCE gives the new version all requests then; CANARY a share first, LINEAR a share more at each step,
+    ROLLING replaces some of the servers at a time; each step is watched (--bake), and an alarm brings back what was
+    served before. SHADOW only copies requests to it, and reports how its answers differ. With --variant several
+    versions are served side by side, by their weights. What is not given stays as endpoint.toml says.
     """
     before = records.wish(ws.store, endpoint)
-    changed = msgspec.structs.replace(before, generation=before.generation + 1)
+    changed = msgspec.structs.replace(before)
     if model is not None and variant:
         raise BadOption(
             "--model and --variant exclude each other", hint=f"--variant {ALL_TRAFFIC}={model} is the former"
         )
+    wanted = [wishing.variant(ws, name, given) for name, given in (variant or {}).items()]
     if model is not None:
-        changed.variants = [Variant(name=ALL_TRAFFIC, model=_deployable(ws, model).ref)]
-    if variant:
-        changed.variants = [_variant(ws, name, given) for name, given in variant.items()]
-    return _wish(ws, _sized(changed, workers, memory), before, dry_run)
+        name = wishing.SHADOW if rollout == "SHADOW" else ALL_TRAFFIC
+        wanted = [Variant(name=name, model=wishing.deployable(ws, model).ref)]
+    if rollout == "SHADOW":
+        changed.variants = _with_shadows(before, wanted, 1.0 if share is None else share)
+        changed.rollout = msgspec.structs.replace(before.rollout, at_once=True, back=False)
+    else:
+        changed.variants = wanted or before.variants
+        changed.rollout = wishing.plan(before.rollout, rollout, share, bake, alarm)
+    if changed.asynchronous and idle and not changed.serverless:
+        changed.serverless = Serverless()
+    options.put(
+        changed,
+        workers=workers, max_workers=max_workers, memory=memory, runtime=runtime, idle=idle,
+        max_concurrency=max_concurrency, provisioned=provisioned, notify=notify, keep=keep, target=target,
+        target_memory=target_memory,
+    )  # fmt: skip
+    state = records.state_of(ws.store, before)
+    if state.status == "Failed" or state.update_failed or changed == before:
+        changed.generation += 1
+    return wishing.send(ws, changed, before, dry_run)
 
 
 @action("endpoint invoke", writes=False, about="endpoint", key="i")
@@ -121,9 +224,41 @@ def invoke(
     data: Annotated[str, Arg(help="a file, - for standard input, or the payload itself", completes="file")],
     content_type: Annotated[str | None, Arg(help="what the payload is (default: found from the payload)")] = None,
     accept: Annotated[str, Arg(help="what the answer is to be")] = "application/json",
+    explain: Annotated[bool, Arg(help="with what each column adds to the answer")] = False,
 ) -> Invocation:
-    """Send a payload to an endpoint and give its answer: {"instances": [...]}, one record as JSON, CSV, JSON Lines."""
-    return calls.invoke(ws.store, records.find(ws.store, endpoint), calls.payload(data), content_type, accept)
+    """Send rows to an endpoint and give its answer: JSON (one record is enough), CSV, JSON Lines, npy, Parquet."""
+    found = records.find(ws.store, endpoint)
+    return calls.invoke(ws.store, found, data, content_type, accept, explain)
+
+
+@action("endpoint bench", about="endpoint", key="b", waits="itself")
+def bench(
+    ws: Workspace,
+    endpoint: Name,
+    *,
+    p99: Annotated[float, Arg(help="milliseconds within which 99 of 100 requests are to be answered")] = 50.0,
+    rate: Annotated[
+        float | None, Arg(help="requests a second that are needed (default: as many as there can be)")
+    ] = None,
+    workers: Annotated[
+        int | None, Arg(help="server processes to try at most (default: one for each CPU of this host)")
+    ] = None,
+    seconds: Annotated[float, Arg(help="how long each step takes")] = 3.0,
+    data: Annotated[
+        str | None, Arg(help="the body of each request (default: the rows of the model's sample)", completes="file")
+    ] = None,
+    variant: Annotated[str | None, Arg(help="which of its variants (default: the largest)")] = None,
+) -> Benched:
+    """Find out how many requests a second a model holds on this host, and with how many server processes.
+
+    Server processes of its own are asked for more and more until one in a hundred waits longer than --p99, with one
+    process, then with more; the endpoint is left alone. The fewest that hold what is needed are recommended, and from
+    then on `endpoint deploy` of this version starts as many where it is not told otherwise.
+    """
+    wish = records.wish(ws.store, endpoint)
+    return benches.run(
+        ws.store, wish, variant=variant, target_ms=p99, needed=rate, workers=workers, seconds=seconds, data=data
+    )
 
 
 @action("endpoint log", writes=False, about="endpoint", key="l")
@@ -138,7 +273,7 @@ def log(ws: Workspace, endpoint: Name, *, lines: Annotated[int, Arg(help="how ma
 def stop(ws: Workspace, endpoint: Name) -> EndpointState:
     """Stop serving, and keep the endpoint: what is in flight is answered, `endpoint start` serves again."""
     before = records.wish(ws.store, endpoint)
-    return _wish(ws, msgspec.structs.replace(before, desired="OutOfService"), before, False)
+    return wishing.send(ws, msgspec.structs.replace(before, desired="OutOfService"), before, False)
 
 
 @action("endpoint start", about="endpoint", waits="endpoint")
@@ -146,7 +281,40 @@ def start(ws: Workspace, endpoint: Name) -> EndpointState:
     """Serve again what was stopped or has failed."""
     before = records.wish(ws.store, endpoint)
     again = msgspec.structs.replace(before, desired="InService", generation=before.generation + 1)
-    return _wish(ws, again, before, False)
+    return wishing.send(ws, again, before, False)
+
+
+@action("endpoint open", about="endpoint", waits="endpoint", dry_run=True, role="deployer", confirm="y")
+def open_(
+    ws: Workspace,
+    endpoint: Name,
+    *,
+    address: Annotated[str, Arg(help="an IP address of this host and a port; 0.0.0.0:8443 for all its networks")],
+    certificate: Annotated[str | None, Arg(help="your own, in PEM; one is made, unless told", completes="file")] = None,
+    certificate_key: Annotated[str | None, Arg(help="its key, in PEM", completes="file")] = None,
+    dry_run: DryRun = False,
+) -> EndpointState:
+    """Let other hosts ask an endpoint, over TLS and with a token; there has to be one (`token create`).
+
+    Its loopback port stays as it is. A certificate that is made here signs itself, and lies in
+    $XDG_CONFIG_HOME/cupola/tls/HOST: give clients certificate.pem to check this host by.
+    """
+    before = records.wish(ws.store, endpoint)
+    if not any(not tokens.expired(one) for one in tokens.ls(ws.store)):
+        raise Refused(
+            f"{endpoint} is not opened to other hosts while there is no token, which they need",
+            hint=f"`cupola token create NAME --endpoint {endpoint}`, then again",
+        )
+    pair = [None if one is None else str(place.path(one)) for one in (certificate, certificate_key)]
+    wished = msgspec.structs.replace(before, network=network.wanted(address, pair[0], pair[1]))
+    return wishing.send(ws, wished, before, dry_run)
+
+
+@action("endpoint close", about="endpoint", waits="endpoint")
+def close(ws: Workspace, endpoint: Name) -> EndpointState:
+    """Have an endpoint listen on this host only, as at first."""
+    before = records.wish(ws.store, endpoint)
+    return wishing.send(ws, msgspec.structs.replace(before, network=None), before, False)
 
 
 @action("endpoint confirm", about="endpoint", waits="endpoint", role="deployer")
@@ -154,9 +322,13 @@ def confirm(ws: Workspace, endpoint: Name) -> EndpointState:
     """Sign an endpoint.toml that was edited by hand, so that it takes effect."""
     before = records.wish(ws.store, endpoint)
     for variant in before.variants:
-        variant.model = _deployable(ws, variant.model).ref
+        variant.model = wishing.deployable(ws, variant.model).ref
+    if before.rollout.strategy == "SHADOW":
+        raise BadOption("a shadow is no rollout of all variants", hint="give the variant `shadow = 1.0` instead")
+    wishing.checked(before.rollout)
+    wishing.possible(before)
     user, host = names.who()
-    return _wish(ws, msgspec.structs.replace(before, user=user, host=host), None, False)
+    return wishing.send(ws, msgspec.structs.replace(before, user=user, host=host), None, False)
 
 
 @action("endpoint rm", about="endpoint", key="D", dry_run=True, confirm="name")
@@ -185,68 +357,28 @@ def _existing(ws: Workspace, name: str) -> Endpoint | None:
         return None
 
 
-def _deployable(ws: Workspace, model: str) -> models.ModelState:
-    """The version, if it may be deployed. Raises Refused where it is not approved and has to be."""
-    version = models.find(ws.store, model)
-    hint = f"`cupola model approve {version.name}@{version.version} --note WHY`"
-    if ws.settings.deployments_need_approval and version.status != APPROVED:
-        why = f"{version.ref} is {version.status}, and workspace.toml says that deployments need approval"
-        raise Refused(why, hint=hint)
-    if version.storage == "pickle" and not models.trusted(ws.store, version):
-        raise Refused(
-            f"{version.ref} is a pickle, which can run any code, and you have not signed it",
-            hint=f"`cupola model verify {version.name}@{version.version} --trust`, if you know where it comes from",
-        )
-    return version
+def _with_shadows(before: Endpoint, wanted: list[Variant], share: float) -> list[Variant]:
+    """The variants that answer, as they are, and new shadows. Raises BadOption."""
+    if not wanted:
+        raise BadOption("which version is to be the shadow?", hint="--model MODEL, or --variant NAME=MODEL")
+    if not 0 < share <= 1:
+        raise BadOption(f"a share of {share:g} cannot be copied", hint="above 0, up to 1: 1 copies every request")
+    named = {one.name for one in wanted}
+    for one in before.variants:
+        if one.name in named and not one.shadow:
+            raise BadOption(f"the variant {one.name} answers requests", hint="give the shadow another name")
+    kept = [one for one in before.variants if one.name not in named]
+    return [*kept, *(msgspec.structs.replace(one, weight=0.0, shadow=share) for one in wanted)]
 
 
-def _variant(ws: Workspace, name: str, given: str) -> Variant:
-    """MODEL or MODEL:WEIGHT."""
-    names.check_name(name, "name of a variant")
-    model, colon, weight = given.partition(":")
-    try:
-        share = float(weight) if colon else 1.0
-    except ValueError:
-        share = -1.0
-    if not 0 < share < 1e9:
-        raise BadOption(
-            f"{weight!r} is not the weight of a variant", hint=f"a number above 0, as in {name}={model}:0.1"
-        )
-    return Variant(name=name, model=_deployable(ws, model).ref, weight=share)
+def _put_notes(store: Store, found: list[EndpointState]) -> None:
+    """Adds what people say of these endpoints, and of the data behind them."""
+    notes.put_tags(store, "endpoint", {one.name: one for one in found})
+    if bad := verdicts.bad(store):
+        data = {one.ref: verdicts.data(one) for one in models.ls(store)}
+        for one in found:
+            one.bad = verdicts.words(bad, [ref for variant in one.variants for ref in data.get(variant.model, [])])
 
 
-def _sized(wished: Endpoint, workers: int | None, memory: str | None) -> Endpoint:
-    if workers is not None:
-        if not 1 <= workers <= LARGEST:
-            raise BadOption(f"{workers} server processes cannot be had", hint=f"from 1 to {LARGEST}")
-        wished.workers = workers
-    if memory is not None:
-        wished.memory = _bytes(memory)
-    return wished
-
-
-def _bytes(text: str) -> int:
-    number, unit = text.strip().upper().removesuffix("B").removesuffix("I"), ""
-    if number[-1:] in UNITS:
-        number, unit = number[:-1], number[-1:]
-    try:
-        size = int(float(number) * UNITS[unit])
-    except (ValueError, OverflowError):
-        size = -1
-    if size < 0 or 0 < size < 1 << 20:
-        raise BadOption(f"{text!r} is not a size of memory", hint="write 512M or 2G, or 0 for no limit")
-    return size
-
-
-def _wish(ws: Workspace, wished: Endpoint, before: Endpoint | None, dry_run: bool) -> EndpointState:
-    """Writes a wish and wakes who makes it true."""
-    if dry_run:
-        state = records.state_of(ws.store, wished)
-        state.variants, state.workers, state.memory = wished.variants, wished.workers, wished.memory
-        return state
-    records.save(ws.store, wished, before)
-    agents.register(ws.root)
-    agents.ensure()
-    records.poke(ws.store, wished.name)
-    agents.poke(endpoint=wished.name, workspace=str(ws.root))
-    return records.find(ws.store, wished.name)
+from cupola.asynchronous import actions as _more  # noqa: E402, F401  more verbs on endpoints, behind these
+from cupola.serving import changing as _changing  # noqa: E402, F401

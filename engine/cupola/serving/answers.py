@@ -1,4 +1,4 @@
-"""What clients get: predictions written as JSON, CSV or JSON Lines."""
+"""What clients get: predictions written as JSON, CSV, JSON Lines, npy or Parquet."""
 
 import csv
 import io
@@ -7,11 +7,16 @@ from typing import Any
 import msgspec
 
 from cupola.registry.models import Prediction
-from cupola.serving.payloads import CSV_TYPES, LINES_TYPES, Unsupported
+from cupola.serving.payloads import CSV_TYPES, LINES_TYPES, NPY_TYPES, PARQUET_TYPES, Unsupported
 
 JSON = "application/json"
 CSV = "text/csv"
 LINES = "application/jsonlines"
+NPY = "application/x-npy"
+PARQUET = "application/x-parquet"
+WRITTEN = (JSON, CSV, LINES, NPY, PARQUET)
+
+LINE = {"probabilities": "probabilities", "scores": "score"}  # as a line of one row calls them
 
 _encoder = msgspec.json.Encoder()
 
@@ -32,7 +37,11 @@ def chosen(accept: str) -> str:
             return CSV
         if media in LINES_TYPES:
             return LINES
-    raise Unsupported(f"answers are not given as {accept!r}", hint=f"accept {JSON}, {CSV} or {LINES}")
+        if media in NPY_TYPES or media in PARQUET_TYPES:
+            return NPY if media in NPY_TYPES else PARQUET
+    raise Unsupported(
+        f"answers are not given as {accept[:100]!r}", hint=f"accept {', '.join(WRITTEN[:-1])} or {PARQUET}"
+    )
 
 
 def _quality(text: str) -> float:
@@ -42,28 +51,38 @@ def _quality(text: str) -> float:
         return 0.0
 
 
-def encode(prediction: Prediction, classes: list[Any] | None, media: str) -> bytes:
-    """The answer as `media`. Numbers are written so that they read back as the same number to the last bit."""
+def encode(
+    prediction: Prediction, classes: list[Any] | None, media: str, beside: dict[str, Any] | None = None
+) -> bytes:
+    """The answer as `media`. Numbers are written so that they read back as the same number to the last bit.
+
+    beside: what else an object of JSON is to hold.
+    """
+    if media in (NPY, PARQUET):
+        from cupola.serving import columnar
+
+        return columnar.npy(prediction) if media == NPY else columnar.parquet(prediction, classes)
     values = prediction.values.tolist()
-    probabilities = None if prediction.probabilities is None else prediction.probabilities.tolist()
+    more = {"probabilities": prediction.probabilities, "scores": prediction.scores}
+    found = {name: one.tolist() for name, one in more.items() if one is not None}
     if media == JSON:
-        if probabilities is None:
-            return _encoder.encode({"predictions": values})
-        return _encoder.encode({"predictions": values, "probabilities": probabilities, "classes": classes})
+        named = {"classes": classes} if "probabilities" in found else {}
+        return _encoder.encode({"predictions": values} | found | named | (beside or {}))
     if media == LINES:
-        if probabilities is None:
-            return _encoder.encode_lines([{"prediction": value} for value in values])
-        pairs = zip(values, probabilities, strict=True)
-        return _encoder.encode_lines([{"prediction": value, "probabilities": row} for value, row in pairs])
-    rows = [[value] for value in values] if probabilities is None else _beside(values, probabilities)
+        names = ["prediction", *(LINE[name] for name in found)]
+        rows = zip(values, *found.values(), strict=True)
+        return _encoder.encode_lines([dict(zip(names, row, strict=True)) for row in rows])
+    lines = [[value] for value in values] if not found else _beside(values, *found.values())
     text = io.StringIO(newline="")
-    csv.writer(text, lineterminator="\n").writerows([[_field(field) for field in row] for row in rows])
+    csv.writer(text, lineterminator="\n").writerows([[_field(field) for field in row] for row in lines])
     return text.getvalue().encode()
 
 
-def _beside(values: list[Any], probabilities: list[list[float]]) -> list[list[Any]]:
-    return [[value, *row] for value, row in zip(values, probabilities, strict=True)]
+def _beside(values: list[Any], more: list[Any]) -> list[list[Any]]:
+    return [[value, *(row if isinstance(row, list) else [row])] for value, row in zip(values, more, strict=True)]
 
 
 def _field(value: Any) -> Any:
+    if isinstance(value, dict | list):
+        return _encoder.encode(value).decode()
     return str(value).lower() if isinstance(value, bool) else value

@@ -1,5 +1,6 @@
 """Calling an endpoint from here: over its Unix socket where it runs here, else over HTTP with the token."""
 
+import base64
 import os
 import sys
 import time
@@ -9,16 +10,25 @@ from typing import Any
 import msgspec
 
 from cupola import place
-from cupola.errors import BadInput, NotReady, WorkFailed
+from cupola.errors import BadInput, BadOption, NotReady, WorkFailed
 from cupola.serving.records import EndpointState, local_path
-from cupola.store import Store, journals, secret
+from cupola.store import Store, journals, names, secret
 
 TIMEOUT = 60.0
 TAIL = 1 << 20
+LONGEST_MEDIA = 200
+ENDINGS = {
+    ".csv": "text/csv",
+    ".jsonl": "application/jsonlines",
+    ".ndjson": "application/jsonlines",
+    ".npy": "application/x-npy",
+    ".parquet": "application/x-parquet",
+}
+MAGIC = {b"PAR1": "application/x-parquet", b"\x93NUMPY": "application/x-npy"}
 
 
 class Invocation(msgspec.Struct, kw_only=True):
-    """What an endpoint answered: `answer` decoded where it is JSON, else as text."""
+    """What an endpoint answered: `answer` decoded where it is JSON, as text, or in base64 where it is neither (npy)."""
 
     endpoint: str
     variant: str
@@ -44,13 +54,30 @@ def payload(data: str) -> bytes:
         raise BadInput(f"it cannot be read: {error.strerror}", where=str(path)) from error
 
 
-def invoke(store: Store, endpoint: EndpointState, body: bytes, content_type: str | None, accept: str) -> Invocation:
-    """Sends a payload. Raises NotReady when nothing answers, BadInput for what the endpoint refuses, WorkFailed."""
-    body, media = typed(body) if content_type is None else (body, content_type)
+def invoke(
+    store: Store,
+    endpoint: EndpointState,
+    data: str,
+    content_type: str | None,
+    accept: str,
+    explain: bool = False,
+) -> Invocation:
+    """Sends what `data` means.
+
+    Raises NotReady when nothing answers or it runs on another host, BadInput for what the endpoint refuses, WorkFailed,
+    BadOption for a media type that is none.
+    """
+    body = payload(data)
+    body, media = typed(body, data) if content_type is None else (body, content_type)
+    for option, value in (("--content-type", media), ("--accept", accept)):
+        if not (value.isascii() and value.isprintable() and len(value) <= LONGEST_MEDIA):
+            raise BadOption(f"{option}: {value[:60]!a} is no media type", hint="application/json and text/csv are some")
     import http.client
 
     connection = _connection(store, endpoint)
     headers = {"Content-Type": media, "Accept": accept, "Authorization": f"Bearer {secret.token()}"}
+    if explain:
+        headers["X-Amzn-SageMaker-Enable-Explanations"] = "`true`"
     begun = time.perf_counter()
     try:
         connection.request("POST", "/invocations", body, headers)
@@ -70,7 +97,7 @@ def invoke(store: Store, endpoint: EndpointState, body: bytes, content_type: str
         variant=response.headers.get("x-amzn-invoked-production-variant", ""),
         content_type=given,
         milliseconds=round(milliseconds, 3),
-        answer=msgspec.json.decode(answer) if given == "application/json" else answer.decode(),
+        answer=_decoded(answer, given),
     )
 
 
@@ -84,8 +111,16 @@ def last_lines(store: Store, path: str, lines: int) -> str:
     return "".join(data.decode(errors="replace").splitlines(keepends=True)[-lines:] if lines > 0 else [])
 
 
-def typed(body: bytes) -> tuple[bytes, str]:
-    """A payload and its content type. One record, or a list of them, is put into the shape that endpoints take."""
+def typed(body: bytes, file: str = "") -> tuple[bytes, str]:
+    """A payload and its content type: what the ending of its file says, else what it looks like.
+
+    One record, or a list of them, is put into the shape that endpoints take.
+    """
+    if known := ENDINGS.get(Path(file).suffix.lower()):
+        return body, known
+    for magic, media in MAGIC.items():
+        if body.startswith(magic):
+            return body, media
     text = body.lstrip()
     if text[:1] not in (b"{", b"["):
         return body, "text/csv"
@@ -101,6 +136,12 @@ def typed(body: bytes) -> tuple[bytes, str]:
     if not shapes & set(value):
         return msgspec.json.encode({"dataframe_records": [value]}), "application/json"
     return body, "application/json"
+
+
+def _decoded(answer: bytes, media: str) -> Any:
+    if media == "application/json":
+        return msgspec.json.decode(answer)
+    return base64.b64encode(answer).decode() if media in MAGIC.values() else answer.decode()
 
 
 def _connection(store: Store, endpoint: EndpointState) -> Any:
@@ -119,6 +160,10 @@ def _connection(store: Store, endpoint: EndpointState) -> Any:
     if not endpoint.url:
         why = endpoint.reason or f"it is {endpoint.status}"
         raise NotReady(f"the endpoint {endpoint.name} does not serve: {why}", where=endpoint.name)
+    if endpoint.host != names.host():  # at that port of this host is somebody else, who would be sent the token
+        there = f"`cupola endpoint open {endpoint.name}` lets other hosts ask it"
+        hint = f"ask {endpoint.network} with a token" if endpoint.network else there
+        raise NotReady(f"the endpoint {endpoint.name} runs on {endpoint.host}, not here", hint=hint)
     return http.client.HTTPConnection(endpoint.url.removeprefix("http://"), timeout=TIMEOUT)
 
 

@@ -14,6 +14,7 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Header = tuple[bytes, bytes]
 
 ROOM = 8 * LIMIT
+SMALL = 64 * 1024  # bytes of a body that take no room: as many as there are connections are little
 
 CODES = {
     400: "BAD_REQUEST",
@@ -25,11 +26,14 @@ CODES = {
     408: "REQUEST_TIMEOUT",
     413: "REQUEST_TOO_LARGE",
     415: "UNSUPPORTED_MEDIA_TYPE",
+    429: "REQUEST_LIMIT_EXCEEDED",
     431: "HEADERS_TOO_LARGE",
     500: "INTERNAL_ERROR",
     503: "TEMPORARILY_UNAVAILABLE",
 }
 OWN = "cupola.own"  # set in the scope by our protocol: the connection is of our own Unix user
+COMPLETE = "cupola.complete"  # set in the scope by our protocol: when the last byte of the request was there
+STREAMED = "cupola.streamed"  # set in the scope by who takes a body piece by piece: it may take long while it goes on
 CLOSE = (b"connection", b"close")
 
 
@@ -45,17 +49,19 @@ class Gone(Exception):
 
 
 class Room:
-    """The bytes that the bodies in work may take together; who comes when it is full is asked to come again."""
+    """The bytes that the bodies in work may take together; who comes when it is full is asked to come again.
+
+    They are counted as they come: one that is only announced keeps nobody out. Small ones always have room.
+    """
 
     def __init__(self, size: int = ROOM) -> None:
         self.free = size
 
     @contextlib.contextmanager
-    def taken(self, headers: dict[bytes, bytes]) -> Iterator["Place"]:
-        """A place for a request's body, of the length that it announces. Raises Failure 503."""
+    def taken(self) -> Iterator["Place"]:
+        """A place for a request's body."""
         place = Place(self)
         try:
-            place.reach(min(int(headers.get(b"content-length", 0)), LIMIT))
             yield place
         finally:
             self.free += place.size
@@ -71,7 +77,7 @@ class Place:
     def reach(self, size: int) -> None:
         """Makes it at least that large. Raises Failure 503."""
         more = size - self.size
-        if more <= 0:
+        if more <= 0 or size <= SMALL:
             return
         if more > self._room.free:
             message = "there are too many large requests in work; try again in a moment"
@@ -95,6 +101,7 @@ async def read_body(headers: dict[bytes, bytes], receive: Receive, place: Place)
         body = message["body"]
         if len(body) > LIMIT:
             raise _too_large()
+        place.reach(len(body))
         return bytes(body)
     parts = bytearray()
     while True:

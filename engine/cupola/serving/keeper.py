@@ -1,28 +1,32 @@
-"""The keeper of one endpoint: holds its sockets, starts and watches its server processes, and writes what it sees.
+"""The keeper of one endpoint: compares the wish with what runs, does a step, and writes what it sees.
 
 Forked by the warm starter, it has imported and never computed; each server process is forked from it and loads the
-models itself. The listening sockets are the keeper's, so that requests wait in their queue while a server that died is
-started again or a new one takes over. Nothing here starts a thread or an event loop.
+models itself. The listening sockets are the keeper's and its servers', so that requests wait in their queue while a
+server that died is started again, and are answered while the keeper itself was killed. Nothing here starts a thread or
+an event loop.
 """
 
-import contextlib
 import os
 import selectors
 import signal
 import socket
-import sys
 import time
-from collections import deque
 from pathlib import Path
 
 import msgspec
 
+from cupola.asynchronous.child import Child
 from cupola.errors import CupolaError, NotFound
-from cupola.jobs import memory
-from cupola.serving import listening, records, server
-from cupola.serving.records import Endpoint, EndpointStatus, Variant
-from cupola.serving.server import DRAIN, Word
-from cupola.serving.tally import Window
+from cupola.jobs import agents, slots
+from cupola.serving import course, listening, network, records, scaling
+from cupola.serving.course import Course
+from cupola.serving.fleet import Fleet, Worker
+from cupola.serving.records import Endpoint
+from cupola.serving.scaling import Scaler
+from cupola.serving.server import Word
+from cupola.serving.sleeping import Sleep
+from cupola.serving.status import EndpointStatus
+from cupola.serving.watching import Watch
 from cupola.store import Store, files, names, runtime
 from cupola.store import records as store_records
 from cupola.store.paths import set_mode
@@ -30,32 +34,9 @@ from cupola.store.root import is_workspace
 
 TICK = 0.5
 LOOK = 1.0  # seconds between looks at the wish; a poke makes it look at once
-CRASHES, CRASH_SPAN = 5, 30.0
-DRAIN_LIMIT = 65.0
-SILENCE = 180.0  # seconds without a word from a server; a prediction on the event loop may keep it silent for a while
-BACKLOG = 1024
-MESSAGE = 1 << 18
-
-
-class Worker:
-    """One server process and the line to it."""
-
-    def __init__(self, pid: int, line: socket.socket, wish: Endpoint) -> None:
-        self.pid = pid
-        self.line = line
-        self.wish = wish
-        self.handle = os.pidfd_open(pid)
-        self.ready = False
-        self.failed: str | None = None
-        self.drain_until: float | None = None
-        self.heard = time.monotonic()
-        self.ended: str | None = None
-
-    def drain(self) -> None:
-        """Tells it to answer what it has and to end."""
-        self.drain_until = time.monotonic() + DRAIN_LIMIT
-        with contextlib.suppress(OSError):  # it may be gone, and its handle will say so
-            self.line.send(DRAIN)
+SAVED = 5.0  # seconds of a step's watch that a kill may cost
+AGAIN = 10.0  # seconds before servers that could not be had, beside others that serve, are tried again
+MEMORY = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
 class Keeper:
@@ -70,49 +51,74 @@ class Keeper:
         )  # tells a workspace that was removed from a lost mount
         self.user, self.host = names.who()
         self.process = runtime.current()
-        self.served: Endpoint | None = None
-        self.coming: Endpoint | None = None
-        self.seen = ""
-        self.workers: list[Worker] = []
-        self.listeners: list[socket.socket] = []
-        self.port = 0
-        self.crashes: deque[float] = deque(maxlen=CRASHES)
-        self.restarts = 0
-        self.status = "Creating"
-        self.reason: str | None = None
+        self.course = course.read(store, name)
+        self.saved: bytes = b""
+        self.saved_at = self.stepped = time.monotonic()
+        self.again_at = 0.0
+        self.settled = False
+        self.failed: str | None = None
+        self.trouble: str | None = None
         self.note: str | None = None
-        self.update_failed = False
+        self.port = 0
         self.started = names.now()
-        self.window = Window()
         self.stopping = False
         self.gone = False
         self.written = ""
         self.told = 0
-        self.next_look = self.next_memory = self.next_traffic = 0.0
+        self.next_look = self.next_judgement = self.next_traffic = 0.0
+        self.resting = False
+        self.scaler = Scaler(workers=1)
+        self.slots: list[slots.Slots] = []
         self.selector = selectors.DefaultSelector()
+        self.watch = Watch(store, name)
+        self.fleet = Fleet(store, name, self.selector, self._hear, self._lost, self._let_go)
+        self.sleep = Sleep(self.selector, self._wake)
+        self.queue = Child(store, self._let_go)
         self.pokes = listening.bound(records.local_path(store, name, "poke"), socket.SOCK_DGRAM)
 
     def keep(self) -> int:
         """Runs until the endpoint is no longer wished for here."""
         self._signals()
         self.selector.register(self.pokes, selectors.EVENT_READ, self._poked)
+        self._take_over()
+        pause = 0.0  # the first look is at once
         try:
             while not self._finished():
-                for key, _ in self.selector.select(TICK):
+                for key, _ in self.selector.select(pause):
                     key.data()
+                pause = TICK
                 now = time.monotonic()
                 if now >= self.next_look:
                     self.next_look = now + LOOK
                     self._look()
-                self._watch(now)
+                self._step(now)
+                self.queue.look(None if self.stopping else self._settings())
                 self._write(now)
         finally:
-            for kind in ("poke", "sock", "json"):
+            for kind in ("poke", "sock", "json", "calls"):
                 listening.remove(records.local_path(self.store, self.name, kind))
         return 0
 
     def _finished(self) -> bool:
-        return self.stopping and not self.workers
+        return self.stopping and not self.fleet.workers and not self.queue.running
+
+    def _take_over(self) -> None:
+        """Adopts what a keeper that was killed has left."""
+        before = self._before()
+        if before is None:
+            return
+        self.port = before.port or 0
+        self.fleet.adopt(before.servers)
+        self.fleet.restarts = before.restarts
+        self.watch.restore(before.shadows)
+
+    def _before(self) -> EndpointStatus | None:
+        """What was written last on this host; of another version, what cannot be read is written anew."""
+        try:
+            found = records.status(self.store, self.name)
+        except CupolaError:
+            return None
+        return found if found and found.host == self.host else None
 
     # the wish
 
@@ -122,8 +128,8 @@ class Keeper:
             wish = records.wish(self.store, self.name)
         except NotFound:
             if is_workspace(self.store.root) or os.fstat(self.root).st_nlink == 0:
-                self._stop(None)
                 self.gone = True
+                self._stop(None)
             else:
                 self.note = "the workspace is not there: its mount is broken, or it was moved"
             return
@@ -134,186 +140,165 @@ class Keeper:
             self._stop(f"it runs on {wish.host} as {wish.user} now")
         elif not records.signed(self.store, wish):
             self.note = f"endpoint.toml was edited; `cupola endpoint confirm {self.name}` signs it, and it takes effect"
-        elif wish.digest() != self.seen:
-            self.seen = wish.digest()
+        elif wish.desired != "InService":
+            self._stop(None)
+        elif wish.digest() != self.course.seen or (self.course.served is None and self.failed is None):
             self._take(wish)
+        elif not self.fleet.listeners and self.failed is None:
+            self._listen()
+        if self.fleet.listeners and self.course.seen == wish.digest():
+            self._listen_beyond()
 
     def _take(self, wish: Endpoint) -> None:
         """Goes after a wish that is new."""
-        self.reason, self.update_failed = None, False
-        self.crashes.clear()
-        if wish.desired != "InService":
-            self._stop(None)
-            return
-        for worker in self.workers:
-            if self.coming is not None and worker.wish is self.coming:
-                worker.drain()
-        self.coming = wish
-        self.status = "Updating" if self.served else "Creating"
-        try:
-            self._listen()
-        except OSError as error:
-            self._fail(wish, f"its socket cannot be had: {error.strerror}")
-            return
-        for _ in range(wish.workers):
-            self._start(wish)
+        self.failed = self.trouble = None
+        self.again_at = 0.0
+        self.fleet.crashes.clear()
+        if not self.course.in_service and not self._moving():
+            self.course.served = None
+        course.take(self.course, wish, names.now())
+        self._wake()
+        self.settled = False
+        self._listen()
+        self._save()
 
     def _stop(self, reason: str | None) -> None:
         """Lets all requests have their answer, and ends."""
-        self.stopping = True
-        self.status, self.reason = "OutOfService", reason
-        self.served = self.coming = None
-        self._drain_all()
-
-    def _drain_all(self) -> None:
-        for one in self.listeners:
-            one.close()
-        self.listeners = []
-        for worker in self.workers:
-            worker.drain()
-
-    def _fail(self, wish: Endpoint, reason: str) -> None:
-        """A wish cannot be had: what was served before goes on, else the endpoint is Failed until the next wish."""
-        print(names.now(), f"failed: {reason}", flush=True)
-        for worker in self.workers:
-            if worker.wish is wish:
-                worker.drain()
-        if wish is self.coming:
-            self.coming = None
-        if wish is self.served:
-            self.served = None
-        if self.served is not None:
-            self.status, self.update_failed = "InService", True
-            self.reason = f"the update has failed, what was served before goes on: {reason}"
-        elif self.coming is None:
-            self.status, self.reason = "Failed", reason
+        if not self.stopping:
+            self.stopping, self.trouble = True, reason
+            self.course = Course(previous=self.course.previous)
+            self._save()
             self._drain_all()
 
-    # server processes
+    def _drain_all(self) -> None:
+        self.sleep.end()
+        self.fleet.drain_all()
+        self._hold(0)
 
-    def _listen(self) -> None:
-        if self.listeners:
+    def _give_up(self, reason: str) -> None:
+        """Nothing can be served until the next wish."""
+        agents.say(f"{names.now()} failed: {reason}")
+        self.failed = reason
+        self.course.served = self.course.to = None
+        self.course.in_service = False
+        self._save()
+        self._drain_all()
+
+    # steps
+
+    def _moving(self) -> bool:
+        return self.course.rollout is not None and self.course.rollout.moving
+
+    def _settings(self) -> Endpoint | None:
+        return self.course.served if self.course.in_service else None
+
+    def _step(self, now: float) -> None:
+        """Brings the server processes nearer to what is wished for, and a change that moves to its next step."""
+        elapsed, self.stepped = now - self.stepped, now
+        served = self.course.served
+        self.fleet.watch(now, served.memory if served else 0)
+        if self.stopping or served is None or not self.fleet.listeners:
             return
-        path = records.local_path(self.store, self.name, "sock")
-        if not self.port:
-            before = records.status(self.store, self.name)
-            self.port = before.port if before and before.port and before.host == self.host else 0
-        self.listeners = [listening.tcp(self.port), listening.bound(path, socket.SOCK_STREAM)]
-        self.port = self.listeners[0].getsockname()[1]
-        self.listeners[1].listen(listening.BACKLOG)
+        self._rest()
+        self._judge(now)
+        self._reconcile(now)
+        if course.watch(self.course, elapsed, names.now()):
+            self._reconcile(now)
+        if self._moving() and now - self.saved_at > SAVED:
+            self._save()
 
-    def _start(self, wish: Endpoint) -> None:
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        sys.stdout.flush()
-        keeper = os.getpid()
-        pid = os.fork()
-        if pid == 0:
-            self._let_go()
-            ours.close()
-            server.become(self.store, wish, self.listeners, theirs, keeper)
-        theirs.close()
-        ours.setblocking(False)
-        worker = Worker(pid, ours, wish)
-        self.workers.append(worker)
-        self.selector.register(worker.line, selectors.EVENT_READ, lambda: self._hear(worker))
-        self.selector.register(worker.handle, selectors.EVENT_READ, lambda: self._bury(worker))
-
-    def _let_go(self) -> None:
-        """In a fork: closes what is the keeper's alone."""
-        signal.set_wakeup_fd(-1)
-        self.selector.close()
-        self.pokes.close()
-        for one in (self.awake, self.waker):
-            one.close()
-        for worker in self.workers:
-            worker.line.close()
-            os.close(worker.handle)
-        self.lock.release()
-
-    def _hear(self, worker: Worker) -> None:
+    def _reconcile(self, now: float) -> None:
+        """One step of the processes, and as many of the change as follow from it at once."""
+        rollout = self.course.rollout
+        if rollout and rollout.status == "UpdateRollbackFailed" and not rollout.back and self.fleet.serving():
+            return  # what serves goes on
         while True:
-            try:
-                data = worker.line.recv(MESSAGE)
-            except BlockingIOError:
+            self.fleet.moving = self._moving()
+            groups = course.groups(self.course, self._count(now))
+            there = self.fleet.reconcile(groups, may_start=now >= self.again_at)
+            if there:
+                self.settled = True
+                if not self.course.in_service:
+                    self.course.in_service = True
+                    self._save()
+            if not there or not course.settled(self.course, names.now()):
                 return
-            except OSError:
-                data = b""
-            if not data:
-                if worker.line.fileno() >= 0 and worker.line in self.selector.get_map():
-                    self.selector.unregister(worker.line)
-                return
-            worker.heard = time.monotonic()
-            word = msgspec.json.decode(data, type=Word)
-            if word.counts:
-                self.window.add(word.counts)
-            if word.failed is not None:
-                worker.failed = word.failed
-            if word.ready:
-                worker.ready = True
-                self._ready(worker)
+            self._save()
 
-    def _ready(self, worker: Worker) -> None:
-        """When the last server of a new wish is ready, it takes over, and those of the old one drain."""
-        print(names.now(), f"server {worker.pid} is ready", flush=True)
-        coming = self.coming
-        if coming is None or worker.wish is not coming or self._count(coming) < coming.workers:
+    def _judge(self, now: float) -> None:
+        """Looks at the alarms; one that is raised while a change moves brings back what was served before."""
+        if now < self.next_judgement:
             return
-        for old in self.workers:
-            if old.wish is not coming and old.drain_until is None:
-                old.drain()
-        self.served, self.coming = coming, None
-        self.status, self.reason = "InService", None
+        self.next_judgement = now + LOOK
+        reason = self.watch.judge(self.course)
+        rollout = self.course.rollout
+        if reason and rollout and rollout.status in ("ActivatingTraffic", "Baking") and not rollout.back:
+            agents.say(f"{names.now()} the change is rolled back: {reason}")
+            course.fail(self.course, reason, names.now(), of_served=False)
+            self._save()
 
-    def _bury(self, worker: Worker) -> None:
-        """A server process has ended: it was told to, or it could not load its models, or it died and is replaced."""
-        self._hear(worker)
-        _, status = os.waitpid(worker.pid, 0)
-        self.workers.remove(worker)
-        self.selector.unregister(worker.handle)
-        if worker.line in self.selector.get_map():
-            self.selector.unregister(worker.line)
-        os.close(worker.handle)
-        worker.line.close()
-        if worker.drain_until is not None:
+    def _lost(self, worker: Worker, why: str) -> None:
+        """Servers cannot be had: the change is rolled back, or what serves goes on, or nothing does."""
+        agents.say(f"{names.now()} server {worker.pid} cannot be had: {why}")
+        served = self.course.served
+        if served is None or self.stopping:
             return
-        if worker.failed is not None:
-            self._fail(worker.wish, worker.failed)
+        mine = worker.base == course.base(served) and worker.generation == served.generation
+        of_served = mine and worker.holds <= set(course.keys(served))
+        if course.fail(self.course, why, names.now(), of_served=of_served):
+            self._save()
+        elif any(one.ready for one in self.fleet.serving()):
+            self.trouble, self.again_at = f"fewer server processes than wished for: {why}", time.monotonic() + AGAIN
+        else:
+            self._give_up(why)
+
+    # how many
+
+    def _count(self, now: float) -> int:
+        """How many server processes there are to be."""
+        wish = self.course.to or self.course.served
+        if wish is None:
+            return 0
+        if self.resting and wish.serverless:
+            return wish.serverless.provisioned
+        low, high = wish.workers, max(wish.workers, wish.max_workers)
+        wanted = scaling.look(self.scaler, now, self.watch.queue_ms(scaling.EVERY), low, high)
+        self._hold(wanted - low)
+        self.scaler.workers = low + len(self.slots)
+        return self.scaler.workers
+
+    def _hold(self, count: int) -> None:
+        """Holds a CPU of the host for each process beyond those that are always there, as far as there are any."""
+        while len(self.slots) > max(0, count):
+            self.slots.pop().close()
+        while len(self.slots) < count:
+            taken = slots.take(sorted(os.sched_getaffinity(0)), [], MEMORY, (1, 0, None))
+            if isinstance(taken, str):
+                break
+            self.slots.append(taken)
+
+    def _rest(self) -> None:
+        """Ends the servers of a serverless endpoint that nobody has used for a while, but for the provisioned ones."""
+        wish = self._settings()
+        if wish is None or wish.serverless is None or self._moving() or not self.settled:
             return
-        how = worker.ended or _how(status)
-        print(names.now(), f"server {worker.pid} {how}", flush=True)
-        now = time.monotonic()
-        self.crashes.append(now)
-        if len(self.crashes) == CRASHES and now - self.crashes[0] < CRASH_SPAN:
-            span = now - self.crashes[0]
-            self._fail(worker.wish, f"its server processes died {CRASHES} times within {span:.0f} s; the last {how}")
-        elif worker.wish is self.served or worker.wish is self.coming:
-            self.restarts += 1
-            self._start(worker.wish)
+        in_work = self.fleet.load.total()
+        if in_work:
+            self.sleep.used()
+        if self.resting:
+            if in_work > wish.serverless.provisioned:
+                self._wake()
+        elif self.sleep.due(wish.serverless.idle):
+            self.resting = True
+            if not wish.serverless.provisioned:
+                self.sleep.begin(self.fleet.listeners)
 
-    def _count(self, wish: Endpoint) -> int:
-        return sum(one.ready and one.wish is wish and one.drain_until is None for one in self.workers)
+    def _wake(self) -> None:
+        """A connection waits: it is accepted by the servers that are started for it."""
+        self.resting = False
+        self.sleep.end()
 
-    def _watch(self, now: float) -> None:
-        """Ends servers that take too long to drain, that have been silent for too long, or that use too much memory."""
-        for worker in self.workers:
-            if worker.drain_until is not None and now > worker.drain_until:
-                os.kill(worker.pid, signal.SIGKILL)
-            elif worker.ready and worker.drain_until is None and now - worker.heard > SILENCE:
-                self._end(worker, f"was ended: it gave no sign of life for {SILENCE:.0f} s")
-        if now < self.next_memory:
-            return
-        self.next_memory = now + TICK
-        for wish in {id(one.wish): one.wish for one in self.workers if one.wish.memory}.values():
-            group = [one for one in self.workers if one.wish is wish]
-            if memory.used([one.pid for one in group], wish.memory) > wish.memory:
-                largest = max(group, key=lambda one: memory.resident(one.pid))
-                self._end(largest, f"was ended: the endpoint was over its memory limit of {wish.memory:,} bytes")
-
-    def _end(self, worker: Worker, why: str) -> None:
-        worker.ended = why
-        os.kill(worker.pid, signal.SIGKILL)
-
-    # signals, pokes
+    # signals, pokes, words
 
     def _signals(self) -> None:
         self.awake, self.waker = socket.socketpair()
@@ -326,37 +311,115 @@ class Keeper:
         self.selector.register(self.awake, selectors.EVENT_READ, self._signalled)
 
     def _signalled(self) -> None:
-        if signal.SIGTERM in self.awake.recv(64):
-            self._stop("its keeper was stopped")
+        """Told to end: the next keeper goes on where this one was."""
+        if signal.SIGTERM in self.awake.recv(64) and not self.stopping:
+            self._save()
+            self.stopping, self.trouble = True, "its keeper was stopped"
+            self._drain_all()
 
     def _poked(self) -> None:
         self.pokes.recv(64)
         self.next_look = 0.0
 
+    def _hear(self, worker: Worker, word: Word) -> None:
+        self.watch.hear(word)
+        if word.counts and word.counts.requests:
+            self.sleep.used()
+
+    def _let_go(self) -> None:
+        """In a fork: closes what is the keeper's alone."""
+        signal.set_wakeup_fd(-1)
+        self.selector.close()
+        self.pokes.close()
+        for one in (self.awake, self.waker):
+            one.close()
+        self.fleet.close_in_fork()
+        for held in self.slots:
+            held.close()
+        self.lock.release()
+
+    def _listen(self) -> None:
+        if self.fleet.listeners:
+            return
+        path = records.local_path(self.store, self.name, "sock")
+        try:
+            self.fleet.listeners = [listening.tcp(self.port), listening.bound(path, socket.SOCK_STREAM)]
+        except OSError as error:
+            self._give_up(f"its socket cannot be had: {error.strerror}")
+            return
+        self.port = self.fleet.listeners[0].getsockname()[1]
+        self.fleet.listeners[1].listen(listening.BACKLOG)
+
+    def _listen_beyond(self) -> None:
+        """Has the one door to other hosts that is wished for, or none; where it cannot be had, what serves goes on.
+
+        One that was there before is had also while its address is not, as after a boot: it works when that comes.
+        """
+        aim = self.course.to or self.course.served
+        wanted = aim.network if aim else None
+        if wanted and not network.is_here(wanted):
+            self.note = f"{wanted.address} is not an address of this host now; others can ask at it when it is"
+        before = self.fleet.listeners[2:]
+        if network.is_at(before[0], wanted) if before and wanted else not before and wanted is None:
+            return
+        found = []
+        if wanted is not None:
+            try:
+                found = [network.listener(wanted, absent=self.course.in_service and self.course.to is None)]
+            except OSError as error:
+                why = f"{wanted.address}:{wanted.port} cannot be had: {error.strerror}"
+                if not course.fail(self.course, why, names.now(), of_served=False):
+                    self._give_up(why)
+                self._save()
+                return
+        self.sleep.end()
+        for one in before:
+            self.fleet.listeners.remove(one)
+            one.close()
+        self.fleet.listeners += found
+
     # what is written
+
+    def _is_there(self) -> bool:
+        """Whether its directory is where it was: nothing is written beside one that has just been removed."""
+        return not self.gone and "endpoint.toml" in files.listing(self.store, records.directory(self.name))
+
+    def _save(self) -> None:
+        """Writes course.json, so that another keeper goes on here; what a full disk does not take is written later."""
+        self.saved_at = time.monotonic()
+        content = self.course.payload()
+        try:
+            if content != self.saved and self._is_there():
+                course.write(self.store, self.name, self.course)
+                self.saved = content
+        except CupolaError as error:
+            agents.say(f"{names.now()} course.json cannot be written: {error}")
 
     def _write(self, now: float) -> None:
         """Writes status.json when something in it has changed, and every second while there is traffic."""
-        if self.gone:
-            return
         status = self._status()
         content = msgspec.json.encode(status).decode()
-        if content == self.written and (self.window.requests == self.told or now < self.next_traffic):
+        told = self.watch.window.requests
+        live = told != self.told or self._moving()
+        if content == self.written and (not live or now < self.next_traffic):
             return
-        self.next_traffic = now + 1.0
-        self.told = self.window.requests
+        self.next_traffic = now + LOOK
+        self.told = told
         changed, self.written = content != self.written, content
-        status.traffic = self.window.traffic()
+        status.rollout = self.course.rollout
+        status.alarms, status.shadows = self.watch.alarms, self.watch.reports(self.course)
+        status.traffic = self.watch.window.traffic()
+        self.watch.traffic(status.variants)
         status.updated = names.now()
         try:
-            if changed:
+            if changed and not self.gone:
                 self._tell_gateway(status)
-            if "endpoint.toml" in files.listing(self.store, records.directory(self.name)):
+            if self._is_there():
                 path = records.status_path(self.name)
                 store_records.write(self.store, path, status, kind="endpoint", ref=self.name, durable=False)
         except CupolaError as error:
             self.written = ""
-            print(names.now(), f"status.json cannot be written: {error}", flush=True)
+            agents.say(f"{names.now()} status.json cannot be written: {error}")
 
     def _tell_gateway(self, status: EndpointStatus) -> None:
         """The same on this host's own disk, where the gateway looks at every request."""
@@ -365,26 +428,44 @@ class Keeper:
         Path(draft).write_bytes(msgspec.json.encode(status))
         os.replace(draft, path)  # noqa: PTH105
 
+    def _word(self) -> str:
+        """The state of the endpoint, in the hosted service's words."""
+        rollout = self.course.rollout
+        if self.stopping or self.failed is not None:
+            return "OutOfService" if self.stopping else "Failed"
+        if not self.course.in_service:
+            return "Creating"
+        if rollout and rollout.moving:
+            return "RollingBack" if rollout.back or rollout.status == "RollingBack" else "Updating"
+        if rollout and rollout.status == "UpdateRollbackFailed" and self.course.refused:
+            return rollout.status
+        return "InService" if self.settled else "Updating"
+
     def _status(self) -> EndpointStatus:
-        wish = self.served or self.coming
+        """All but what changes with each request."""
+        wish, listeners = self.course.served, self.fleet.listeners
+        serving = self.fleet.serving()
+        rollout = self.course.rollout
         return EndpointStatus(
             name=self.name,
-            status=self.status,
-            reason=self.reason or self.note,
+            status=self._word(),
+            reason=self.failed or self.course.reason or self.trouble or self.note,
             host=self.host,
             user=self.user,
-            url=listening.url(self.port) if self.listeners else None,
+            url=listening.url(self.port) if listeners else None,
             port=self.port or None,
-            socket=records.local_path(self.store, self.name, "sock") if self.listeners else None,
+            socket=records.local_path(self.store, self.name, "sock") if listeners else None,
             process=self.process,
-            pids=[one.pid for one in self.workers if one.drain_until is None],
-            workers=self._count(wish) if wish else 0,
-            restarts=self.restarts,
-            variants=[Variant(name=one.name, model=one.model, weight=one.weight) for one in wish.variants]
-            if wish
-            else [],
-            wish=self.seen,
-            update_failed=self.update_failed,
+            pids=[one.pid for one in serving],
+            servers=[one.process for one in serving],
+            workers=sum(one.ready for one in serving),
+            asleep=self.sleep.on,
+            max_concurrency=wish.serverless.max_concurrency if wish and wish.serverless else 0,
+            restarts=self.fleet.restarts,
+            variants=self.watch.variants(self.course, self.fleet.runtimes),
+            rollout=msgspec.structs.replace(rollout, baked=0.0) if rollout else None,
+            wish=self.course.seen,
+            update_failed=self.course.refused and not self._moving(),
             started=self.started,
         )
 
@@ -402,9 +483,3 @@ def main(argv: list[str]) -> int:
     os.dup2(log, 1)
     os.dup2(log, 2)
     return Keeper(store, name, held).keep()
-
-
-def _how(status: int) -> str:
-    if os.WIFSIGNALED(status):
-        return f"was ended by {signal.Signals(os.WTERMSIG(status)).name}"
-    return f"ended with exit status {os.waitstatus_to_exitcode(status)}"

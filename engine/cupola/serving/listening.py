@@ -4,6 +4,7 @@ import contextlib
 import errno
 import os
 import socket
+import struct
 import time
 
 LOOPBACK = "127.0.0.1"
@@ -56,3 +57,9 @@ def remove(path: str) -> None:
     """Removes a socket's name, if it is there."""
     with contextlib.suppress(FileNotFoundError):
         os.unlink(path)  # noqa: PTH108
+
+
+def peer(line: socket.socket) -> int:
+    """The pid of who has connected a Unix socket."""
+    pid, _, _ = struct.unpack("3i", line.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i")))
+    return int(pid)

@@ -13,31 +13,21 @@ import msgspec
 from cupola.datasets import headers
 from cupola.errors import BadInput
 from cupola.registry.signature import PLAIN, Writing
+from cupola.runtimes.tables import Form, Table
 
 LIMIT = 25 * 1024 * 1024
+WIDEST = 100_000  # columns
+CELLS = 8_000_000  # values, and rows of them
+SEPARATORS = (b",", b"\n", b";", b"\t", b"|", b"[", b"{")
 JSON_TYPES = frozenset({"", "application/json", "application/vnd.sagemaker.params+json"})
 LINES_TYPES = frozenset(
     {"application/jsonlines", "application/x-jsonlines", "application/x-ndjson", "application/jsonl"}
 )
 CSV_TYPES = frozenset({"text/csv", "application/csv"})
+NPY_TYPES = frozenset({"application/x-npy"})
+PARQUET_TYPES = frozenset({"application/x-parquet", "application/vnd.apache.parquet"})
+READ = ("application/json", "text/csv", "application/jsonlines", "application/x-npy", "application/x-parquet")
 KEY = re.compile(rb'"\s*:')
-
-
-class Table(msgspec.Struct, frozen=True):
-    """Rows as they came: `columns` holds a list of values per column; `names` is None where the payload had none."""
-
-    names: list[str] | None
-    columns: list[list[Any]]
-    rows: int
-
-
-class Form(msgspec.Struct, frozen=True):
-    """What the rows of a CSV may look like: the names that the model's data had, the widths that rows without names may
-    have, and how the source was written."""
-
-    known: frozenset[str]
-    widths: frozenset[int]
-    writing: Writing = PLAIN
 
 
 class Unsupported(BadInput):
@@ -76,15 +66,26 @@ def read(body: bytes, content_type: str, form: Form) -> Table:
     media, _, options = content_type.partition(";")
     media = media.strip().lower()
     if media in JSON_TYPES:
+        refuse_too_many(body)
         return read_json(body)
     if media in CSV_TYPES:
-        return read_csv(_text(body, options), form)
+        refuse_too_many(body)
+        return read_csv(text(body, options), form)
     if media in LINES_TYPES:
+        refuse_too_many(body)
         return read_lines(body)
-    raise Unsupported(
-        f"the content type {media!r} is not spoken here",
-        hint="send application/json, text/csv or application/jsonlines",
-    )
+    if media in NPY_TYPES or media in PARQUET_TYPES:
+        from cupola.serving import columnar
+
+        return columnar.read_npy(body) if media in NPY_TYPES else columnar.read_parquet(body)
+    hint = f"send {', '.join(READ[:-1])} or {READ[-1]}"
+    raise Unsupported(f"the content type {media[:100]!r} is not spoken here", hint=hint)
+
+
+def refuse_too_many(body: bytes) -> None:
+    """Raises TooLarge for a text of so many values that these would take many times its own memory."""
+    if len(body) > CELLS and sum(map(body.count, SEPARATORS)) > CELLS:
+        raise TooLarge(f"the body has more than {CELLS:,} values; send fewer rows a request")
 
 
 def inflate(body: bytes, encoding: str) -> bytes:
@@ -122,7 +123,7 @@ def read_json(body: bytes) -> Table:
         return _from_lists(split.data, split.columns, "dataframe_split.data")
     if payload.dataframe_records is not None:
         return _from_records(payload.dataframe_records, "dataframe_records")
-    return _from_value(getattr(payload, given[0]), given[0])
+    return from_value(getattr(payload, given[0]), given[0])
 
 
 def read_lines(body: bytes) -> Table:
@@ -133,7 +134,7 @@ def read_lines(body: bytes) -> Table:
             value = _decode(_line, line, f"line {number}")
             _refuse_repeated_keys(line, value)
             values.append(value)
-    return _from_value(values, "the body")
+    return from_value(values, "the body")
 
 
 def read_csv(text: str, form: Form) -> Table:
@@ -141,14 +142,10 @@ def read_csv(text: str, form: Form) -> Table:
 
     An empty field is a missing value.
     """
-    reader = _reader(text, _fitting(text, form))
-    try:
-        rows = [row for row in reader if row]
-    except csv.Error as error:
-        raise BadInput(f"line {reader.line_num} is not CSV: {error}") from error
+    rows = csv_rows(text, form)
     if not rows:
         raise BadInput("the body is empty; send at least one row")
-    names = _header(rows[0], form.known)
+    names = header(rows[0], form.known)
     if names is not None:
         del rows[0]
     found, count = _columns(rows, len(names) if names is not None else None, "the CSV")
@@ -162,14 +159,23 @@ def read_csv(text: str, form: Form) -> Table:
     return Table(names, columns, count)
 
 
-def _header(first: list[str], known: Set[str]) -> list[str] | None:
-    """The names in the first line, called as at an import, or None where they are values."""
+def csv_rows(text: str, form: Form) -> list[list[str]]:
+    """The rows of a CSV as they stand there, the header among them. Raises BadInput."""
+    reader = _reader(text, fitting(text, form))
+    try:
+        return [row for row in reader if row]
+    except csv.Error as error:
+        raise BadInput(f"line {reader.line_num} is not CSV: {error}") from error
+
+
+def header(first: list[str], known: Set[str]) -> list[str] | None:
+    """The names in the first row of a CSV, called as at an import, or None where they are values."""
     hits = sum(field.strip() in known for field in first)
     named = sum(bool(field.strip()) for field in first)
     return headers.clean(first, "the CSV")[0] if hits and 2 * hits >= named else None
 
 
-def _fitting(text: str, form: Form) -> Writing:
+def fitting(text: str, form: Form) -> Writing:
     """The way of writing in which the first line makes more sense: the standard one or the source's."""
     if form.writing == PLAIN:
         return PLAIN
@@ -194,7 +200,8 @@ def _reader(text: str, how: Writing) -> Any:
     )
 
 
-def _text(body: bytes, options: str) -> str:
+def text(body: bytes, options: str = "") -> str:
+    """The text of a body, by the charset among the options of its content type. Raises Unsupported, BadInput."""
     charset = re.search(r"charset\s*=\s*\"?([\w-]+)", options, re.IGNORECASE)
     encoding = charset.group(1).lower() if charset else "utf-8"
     if encoding not in ("utf-8", "utf8", "us-ascii", "iso-8859-1", "latin-1"):
@@ -213,17 +220,18 @@ def _decode(decoder: msgspec.json.Decoder[Any], body: bytes, what: str) -> Any:
     except msgspec.ValidationError as error:
         raise BadInput(f"{what} is not a payload that is known here: {error}") from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        hint = (
-            "NaN and Infinity are not JSON; send null for a missing value"
-            if re.search(rb"NaN|Infinity", body)
-            else None
-        )
-        raise BadInput(f"{what} is not JSON: {error}", hint=hint) from error
+        raise not_json(what, error, body) from error
     except RecursionError:
         raise BadInput(f"{what} is nested too deeply") from None
 
 
-def _from_value(value: Any, what: str) -> Table:
+def not_json(what: str, error: Exception, body: bytes) -> BadInput:
+    """The error of a body that is not JSON; JSON has no word for NaN, and many a client writes one."""
+    hint = "NaN and Infinity are not JSON; send null for a missing value"
+    return BadInput(f"{what} is not JSON: {error}", hint=hint if re.search(rb"NaN|Infinity", body) else None)
+
+
+def from_value(value: Any, what: str) -> Table:
     """A list of records, of rows or of single values; or an object of columns; or an object that is one row."""
     if isinstance(value, dict):
         if not value:
@@ -257,6 +265,8 @@ def _columns(rows: list[Any], width: int | None, what: str) -> tuple[list[list[A
             raise BadInput(f"row {number} of {what} is {_kind(row)}, not a list of values")
         if width is None:
             width = len(row)
+            if width > WIDEST:
+                raise TooLarge(f"{what} has {width:,} columns; there may be {WIDEST:,}")
         if len(row) != width:
             raise BadInput(f"row {number} of {what} has {len(row)} values where {width} are expected")
     return [list(column) for column in zip(*rows, strict=True)], len(rows)
@@ -291,7 +301,9 @@ def _refuse_repeated_keys(body: bytes, value: Any) -> None:
     The decoder keeps the last. Counting `":` in the body gives at least the number of keys, so that only a body
     where the two counts differ is read again, slowly, with every pair in hand.
     """
-    if len(KEY.findall(body)) != _count_keys(value):
+    found = len(KEY.findall(body))
+    own = isinstance(value, Payload) and sum(getattr(value, name) is not None for name in value.__struct_fields__)
+    if found != own and found != _count_keys(value):
         import json
 
         def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

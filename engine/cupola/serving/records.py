@@ -4,48 +4,94 @@ import contextlib
 import hashlib
 import time
 from collections.abc import Callable
+from typing import Any
 
 import msgspec
 
-from cupola.errors import CupolaError, NotFound, WorkFailed
+from cupola.asynchronous import records as requests
+from cupola.asynchronous.records import Asynchronous, Backlog
+from cupola.errors import Corrupt, CupolaError, NotFound, WorkFailed
+from cupola.runtimes.records import AUTO
+from cupola.serving import network
+from cupola.serving.network import Network
+from cupola.serving.rollouts import Plan, Rollout
+from cupola.serving.status import Alarm, EndpointStatus, ShadowReport, Traffic, VariantState
 from cupola.store import Store, files, names, records, runtime, secret
 from cupola.store.records import Record
 
 DIRECTORY = "endpoints"
-MODES = ("realtime",)
-SETTLED = ("InService", "Failed", "OutOfService")
+MODES = ("realtime", "serverless", "asynchronous")
+SERVING = ("Creating", "Updating", "InService", "RollingBack", "UpdateRollbackFailed")
 
 
 class Variant(msgspec.Struct, kw_only=True):
-    """One model behind an endpoint; `weight` is its share of the requests beside the other variants' weights."""
+    """One model behind an endpoint; `weight` is its share of the requests beside the other variants' weights.
+
+    shadow: above 0 it is a shadow: that share of the requests is copied to it, and nobody gets what it answers.
+    """
 
     name: str
     model: str
     weight: float = 1.0
+    shadow: float = 0.0
+
+
+class Serverless(msgspec.Struct, kw_only=True):
+    """How an endpoint of the mode serverless comes and goes.
+
+    idle: seconds without a request after which its servers end. provisioned: of them, those that stay.
+    max_concurrency: requests that may be in work at once, those that wait for a server among them.
+    """
+
+    idle: float = 300.0
+    max_concurrency: int = 20
+    provisioned: int = 0
+
+
+class Targets(msgspec.Struct, kw_only=True):
+    """The models that requests may name (`X-Amzn-SageMaker-Target-Model`), beside what the variants serve.
+
+    models: names, or patterns such as churn-*. memory: bytes that a server process has for those that are loaded.
+    """
+
+    models: list[str]
+    memory: int = 1 << 30
 
 
 class Endpoint(Record, kw_only=True):
     """What is wished for: endpoints/NAME/endpoint.toml, written by actions and by hand.
 
     model of a variant: exact, as churn@3-7f3a. host, user: where and as whom it runs. memory: bytes for all its
-    server processes together, 0 for no limit. desired: "InService" or "OutOfService". generation: counted up to have
-    the servers replaced though nothing else has changed.
+    server processes together, 0 for no limit. max_workers: as many server processes there may be while requests queue,
+    0 for no more than `workers`. rollout: how a change of the variants is made. desired: "InService" or "OutOfService".
+    generation: counted up to have the servers replaced though nothing else has changed. runtime: which one is to run
+    the models ("auto": the compiled one where it was measured to say the same, and faster). serverless: of that mode,
+    and of an asynchronous endpoint that sleeps while its queue is empty. asynchronous: only of that mode. network:
+    where other hosts reach it, if they do. targets: which other models requests may name, if any.
     """
 
     name: str
     mode: str = "realtime"
     desired: str = "InService"
     workers: int = 1
+    max_workers: int = 0
     memory: int = 0
     host: str
     user: str
     generation: int = 0
+    runtime: str = AUTO
+    serverless: Serverless | None = None
+    asynchronous: Asynchronous | None = None
+    network: Network | None = None
+    targets: Targets | None = None
+    rollout: Plan = msgspec.field(default_factory=Plan)
     variants: list[Variant]
 
     def payload(self) -> bytes:
-        """What its signature is made over."""
-        bare = msgspec.structs.replace(self, revision=0, format=0)
-        return b"endpoint\0" + msgspec.json.encode(bare, order="deterministic")
+        """What its signature is made over: all that is not as usual, so that a setting that is new to Cupola, and has
+        its usual value, leaves signatures as they are."""
+        bare = msgspec.structs.replace(self, revision=1, format=1)
+        return b"endpoint\0" + msgspec.json.encode(_unusual(bare), order="deterministic")
 
     def digest(self) -> str:
         """Tells two wishes apart, whatever their comments and revisions."""
@@ -58,54 +104,16 @@ class Signatures(msgspec.Struct):
     macs: list[str] = msgspec.field(default_factory=list)
 
 
-class Traffic(msgspec.Struct, kw_only=True):
-    """Counts since the keeper started; rates and latencies over the last 60 s.
-
-    series: a row per second of the last 60: [unix time, requests per second, p50 ms, p99 ms, errors].
-    """
-
-    requests: int = 0
-    errors: int = 0
-    rps: float = 0.0
-    p50_ms: float | None = None
-    p99_ms: float | None = None
-    series: list[list[float | None]] = msgspec.field(default_factory=list)
-
-
-class EndpointStatus(Record, kw_only=True):
-    """What the keeper of an endpoint saw: endpoints/NAME/status.json.
-
-    wish: the digest of the wish that the status is about. variants: what is served now. update_failed: that is not what
-    is wished for, as `reason` says. workers: server processes that are ready. port: kept while nothing is served.
-    socket: the Unix socket on `host`, for those who want no TCP. restarts: servers that died and came back.
-    """
-
-    name: str
-    status: str
-    reason: str | None = None
-    host: str
-    user: str
-    url: str | None = None
-    port: int | None = None
-    socket: str | None = None
-    process: runtime.Process | None = None
-    pids: list[int] = msgspec.field(default_factory=list)
-    workers: int = 0
-    restarts: int = 0
-    variants: list[Variant] = msgspec.field(default_factory=list)
-    wish: str = ""
-    update_failed: bool = False
-    traffic: Traffic = msgspec.field(default_factory=Traffic)
-    started: str | None = None
-    updated: str | None = None
-
-
 class EndpointState(msgspec.Struct, kw_only=True):
     """An endpoint as `endpoint ls` and `endpoint show` print it: the wish and what became of it.
 
-    variants: what is served, or what is to be served where nothing is. update_failed: the last wish could not be had,
-    and what was served before goes on. workers_ready: server processes that are ready, of `workers`. gateway: the
-    endpoint_url for the hosted service's clients (None while no gateway has run).
+    variants: what is served, or what is to be served where nothing is. wished: what is wished for, by the wish of that
+    revision. update_failed: the last wish could not be had,
+    and what was served before goes on. workers_ready: server processes that are ready, of `workers`. asleep: there are
+    none, and the next request wakes them (only of the mode serverless, InService all the same). backlog: of an
+    asynchronous endpoint, how its queue stands. network: where other hosts reach it. gateway: the endpoint_url for the
+    hosted service's clients (None while no gateway has run). bad: which data that it was made from somebody has marked
+    as bad, and why.
     """
 
     name: str
@@ -113,11 +121,23 @@ class EndpointState(msgspec.Struct, kw_only=True):
     status: str
     reason: str | None = None
     mode: str = MODES[0]
-    variants: list[Variant] = msgspec.field(default_factory=list)
+    variants: list[VariantState] = msgspec.field(default_factory=list)
+    wished: list[Variant] = msgspec.field(default_factory=list)
+    revision: int = 0
+    rollout: Rollout | None = None
+    alarms: list[Alarm] = msgspec.field(default_factory=list)
+    shadows: list[ShadowReport] = msgspec.field(default_factory=list)
     url: str | None = None
+    network: str | None = None
+    targets: Targets | None = None
     gateway: str | None = None
     workers: int = 0
+    max_workers: int = 0
     workers_ready: int = 0
+    asleep: bool = False
+    serverless: Serverless | None = None
+    asynchronous: Asynchronous | None = None
+    backlog: Backlog | None = None
     pids: list[int] = msgspec.field(default_factory=list)
     restarts: int = 0
     memory: int = 0
@@ -128,6 +148,8 @@ class EndpointState(msgspec.Struct, kw_only=True):
     update_failed: bool = False
     started: str | None = None
     updated: str | None = None
+    tags: list[str] = msgspec.field(default_factory=list)
+    bad: str = ""
 
 
 class Gateway(Record, kw_only=True):
@@ -152,6 +174,11 @@ def status_path(name: str) -> str:
     return f"{DIRECTORY}/{name}/status.json"
 
 
+def metrics_path(name: str) -> str:
+    """The journals of what was logged for an endpoint, for its alarms."""
+    return f"{DIRECTORY}/{name}/metrics"
+
+
 def log_path(name: str) -> str:
     return f"{DIRECTORY}/{name}/log.txt"
 
@@ -161,7 +188,8 @@ def gateway_path(host: str, user: str) -> str:
 
 
 def local_path(store: Store, name: str, kind: str) -> str:
-    """Where the sockets and locks of an endpoint lie on this host: kind "sock" (HTTP), "poke", "lock" or "json"."""
+    """Where the sockets and locks of an endpoint lie on this host: kind "sock" (HTTP), "poke", "queue" (pokes its
+    worker), "lock" or "json"."""
     key = hashlib.sha256(f"{store.root}\0{name}".encode()).hexdigest()[:20]
     return str(runtime.runtime_dir() / f"endpoint-{key}.{kind}")
 
@@ -170,9 +198,13 @@ def wish(store: Store, name: str) -> Endpoint:
     """The wish as it stands in the file, signed or not. Raises NotFound, Corrupt."""
     names.check_name(name, "name of an endpoint")
     try:
-        return records.read_toml(store, wish_path(name), Endpoint)
+        found = records.read_toml(store, wish_path(name), Endpoint)
     except NotFound:
         raise NotFound(f"there is no endpoint {name!r} here", hint="`cupola endpoint ls` lists them") from None
+    if found.name != name:  # a change of it would be written to another endpoint
+        why = f"it says that its name is {found.name[:100]!r}; as its directory, it is {name!r}"
+        raise Corrupt(why, where=wish_path(name), hint="mend it with an editor")
+    return found
 
 
 def wishes(store: Store) -> list[Endpoint]:
@@ -226,12 +258,16 @@ def has_gateway() -> bool:
 def save(store: Store, endpoint: Endpoint, expected: Endpoint | None = None) -> None:
     """Signs a wish and writes it: the old or the new one is there and signed, whenever this is killed.
 
-    Raises Conflict when the file is not `expected` any more.
+    Raises Conflict when the file is not `expected` any more; what somebody else has wished then stays signed.
     """
-    before = [mac for mac in _macs(store, endpoint.name) if expected and secret.verify(expected.payload(), mac)]
-    macs = Signatures([secret.sign(endpoint.payload()), *before])
-    files.write_bytes(store, f"{directory(endpoint.name)}/endpoint.sig", msgspec.json.encode(macs) + b"\n")
-    records.write_toml(store, wish_path(endpoint.name), endpoint, kind="endpoint", ref=endpoint.name, expected=expected)
+
+    def sign() -> None:
+        before = [mac for mac in _macs(store, endpoint.name) if expected and secret.verify(expected.payload(), mac)]
+        macs = Signatures([secret.sign(endpoint.payload()), *before])
+        files.write_bytes(store, f"{directory(endpoint.name)}/endpoint.sig", msgspec.json.encode(macs) + b"\n")
+
+    path = wish_path(endpoint.name)
+    records.write_toml(store, path, endpoint, kind="endpoint", ref=endpoint.name, expected=expected, before=sign)
 
 
 def status(store: Store, name: str) -> EndpointStatus | None:
@@ -264,11 +300,23 @@ def state_of(store: Store, endpoint: Endpoint) -> EndpointState:
         status=word,
         reason=reason,
         mode=endpoint.mode,
-        variants=alive.variants if alive and alive.variants else endpoint.variants,
+        variants=alive.variants if alive and alive.variants else unserved(endpoint),
+        wished=endpoint.variants,
+        revision=endpoint.revision,
+        rollout=alive.rollout if alive else None,
+        alarms=alive.alarms if alive else [],
+        shadows=alive.shadows if alive else [],
         url=alive.url if alive else None,
+        network=network.url(endpoint.network) if endpoint.network else None,
+        targets=endpoint.targets,
         gateway=door.url if door else None,
         workers=endpoint.workers,
+        max_workers=endpoint.max_workers,
         workers_ready=alive.workers if alive else 0,
+        asleep=bool(alive and alive.asleep),
+        serverless=endpoint.serverless,
+        asynchronous=endpoint.asynchronous,
+        backlog=requests.backlog(store, endpoint.name) if endpoint.mode == requests.MODE else None,
         pids=alive.pids if alive else [],
         restarts=alive.restarts if alive else 0,
         memory=endpoint.memory,
@@ -280,6 +328,13 @@ def state_of(store: Store, endpoint: Endpoint) -> EndpointState:
         started=alive.started if alive else None,
         updated=alive.updated if alive else None,
     )
+
+
+def unserved(endpoint: Endpoint) -> list[VariantState]:
+    """The variants that are wished for, before any of them is served."""
+    return [
+        VariantState(name=one.name, model=one.model, weight=one.weight, shadow=one.shadow) for one in endpoint.variants
+    ]
 
 
 def wait(
@@ -302,6 +357,18 @@ def wait(
         if deadline and time.monotonic() > deadline:
             raise WorkFailed(f"the endpoint {name} is still {found.status}", where=wish_path(name))
         time.sleep(0.05)
+
+
+def _unusual(value: Any) -> Any:
+    """A record without the fields that have their default."""
+    if isinstance(value, msgspec.Struct):
+        fields = ((one, getattr(value, one.name)) for one in msgspec.structs.fields(value))
+        return {one.encode_name: _unusual(found) for one, found in fields if found != _default(one)}
+    return [_unusual(one) for one in value] if isinstance(value, list) else value
+
+
+def _default(field: msgspec.structs.FieldInfo) -> Any:
+    return field.default if field.default_factory is msgspec.NODEFAULT else field.default_factory()
 
 
 def _each(store: Store) -> dict[str, Endpoint | CupolaError]:
@@ -332,12 +399,19 @@ def _status(store: Store, endpoint: Endpoint, seen: EndpointStatus | None) -> tu
         why = f"endpoint.toml was edited; `cupola endpoint confirm {endpoint.name}` signs it, and it takes effect"
         return (seen.status if seen and seen.status != "Failed" else "Creating"), why
     if seen is None:
-        return ("Creating" if endpoint.desired == "InService" else "OutOfService"), None
-    if endpoint.desired == "OutOfService" and _keeper_is_gone(seen):
+        elsewhere = (
+            None if endpoint.host == names.who()[1] else f"{endpoint.host}, where it runs, has said nothing here"
+        )
+        return ("Creating" if endpoint.desired == "InService" else "OutOfService"), elsewhere
+    gone = _keeper_is_gone(seen)
+    alone = gone and any(runtime.alive(one) for one in seen.servers)
+    if endpoint.desired == "OutOfService" and gone and not alone:
         return "OutOfService", None
     if seen.wish != endpoint.digest():
-        return ("Updating" if seen.status in ("InService", "Updating") else "Creating"), None
-    if seen.status in ("InService", "Creating", "Updating") and _keeper_is_gone(seen):
+        return ("Updating" if seen.status in SERVING and seen.status != "Creating" else "Creating"), None
+    if alone:
+        return seen.status, "its keeper is not running, and its servers go on; `cupola agent start` brings it back"
+    if seen.status in SERVING and gone:
         return "OutOfService", "its keeper is not running; `cupola agent start` brings it back"
     return seen.status, seen.reason
 

@@ -10,8 +10,8 @@ import time
 from pathlib import Path
 from typing import TypeVar
 
-from cupola.store.digests import Entry, Head, Held, Kind, decode, doubtful, encode
-from cupola.store.marks import marks, told
+from cupola.store.digests import Entry, Head, Kind, Segment, decode, doubtful, encode
+from cupola.store.marks import Snapshot, marks, told
 from cupola.store.names import new_id
 from cupola.store.root import Store
 
@@ -21,7 +21,7 @@ LASTS = 3600.0  # seconds that it is believed on a network mount, where a change
 T = TypeVar("T")
 
 
-def load(store: Store, kind: Kind[T]) -> tuple[Head, dict[str, Entry[T]]] | None:
+def load(store: Store, kind: Kind[T]) -> Segment[T] | None:
     """What this user has kept of records of that kind here; None when there is nothing to be believed."""
     try:
         data = path(store, kind.name).read_bytes()
@@ -33,10 +33,15 @@ def load(store: Store, kind: Kind[T]) -> tuple[Head, dict[str, Entry[T]]] | None
     return found
 
 
-def keep(store: Store, kind: Kind[T], known: Held[T], fresh: list[Entry[T]]) -> None:
-    """Adds what was read anew, if it is much; an error is none: the next reader reads it again."""
+def keep(
+    store: Store, kind: Kind[T], before: Segment[T] | None, feed: Snapshot | None, fresh: list[Entry[T]], held: int
+) -> None:
+    """Adds what was read anew to what was kept `before`, if it is much beside the `held` ones; an error is none.
+
+    feed: how it stood before they were read, None where it could not be had.
+    """
     network = store.mount.network
-    if len(fresh) < max(MANY, len(known.entries) // 100) or (network and not known.feed):
+    if len(fresh) < max(MANY, held // 100) or (network and not feed):
         return
     settled = kind.settled(store)
     chosen = [
@@ -46,16 +51,16 @@ def keep(store: Store, kind: Kind[T], known: Held[T], fresh: list[Entry[T]]) -> 
         return
     entries = {}
     made = time.time()
-    if known.cache is not None:
-        head, before = known.cache
-        since = told(known.feed or {}, head.marks) if network else None
+    if before is not None:
+        head, kept = before
+        since = told(feed or {}, head.marks) if network else None
         if since is not None:
-            before = {at: one for at, one in before.items() if not doubtful(kind, at, one.revision, since)}
+            kept = {at: one for at, one in kept.items() if not doubtful(kind, at, one.revision, since)}
             made = min(made, head.made)
         if since is not None or not network:
-            entries.update(before)
+            entries.update(kept)
     entries.update({entry.place: entry for entry in chosen})
-    data = encode(kind, entries.values(), marks(known.feed or {}), is_sealed=not network, made=made)
+    data = encode(kind, entries.values(), marks(feed or {}), is_sealed=not network, made=made)
     if decode(kind, data, kind.type) is not None:
         with contextlib.suppress(OSError):
             _write(path(store, kind.name), data)

@@ -3,16 +3,18 @@
 A claim is a file that can be made only once (`.cupola/claims/NAME/NUMBER.json`), with a beat file beside it that only
 its owner writes. Nobody compares clocks: whoever has seen, by its own clock, the beat stand still for the lease calls
 the owner dead and takes the next number. What a dead owner still writes is fenced off by its lower number.
+A `Series` of claims may lie elsewhere: the attempts of a job are claims in the job's own directory.
 """
 
 import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from typing import NamedTuple
 
 import msgspec
 
-from cupola.errors import Conflict, Corrupt, DiskTrouble, NotFound
+from cupola.errors import Conflict, Corrupt, CupolaError, DiskTrouble, NotFound
 from cupola.store import runtime
 from cupola.store.content import create_bytes, listing, read_bytes, remove, write_bytes
 from cupola.store.names import new_id, now, who
@@ -44,11 +46,30 @@ class Beat(msgspec.Struct, kw_only=True):
     released: bool = False
 
 
-class Claim:
-    """A claim of `name`, ours (from `take`) or as it was read (from `current`); `number` orders those of one name."""
+class Series(NamedTuple):
+    """Where the claims of one thing lie: by number the file that can be made only once, and the beat beside it."""
 
-    def __init__(self, name: str, owner: Owner, beat: Beat, lease_seconds: float) -> None:
-        self.name = name
+    directory: str
+    file: str = "{number:08d}.json"
+    beat: str = "{number:08d}.{nonce}.beat"
+    listed: re.Pattern[str] = CLAIM_FILE
+
+    def numbers(self, store: Store) -> list[int]:
+        """The numbers that were claimed."""
+        return [int(found[1]) for one in listing(store, self.directory) if (found := self.listed.fullmatch(one))]
+
+    def claim_path(self, number: int) -> str:
+        return f"{self.directory}/{self.file.format(number=number)}"
+
+    def beat_path(self, owner: Owner) -> str:
+        return f"{self.directory}/{self.beat.format(number=owner.number, nonce=owner.nonce)}"
+
+
+class Claim:
+    """A claim, ours (from `take`) or as it was read (from `current`); `number` orders those of one series."""
+
+    def __init__(self, series: Series, owner: Owner, beat: Beat, lease_seconds: float) -> None:
+        self.series = series
         self.owner = owner
         self.beat = beat
         self.lease_seconds = lease_seconds
@@ -91,30 +112,44 @@ def take(store: Store, name: str) -> Claim | None:
     """The claim of `name` with the next number; None while somebody else has it, or has just been faster."""
     store.check_writable()
     last = current(store, name)
-    if last is not None and not last.released and not _dead(store, last):
+    if last is not None and not last.released and not dead(store, last):
         return None
+    series = _named(name)
     user, host = who()
     number = last.number + 1 if last else 1
     owner = Owner(number=number, nonce=new_id(), user=user, host=host, process=runtime.current(), time=now())
-    claim = Claim(name, owner, Beat(), store.mount.lease_seconds)
-    if not create_bytes(store, _file(name, number), msgspec.json.encode(owner) + b"\n"):
-        return None
-    numbers = _numbers(store, name)
+    claim = Claim(series, owner, Beat(), store.mount.lease_seconds)
+    try:
+        if not create_bytes(store, series.claim_path(number), _line(owner)):
+            return None
+        numbers = series.numbers(store)
+    except CupolaError:
+        _withdraw(store, claim)
+        raise
     if max(numbers, default=number) > number:
         return None
-    for old in sorted(numbers)[:-KEPT]:
-        _forget(store, name, old)
+    with suppress(CupolaError):  # the next one tries it again
+        for old in sorted(numbers)[:-KEPT]:
+            _forget(store, name, old)
     return claim
+
+
+def _withdraw(store: Store, claim: Claim) -> None:
+    """Takes away what may have been made of a claim before the disk failed: others would wait for its lease to end."""
+    path = claim.series.claim_path(claim.number)
+    with suppress(CupolaError):
+        if read_bytes(store, path) == _line(claim.owner):
+            remove(store, path)
 
 
 def renew(store: Store, claim: Claim) -> bool:
     """Beats once more; False when somebody has taken a higher number, and the owner must stop. Raises DiskTrouble."""
-    if max(_numbers(store, claim.name), default=0) > claim.number:
+    if max(claim.series.numbers(store), default=0) > claim.number:
         claim.renewed = float("-inf")
         return False
     before = _clock()
     claim.beat.counter += 1
-    write_bytes(store, _beat(claim), msgspec.json.encode(claim.beat) + b"\n", durable=False)
+    write_bytes(store, claim.series.beat_path(claim.owner), _line(claim.beat), durable=False)
     claim.renewed = before
     return True
 
@@ -123,31 +158,37 @@ def release(store: Store, claim: Claim) -> None:
     """Gives it back: the next may take it at once."""
     claim.beat.released = True
     claim.beat.counter += 1
-    write_bytes(store, _beat(claim), msgspec.json.encode(claim.beat) + b"\n")
+    write_bytes(store, claim.series.beat_path(claim.owner), _line(claim.beat))
 
 
 def current(store: Store, name: str) -> Claim | None:
     """The claim with the highest number, released or not; None when nobody ever claimed `name`."""
+    series = _named(name)
     for _ in range(5):
-        numbers = _numbers(store, name)
+        numbers = series.numbers(store)
         if not numbers:
             return None
         with suppress(NotFound):
-            return _read(store, name, max(numbers))
+            return _read(store, series, max(numbers))
         _refresh(store, name)  # the listing was so old that the claim is forgotten by now
     raise DiskTrouble("this mount shows the claim as it was long ago", where=name, hint=store.mount.advice)
 
 
-def _read(store: Store, name: str, number: int) -> Claim:
-    path = _file(name, number)
+def look(store: Store, claim: Claim) -> None:
+    """Takes the beat of somebody's claim as it is now; one that is not there or not whole leaves it as it was."""
+    with suppress(NotFound, msgspec.MsgspecError):
+        claim.beat = msgspec.json.decode(read_bytes(store, claim.series.beat_path(claim.owner)), type=Beat)
+
+
+def _read(store: Store, series: Series, number: int) -> Claim:
+    path = series.claim_path(number)
     try:
         owner = msgspec.json.decode(read_bytes(store, path), type=Owner)
     except msgspec.MsgspecError as error:
         hint = "`cupola check --repair` mends it"
         raise Corrupt(f"this claim cannot be read: {error}", where=path, hint=hint) from error
-    claim = Claim(name, owner, Beat(), store.mount.lease_seconds)
-    with suppress(NotFound, msgspec.MsgspecError):  # not yet renewed
-        claim.beat = msgspec.json.decode(read_bytes(store, _beat(claim)), type=Beat)
+    claim = Claim(series, owner, Beat(), store.mount.lease_seconds)
+    look(store, claim)
     return claim
 
 
@@ -163,7 +204,7 @@ def _refresh(store: Store, name: str) -> None:
 def is_held(store: Store, name: str) -> bool:
     """Whether somebody has it now: not released, and not seen dead by this process."""
     found = current(store, name)
-    return found is not None and not found.released and not _dead(store, found)
+    return found is not None and not found.released and not dead(store, found)
 
 
 @contextmanager
@@ -196,12 +237,12 @@ def take_number(store: Store, directory: str) -> int:
     return number
 
 
-def _dead(store: Store, claim: Claim) -> bool:
+def dead(store: Store, claim: Claim) -> bool:
     """Whether the owner is gone: seen so by our own clock, or for certain, when it was a process of this very boot."""
     owner = claim.owner
     if owner.host == who()[1] and owner.process.boot == runtime.boot() and not runtime.alive(owner.process):
         return True
-    lease: Lease = store.leases.setdefault(claim.name, Lease(store.mount.lease_seconds))
+    lease: Lease = store.leases.setdefault(claim.series.directory, Lease(store.mount.lease_seconds))
     return lease.expired(claim)
 
 
@@ -210,16 +251,12 @@ def _clock() -> float:
     return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
-def _numbers(store: Store, name: str) -> list[int]:
-    return [int(found[1]) for one in listing(store, f"{CLAIMS}/{name}") if (found := CLAIM_FILE.fullmatch(one))]
+def _named(name: str) -> Series:
+    return Series(f"{CLAIMS}/{name}")
 
 
-def _file(name: str, number: int) -> str:
-    return f"{CLAIMS}/{name}/{number:08d}.json"
-
-
-def _beat(claim: Claim) -> str:
-    return f"{CLAIMS}/{claim.name}/{claim.number:08d}.{claim.nonce}.beat"
+def _line(record: Owner | Beat) -> bytes:
+    return msgspec.json.encode(record) + b"\n"
 
 
 def _forget(store: Store, name: str, number: int) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from cupola.errors import DiskTrouble, NotFound
-from cupola.store.names import new_id
+from cupola.store.names import private_name
 from cupola.store.paths import (
     LIST,
     Place,
@@ -26,6 +26,7 @@ from cupola.store.trouble import disk, trouble
 
 PATIENCE = 2.0  # seconds that a network mount gets before a failure is believed
 FLEETING = {errno.ENOENT, errno.ESTALE, errno.EPERM, errno.EIO}  # EIO: what was open when the link was cut
+MISSING = {errno.ENOENT, errno.ESTALE}
 NOT_RECORDS = (".tmp-", ".nfs", ".fuse_hidden")
 CHUNK = 1 << 20
 
@@ -73,7 +74,8 @@ def listing(store: Store, path: str) -> list[str]:
 def patiently(store: Store, path: str, once: Callable[[], T]) -> T:
     """What `once` gives; on a network mount, tried for two seconds before ENOENT, ESTALE, EPERM or EIO is believed.
 
-    A name that no listing shows is believed to be missing at once.
+    A name that no listing shows is believed to be missing at once. (NFS says ESTALE of what another host removed with
+    its directory, for as long as it keeps that directory's name: a minute.)
     """
     deadline = 0.0
     while True:
@@ -85,21 +87,22 @@ def patiently(store: Store, path: str, once: Callable[[], T]) -> T:
             deadline = deadline or time.monotonic() + PATIENCE
             if time.monotonic() > deadline:
                 raise trouble(error, path) from error
-            if error.errno == errno.ENOENT and not _listed(store, path):
+            if error.errno in MISSING and not _listed(store, path):
                 with contextlib.suppress(OSError):
                     return once()
-                raise trouble(error, path) from error
+                raise trouble(FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT)), path) from error
         time.sleep(0.01)
 
 
 def _listed(store: Store, path: str) -> bool:
+    """Whether a listing shows it. Opening each directory for that makes the mount look its name up anew."""
     parent, _, name = path.rpartition("/")
     try:
         descriptor = open_directory(store, parent)
-    except FileNotFoundError:
-        return bool(parent) and _listed(store, parent)
-    except OSError:
-        return True
+    except OSError as error:
+        if not parent:
+            return error.errno != errno.ENOENT
+        return error.errno not in MISSING or _listed(store, parent)
     try:
         return not name or name in os.listdir(descriptor)  # noqa: PTH208
     except OSError:
@@ -112,10 +115,10 @@ def write_bytes(store: Store, path: str, data: bytes, *, durable: bool = True) -
     """Makes `data` the whole content of the file: the old or the new, never half. Raises ReadOnly, DiskTrouble.
 
     Directories on the way are made; modes follow the directory that it lies in. Not `durable`: what a power cut takes
-    away is not missed.
+    away is not missed, or is made to last later (`cupola.store.settling`).
     """
     store.check_writable()
-    with disk(path), place(store, path, make=True) as at:
+    with disk(path), place(store, path, make=True, durable=durable) as at:
         draft = _draft(at, data, durable)
         try:
             os.rename(draft, at.name, src_dir_fd=at.directory, dst_dir_fd=at.directory)
@@ -129,21 +132,22 @@ def write_bytes(store: Store, path: str, data: bytes, *, durable: bool = True) -
             sync_directory(at.directory)
 
 
-def create_bytes(store: Store, path: str, data: bytes) -> bool:
-    """Makes the file with `data` unless there is one; False when somebody else's is there.
+def create_bytes(store: Store, path: str, data: bytes, *, durable: bool = True) -> bool:
+    """Makes the file with `data` unless there is one; False when somebody else's is there. `durable` as `write_bytes`.
 
     A hard link of a private file to the name, proved by reading it back: what the link call itself says proves nothing
     on a network mount. Two writers must not bring the same bytes (put an id in them).
     """
     store.check_writable()
-    with disk(path), place(store, path, make=True) as at:
-        draft = _draft(at, data, True)
+    with disk(path), place(store, path, make=True, durable=durable) as at:
+        draft = _draft(at, data, durable)
         try:
             said = _link(at, draft)
             mine = _read_back(store, path, said) == data
         finally:
             _remove(at.directory, draft)
-        sync_directory(at.directory)
+        if durable:
+            sync_directory(at.directory)
     return mine
 
 
@@ -173,7 +177,7 @@ def _read_back(store: Store, path: str, said: OSError | None) -> bytes:
 
 def _draft(at: Place, data: bytes, durable: bool) -> str:
     """Writes `data` to a private name beside the file that it is to become."""
-    name = f".tmp-{new_id()}"
+    name = private_name()
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
     descriptor = os.open(name, flags, 0o600, dir_fd=at.directory)
     try:

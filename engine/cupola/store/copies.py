@@ -8,11 +8,15 @@ from cupola.store.names import new_id, who
 from cupola.store.runtime import runtime_dir
 
 
-def copy_id(root: Path) -> str:
-    """Six random characters for the workspace at `root` on this host; made once, in $XDG_STATE_HOME/cupola/copies."""
+def copy_id(root: Path, inode: int = 0) -> str:
+    """Six random characters for the workspace at `root` on this host; made once, in $XDG_STATE_HOME/cupola/copies.
+
+    inode: of `root`, where it is always the same for the same directory. Another copy that is put in the place of one
+    that was moved away is then another.
+    """
     import hashlib
 
-    name = hashlib.sha256(f"{who()[1]}\0{root}".encode("utf-8", "surrogateescape")).hexdigest()[:20]
+    name = hashlib.sha256(f"{who()[1]}\0{root}\0{inode}".encode("utf-8", "surrogateescape")).hexdigest()[:20]
     try:
         return _kept(state_dir() / "copies" / name)
     except OSError:  # a home that cannot be written: the name then lasts until the runtime directory goes

@@ -2,7 +2,7 @@
 
 `.cupola/digests/WRITER/KIND.NUMBER.jsonl`: segments, each written whole and never changed. A later one overrides an
 earlier one; it names the one that it follows, and says up to where the feed had been read before its records were. All
-of it is derived and may be thrown away (`cupola.store.folding` writes it, `cupola.store.cache` is a reader's own).
+of it is derived and may be thrown away (`cupola.store.folding` writes it, `cupola.store.reading` reads lists with it).
 
 On a local disk a record is taken from a digest when its files are still those that were read (their seal: inode, size
 and times in nanoseconds); on a network mount, where these prove nothing, when the feed has told nothing of it since.
@@ -77,6 +77,9 @@ class Head(msgspec.Struct, kw_only=True):
     checksum: int
 
 
+Segment = tuple[Head, dict[str, Entry[T]]]
+
+
 @dataclass
 class Source(Generic[T]):
     """What one writer has put together: entries by place, and what the feed has told since."""
@@ -91,40 +94,16 @@ class Held(Generic[T]):
 
     entries: dict[str, Entry[T]]
     feed: Snapshot | None = None
-    cache: tuple[Head, dict[str, Entry[T]]] | None = None
 
 
-def read(store: Store, kind: Kind[T], places: list[str]) -> dict[str, T]:
-    """The records at those places, each from where its newest revision is had most cheaply; raises as `kind.read`."""
-    from cupola.store import cache
+def held(
+    store: Store, kind: Kind[T], places: Iterable[str], *, without: str | None = None, kept: Segment[T] | None = None
+) -> Held[T]:
+    """What digests, and the segment `kept`, hold of those places and is still so.
 
-    known = held(store, kind, places)
-    found: dict[str, T] = {}
-    fresh: list[Entry[T]] = []
-    for place in places:
-        entry = known.entries.get(place)
-        if entry is not None and entry.record is not None:
-            found[place] = entry.record
-            continue
-        begun = time.time_ns()
-        record = kind.read(store, place)
-        if record is not None:
-            found[place] = record
-            revision = kind.revision(record)
-            fresh.append(Entry(place, revision, sealed(store, kind.parts(place, revision), begun), record))
-    cache.keep(store, kind, known, fresh)
-    return found
-
-
-def held(store: Store, kind: Kind[T], places: Iterable[str], without: str | None = None) -> Held[T]:
-    """What digests and this user's cache hold of those places and is still so.
-
-    without: a writer; it is then what the digests of all others hold.
+    without: a writer, whose digest does not count.
     """
-    from cupola.store import cache
-
     network = store.mount.network
-    kept = cache.load(store, kind) if without is None else None
     tips = [(writer, tip) for writer in writers(store) if writer != without and (tip := _tip(store, kind, writer))]
     feed = snapshot(store) if network else None  # after the marks that it is compared with
     if network and feed is None:
@@ -141,7 +120,7 @@ def held(store: Store, kind: Kind[T], places: Iterable[str], without: str | None
         if since is not None:
             sources.append(Source(kept[1], since))
     found = _by_feed(store, kind, places, sources) if network else _by_seal(store, kind, places, sources)
-    return Held(found, feed, kept)
+    return Held(found, feed)
 
 
 def writers(store: Store) -> list[str]:
@@ -191,7 +170,7 @@ def encode(
     return _ENCODER.encode(head) + b"\n" + body
 
 
-def decode(kind: Kind[Any], data: bytes, type: Any) -> tuple[Head, dict[str, Entry[Any]]] | None:
+def decode(kind: Kind[Any], data: bytes, type: Any) -> Segment[Any] | None:
     """A segment's head and its entries by place, the records as `type`; None for one that is not whole or not ours."""
     first, _, body = data.partition(b"\n")
     try:
@@ -204,9 +183,7 @@ def decode(kind: Kind[Any], data: bytes, type: Any) -> tuple[Head, dict[str, Ent
         return None
 
 
-def load(
-    store: Store, kind: Kind[Any], writer: str, number: int, type: Any
-) -> tuple[Head, dict[str, Entry[Any]]] | None:
+def load(store: Store, kind: Kind[Any], writer: str, number: int, type: Any) -> Segment[Any] | None:
     """A segment as `decode` gives it; None when it cannot be had."""
     try:
         return decode(kind, read_bytes(store, segment(kind.name, writer, number)), type)

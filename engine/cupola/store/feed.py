@@ -16,7 +16,7 @@ ROTATE = 256 * 1024  # bytes
 
 
 class Line(msgspec.Struct, kw_only=True):
-    """A line of the feed: record `ref` of that kind, at `path`, has got that revision."""
+    """A line of the feed: record `ref` of that kind, at `path`, has got that revision; a journal, that line."""
 
     kind: str
     ref: str
@@ -26,8 +26,8 @@ class Line(msgspec.Struct, kw_only=True):
 
 def announce(store: Store, kind: str, ref: str, revision: int, path: str = "") -> None:
     """Tells watchers that a record has changed; what keeps it from being told is not an error."""
-    line = msgspec.json.encode(Line(kind=kind, ref=ref, revision=revision, path=path)) + b"\n"
-    with contextlib.suppress(OSError, CupolaError):
+    with contextlib.suppress(OSError, CupolaError, UnicodeEncodeError):  # a name that is no text
+        line = msgspec.json.encode(Line(kind=kind, ref=ref, revision=revision, path=path)) + b"\n"
         held = lock(runtime_dir() / f"feed-{store.copy}.lock")
         assert held is not None
         with held:

@@ -13,7 +13,7 @@ from cupola.store import runtime
 from cupola.store.content import absolute, create_bytes, listing, make_dir, read_bytes, remove, write_bytes
 from cupola.store.feed import announce
 from cupola.store.names import check_name, new_id, now, plain, who
-from cupola.store.paths import place, set_mode, sync_directory
+from cupola.store.paths import open_directory, place, set_mode, sync_directory
 from cupola.store.root import Store
 from cupola.store.trouble import disk
 
@@ -29,6 +29,7 @@ __all__ = [
     "read_bytes",
     "remove",
     "staging",
+    "sync_names",
     "trash",
     "untrash",
     "write_bytes",
@@ -39,12 +40,13 @@ TRASH = ".cupola/trash"
 
 
 class Discarded(msgspec.Struct, kw_only=True):
-    """What lies in the trash under a token."""
+    """What lies in the trash under a token. emptied: when it was removed from there for good; its path stays known."""
 
     path: str
     user: str
     host: str
     time: str
+    emptied: str = ""
 
 
 def staging(store: Store) -> Path:
@@ -100,7 +102,7 @@ def discard(staged: Path) -> None:
 
 
 def publish_dir(store: Store, staged: Path, path: str) -> None:
-    """Puts a staged directory in its place, whole and durable. Raises Conflict when something is there."""
+    """Puts a staged directory in its place, whole and durable. Raises Conflict when something is there, DiskTrouble."""
     store.check_writable()
     with disk(path), place(store, path, make=True) as at:
         mode = stat.S_IMODE(os.fstat(at.directory).st_mode)
@@ -113,8 +115,23 @@ def publish_dir(store: Store, staged: Path, path: str) -> None:
             if error.errno in (errno.ENOTEMPTY, errno.EEXIST):
                 raise Conflict("something is there already", where=path) from error
             raise
-        sync_directory(at.directory)
-        _sync(staged.parent)
+        try:
+            sync_directory(at.directory)
+            _sync(staged.parent)
+        except OSError:  # whoever is told that it failed does not find it there later
+            with contextlib.suppress(OSError):
+                os.rename(at.name, staged, src_dir_fd=at.directory)
+            raise
+
+
+def sync_names(store: Store, path: str) -> None:
+    """Makes the names in a directory durable, whoever has made them. Raises NotFound, DiskTrouble."""
+    with disk(path):
+        descriptor = open_directory(store, path)
+        try:
+            sync_directory(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def _exists(directory: int, name: str) -> bool:
@@ -159,9 +176,14 @@ def trash(store: Store, path: str) -> str:
             raise NotFound("there is nothing to remove", where=path)
         user, host = who()
         what = Discarded(path=path, user=user, host=host, time=now())
-        write_bytes(store, f"{TRASH}/{token}/what.json", msgspec.json.encode(what))
+        try:
+            write_bytes(store, f"{TRASH}/{token}/what.json", msgspec.json.encode(what))
+            with place(store, f"{TRASH}/{token}/content") as to:
+                os.rename(at.name, to.name, src_dir_fd=at.directory, dst_dir_fd=to.directory)
+        except BaseException:
+            discard(store.root / TRASH / token)
+            raise
         with place(store, f"{TRASH}/{token}/content") as to:
-            os.rename(at.name, to.name, src_dir_fd=at.directory, dst_dir_fd=to.directory)
             sync_directory(to.directory)
         sync_directory(at.directory)
     announce(store, "file", path, 0)

@@ -8,6 +8,7 @@ from pathlib import Path
 NETWORK = {"sshfs", "nfs", "cifs", "9p", "ceph", "glusterfs", "lustre", "gpfs", "beegfs", "afs", "fuse", "virtiofs"}
 NAMES = {"nfs4": "nfs", "smb3": "cifs", "smbfs": "cifs", "fuse.sshfs": "sshfs", "fuse.glusterfs": "glusterfs"}
 LOCAL_FUSE = {"fuseblk", "fuse.ext4", "fuse.ntfs-3g", "fuse.fuse-overlayfs", "fuse.bindfs", "fuse.gocryptfs"}
+MEND = {"sshfs": "dcache_timeout=1", "nfs": "actimeo=1,lookupcache=positive"}
 SSHFS_LATE, NFS_LATE = 20.0, 60.0  # seconds: how old a listing may be with the mounts' own defaults
 
 
@@ -45,17 +46,26 @@ class Mount:
         return 1.0 if self.network else 0.0
 
     @property
+    def mend(self) -> str | None:
+        """The mount options with which views are not late, or None when they are not."""
+        return None if self.stale_seconds <= 1 else MEND[self.kind]
+
+    @property
     def advice(self) -> str | None:
         """One sentence on how to mount it so that views are not late, or None when there is nothing to mend."""
-        if self.stale_seconds <= 1:
+        if self.mend is None:
             return None
-        mend = {"sshfs": "-o dcache_timeout=1", "nfs": "-o actimeo=1,lookupcache=positive"}[self.kind]
-        return f"views are up to {self.stale_seconds:.0f} s old on this {self.kind} mount; mount it with {mend}"
+        late = f"views are up to {self.stale_seconds:.0f} s old on this {self.kind} mount"
+        return f"{late}; mount it with -o {self.mend}"
 
 
 def mount_of(path: Path | str) -> Mount:
     """The mount that `path` lies on, as the kernel tells it."""
-    real = os.path.realpath(path)
+    return mount_at(os.path.realpath(path))
+
+
+def mount_at(real: str) -> Mount:
+    """The mount of a path that has no symlinks; touches no disk, so that it can be asked of one that hangs."""
     best, kind, options = "", "local", ""
     with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as file:  # noqa: PTH123
         for line in file:

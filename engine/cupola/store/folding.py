@@ -4,6 +4,7 @@ A pass is cheap when the feed has told nothing. Segments are merged as they grow
 and is not certain any more is taken back, or folded anew, before the marks move past the line that says so.
 """
 
+import contextlib
 import threading
 import time
 import zlib
@@ -14,7 +15,7 @@ import msgspec
 
 from cupola.errors import CupolaError
 from cupola.store import digests
-from cupola.store.content import remove, write_bytes
+from cupola.store.content import listing, remove, write_bytes
 from cupola.store.digests import Entry, Head, Kind, doubtful, sealed, segment
 from cupola.store.feed import announce
 from cupola.store.marks import Marks, Snapshot, Told, beginning, marks, snapshot, told
@@ -28,6 +29,7 @@ GROWTH = 8  # a segment is merged into the next one unless it is so many times l
 LAG = 64 * 1024  # bytes of a writer's feed after which new marks are worth a segment
 FEW, REST = 20, 0.01  # after so many records it lets others have the processor for that many seconds
 ASK_AGAIN = 600.0  # seconds until it looks again whether others still hold what it left to them
+GONE = 30 * 86400.0  # seconds without a new segment after which anybody may remove a digest
 
 T = TypeVar("T")
 
@@ -141,6 +143,7 @@ class Folder(Generic[T]):
     def _new(self, places: list[str]) -> list[str]:
         """What no digest holds."""
         if time.monotonic() > self.ask_again:
+            self._bury()
             self.elsewhere, self.seen = set(), set()
             self.ask_again = time.monotonic() + ASK_AGAIN
         new = [place for place in places if place not in self.index and place not in self.elsewhere]
@@ -149,6 +152,23 @@ class Folder(Generic[T]):
             self.seen.update(unseen)
             self.elsewhere.update(digests.held(self.store, self.kind, unseen, without=self.store.writer).entries)
         return [place for place in new if place not in self.elsewhere]
+
+    def _bury(self) -> None:
+        """Removes the digests of writers that have long written none, by the times of the disk: they may be gone.
+
+        Whoever is not goes on with a new one; meanwhile what it held is folded by others.
+        """
+        root = self.store.root / digests.DIRECTORY
+        written = {}
+        for writer in digests.writers(self.store):
+            with contextlib.suppress(OSError):
+                written[writer] = (root / writer).stat().st_mtime
+        for writer, moment in written.items():
+            if writer != self.store.writer and max(written.values()) - moment > GONE:
+                with contextlib.suppress(CupolaError, OSError):
+                    for name in listing(self.store, f"{digests.DIRECTORY}/{writer}"):
+                        remove(self.store, f"{digests.DIRECTORY}/{writer}/{name}")
+                    (root / writer).rmdir()
 
     def _entry(self, place: str, named: Told, settled: Callable[[T], bool]) -> Entry[msgspec.Raw] | None:
         """The record as it is now; None when it is not to be folded: it has not ended, or is about to change."""

@@ -8,14 +8,14 @@ import contextlib
 import errno
 import os
 import time
-from collections.abc import Iterable
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
 from cupola.errors import NotFound
 from cupola.store.content import PATIENCE, listing, patiently, read_all, write_all
-from cupola.store.names import now
+from cupola.store.names import filed, now
 from cupola.store.paths import open_file, place, set_mode, sync_directory
 from cupola.store.root import Store
 from cupola.store.runtime import lock, runtime_dir
@@ -29,6 +29,12 @@ AGAIN = {errno.EIO, errno.ESTALE, errno.ENOTCONN, errno.EBADF, errno.ECONNABORTE
 Entry = dict[str, Any]
 
 
+class Numbered(Protocol):
+    """A line as a struct, which the journal numbers."""
+
+    seq: int
+
+
 class Offset(NamedTuple):
     """How far a journal has been read."""
 
@@ -39,9 +45,11 @@ class Offset(NamedTuple):
 START = Offset()
 
 
-def append(store: Store, path: str, entries: Iterable[Entry]) -> None:
-    """Appends entries to this writer's journal at `path` and makes them durable; gives each `seq`, `clock` and `time`.
+def append(store: Store, path: str, entries: Iterable[Entry]) -> int:
+    """Appends entries to this writer's journal at `path` and makes them durable; gives each `seq`, `clock` and `time`,
+    and `filed` where the action is filed under something.
 
+    Returns the last `seq`, which the feed names so that others wait until they see that line.
     `path` ends in `{store.writer}.jsonl`: processes of one writer take turns under a lock of this host. The clock is
     one more than any in the journals beside it. Raises ReadOnly, DiskTrouble.
     """
@@ -56,11 +64,18 @@ def append(store: Store, path: str, entries: Iterable[Entry]) -> None:
             if name.endswith(SUFFIX) and other != path:
                 clock = max(clock, _last(store, other)[1])
         lines = b""
+        under = {"filed": filed()} if filed() else {}
         for entry in entries:
             seq, clock = seq + 1, clock + 1
-            stamped = {"seq": seq, "clock": clock, "time": now()} | entry | {"seq": seq, "clock": clock}
+            stamped = {"seq": seq, "clock": clock, "time": now()} | under | entry | {"seq": seq, "clock": clock}
             lines += msgspec.json.encode(stamped) + b"\n"
         _append(store, path, lines)
+    return seq
+
+
+def last(store: Store, path: str) -> int:
+    """The sequence number of the last line of a journal, 0 when there is none."""
+    return _last(store, path)[0]
 
 
 def read(store: Store, path: str, after: Offset = START) -> tuple[list[Entry], Offset]:
@@ -125,13 +140,15 @@ class Appender:
     """One writer's own journal kept open, for lines that come often (metrics, events).
 
     Lines are durable after `append(..., durable=True)`, `flush` or `close`, and within about a second anyway. After an
-    error the file is opened anew by its name, and what was not yet durable is written again on a new line.
+    error the file is opened anew by its name, and what was not yet durable is written again on a new line. Not
+    `settled`: the names of the file and of the directories above it, where it makes them, are left to `settling`.
     """
 
-    def __init__(self, store: Store, path: str) -> None:
+    def __init__(self, store: Store, path: str, *, settled: bool = True) -> None:
         store.check_writable()
         self._store = store
         self._path = path
+        self._settled = settled
         self._descriptor = -1
         self._waiting: list[bytes] = []  # written perhaps, not durable for certain
         self._written = 0  # how many of them this descriptor has taken
@@ -144,6 +161,13 @@ class Appender:
         stamped = {"seq": self._seq, "time": now()} | entry | {"seq": self._seq}
         self._waiting.append(msgspec.json.encode(stamped) + b"\n")
         self.flush(durable or time.monotonic() - self._synced >= SYNC_EVERY)
+
+    def extend(self, lines: Sequence[Numbered]) -> None:
+        """Adds many lines at once, whose `seq` is set here; they wait for a `flush`, which alone touches the disk."""
+        for line in lines:
+            self._seq += 1
+            line.seq = self._seq
+        self._waiting.append(_ENCODER.encode_lines(lines))
 
     def flush(self, durable: bool = True) -> None:
         """Writes what waits, and makes it durable."""
@@ -165,9 +189,28 @@ class Appender:
         finally:
             self._drop()
 
+    @property
+    def written(self) -> int:
+        """How much of what is not durable for certain this file has taken."""
+        return self._written
+
+    def settled(self, count: int) -> None:
+        """So much of it was made durable by other means (`settling`)."""
+        del self._waiting[:count]
+        self._written = max(0, self._written - count)
+
+    def again(self) -> None:
+        """What could not be made durable is written once more with the next `flush`, by a file that is opened anew."""
+        self._drop()
+
+    def let_go(self) -> None:
+        """Lets the file go; all its lines were made durable by other means (`settling`), or are another process's."""
+        self._waiting.clear()
+        self._drop()
+
     def _write(self, durable: bool) -> None:
         if self._descriptor < 0:
-            self._descriptor = _open(self._store, self._path)
+            self._descriptor = _open(self._store, self._path, self._settled)
         _whole(self._descriptor, b"".join(self._waiting[self._written :]))
         self._written = len(self._waiting)
         if durable:
@@ -210,16 +253,17 @@ def _append(store: Store, path: str, lines: bytes) -> None:
                 raise trouble(error, path) from error
 
 
-def _open(store: Store, path: str) -> int:
+def _open(store: Store, path: str, settled: bool = True) -> int:
     """Opens a journal for appending, making it when it is missing, and ends a torn line that a dead writer left."""
-    with place(store, path, make=True) as at:
+    with place(store, path, make=True, durable=settled) as at:
         flags = os.O_RDWR | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
         try:
             descriptor = os.open(at.name, flags, dir_fd=at.directory)
         except FileNotFoundError:
             descriptor = os.open(at.name, flags | os.O_CREAT, 0o600, dir_fd=at.directory)
             set_mode(descriptor, os.fstat(at.directory).st_mode & 0o666)
-            sync_directory(at.directory)
+            if settled:
+                sync_directory(at.directory)
     try:
         size = os.fstat(descriptor).st_size
         if size and os.pread(descriptor, 1, size - 1) != b"\n":
@@ -281,6 +325,9 @@ def _entry(line: bytes) -> Entry | None:
 def _number(entry: Entry, name: str) -> int:
     value = entry.get(name, 0)
     return value if isinstance(value, int) else 0
+
+
+_ENCODER = msgspec.json.Encoder()
 
 
 def _last(store: Store, path: str) -> tuple[int, int]:

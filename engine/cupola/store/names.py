@@ -3,6 +3,10 @@
 import os
 import re
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from itertools import count
 
 from cupola.errors import BadName
 
@@ -45,9 +49,71 @@ def check_name(name: str, what: str = "name") -> str:
     return name
 
 
+def as_name(text: str) -> str:
+    """A text as a name: itself where it can be one, else one like it."""
+    try:
+        return check_name(text)
+    except BadName:
+        return like(text)
+
+
+def like(text: str) -> str:
+    """A name that reads like a text, and that no other text gets."""
+    import hashlib
+
+    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+    words = re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip("-._")[:80] or "unnamed"
+    if words.partition(".")[0].lower() in DEVICES:
+        words = words.replace(".", "-")
+    return f"{words}-{digest[:8]}"
+
+
+_filed: ContextVar[str | None] = ContextVar("filed", default=None)
+_drawn: ContextVar[Iterator[int]] = ContextVar("drawn")
+
+
 def new_id(length: int = 10) -> str:
     """A random name: ten characters that nobody else will draw."""
-    return "".join(ALPHABET[byte & 31] for byte in os.urandom(length))
+    filed = _filed.get()
+    noise = os.urandom(length) if filed is None else _noise(filed, next(_drawn.get()))[:length]
+    return "".join(ALPHABET[byte & 31] for byte in noise)
+
+
+def private_name() -> str:
+    """A private name for a file that is still being written; random also under `filed_under`, where the same action
+    that was killed before may have left its own."""
+    return ".tmp-" + "".join(ALPHABET[byte & 31] for byte in os.urandom(10))
+
+
+@contextmanager
+def filed_under(ident: str) -> Iterator[None]:
+    """Whatever is made within is named after `ident`, a random text that nobody else has drawn.
+
+    Who has got no answer finds by it what was made (`cupola.outcome`): ids are among `ids_under(ident)`, and lines of
+    journals say `filed`. What is made in other threads is named at random as ever.
+    """
+    tokens = _filed.set(ident), _drawn.set(count())
+    try:
+        yield
+    finally:
+        _filed.reset(tokens[0])
+        _drawn.reset(tokens[1])
+
+
+def filed() -> str | None:
+    """What the action under way is filed under, if under anything."""
+    return _filed.get()
+
+
+def ids_under(ident: str, most: int = 256) -> set[str]:
+    """The ids that were drawn under `ident`, if no more than `most` were."""
+    return {"".join(ALPHABET[byte & 31] for byte in _noise(ident, number)[:10]) for number in range(most)}
+
+
+def _noise(ident: str, number: int) -> bytes:
+    import hashlib
+
+    return hashlib.sha256(f"{ident}/{number}".encode()).digest()
 
 
 def word_name() -> str:
@@ -64,14 +130,19 @@ def now() -> str:
 
 
 def who() -> tuple[str, str]:
-    """The user and the host that this process runs as; $CUPOLA_HOST stands in for the host's name."""
+    """The user and the host that this process runs as."""
     import pwd
 
     try:
         user = pwd.getpwuid(os.getuid()).pw_name
     except KeyError:
         user = f"uid{os.getuid()}"
-    return plain(user), plain(os.environ.get("CUPOLA_HOST") or os.uname().nodename)
+    return plain(user), host()
+
+
+def host() -> str:
+    """The name of the host that this process runs on; $CUPOLA_HOST stands in for it."""
+    return plain(os.environ.get("CUPOLA_HOST") or os.uname().nodename)
 
 
 def plain(text: str) -> str:

@@ -41,14 +41,14 @@ def split(path: str) -> list[str]:
     return names
 
 
-def place(store: Store, path: str, *, make: bool = False) -> Place:
-    """Where `path` is, symlinks resolved; with `make`, directories on the way are made.
+def place(store: Store, path: str, *, make: bool = False, durable: bool = True) -> Place:
+    """Where `path` is, symlinks resolved; with `make`, directories on the way are made (`durable`: to last).
 
     Raises BadName, Corrupt for a symlink that leads out of the workspace, OSError.
     """
     names = split(path)
     for _ in range(MAX_LINKS):
-        here, index = _descend(store, names, make)
+        here, index = _descend(store, names, make, durable)
         try:
             target = _link(here, names[index], path)
         except BaseException:
@@ -69,7 +69,7 @@ def open_file(store: Store, path: str, flags: int = os.O_RDONLY) -> int:
     """A descriptor of the plain file at `path`; raises as `place` does."""
     flags |= os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
     names = split(path)
-    here, index = _descend(store, names, False)
+    here, index = _descend(store, names)
     try:
         if index == len(names) - 1:
             return _plain(os.open(names[index], flags, dir_fd=here), path)
@@ -102,8 +102,8 @@ def sync_directory(descriptor: int) -> None:
         os.close(real)
 
 
-def make_directory(parent: int, name: str) -> None:
-    """A directory with its parent's mode, the setgid bit included, whatever the umask; made durable."""
+def make_directory(parent: int, name: str, durable: bool = True) -> None:
+    """A directory with its parent's mode, the setgid bit included, whatever the umask."""
     mode = stat.S_IMODE(os.fstat(parent).st_mode)
     os.mkdir(name, mode, dir_fd=parent)
     made = os.open(name, LIST, dir_fd=parent)
@@ -111,7 +111,8 @@ def make_directory(parent: int, name: str) -> None:
         set_mode(made, mode)
     finally:
         os.close(made)
-    sync_directory(parent)
+    if durable:
+        sync_directory(parent)
 
 
 def set_mode(descriptor: int, mode: int) -> None:
@@ -121,14 +122,14 @@ def set_mode(descriptor: int, mode: int) -> None:
             os.fchmod(descriptor, mode)
 
 
-def _descend(store: Store, names: list[str], make: bool) -> tuple[int, int]:
+def _descend(store: Store, names: list[str], make: bool = False, durable: bool = True) -> tuple[int, int]:
     """Goes down `names` till the parent of the last, or till something that is no directory: (descriptor, index)."""
     here = os.open(store.root, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     last = len(names) - 1
     try:
         for index in range(last):
             try:
-                below = _step(here, names[index], make)
+                below = _step(here, names[index], make, durable)
             except OSError as error:
                 if error.errno in (errno.ENOTDIR, errno.ELOOP):
                     return here, index
@@ -141,13 +142,13 @@ def _descend(store: Store, names: list[str], make: bool) -> tuple[int, int]:
     return here, last
 
 
-def _step(here: int, name: str, make: bool) -> int:
+def _step(here: int, name: str, make: bool, durable: bool) -> int:
     if make:
         try:
             return os.open(name, DIRECTORY, dir_fd=here)
         except FileNotFoundError:
             with contextlib.suppress(FileExistsError):
-                make_directory(here, name)
+                make_directory(here, name, durable)
     return os.open(name, DIRECTORY, dir_fd=here)
 
 
@@ -158,9 +159,16 @@ def _link(directory: int, name: str, path: str) -> str | None:
     except OSError as error:
         if error.errno in (errno.EINVAL, errno.ENOENT):
             return None
-        if error.errno == errno.EPERM and stat.S_ISLNK(os.lstat(name, dir_fd=directory).st_mode):
+        if error.errno == errno.EPERM and _is_link(directory, name):
             raise Corrupt("a symlink leads out of the workspace and of its mount", where=path) from error
         raise
+
+
+def _is_link(directory: int, name: str) -> bool:
+    try:
+        return stat.S_ISLNK(os.lstat(name, dir_fd=directory).st_mode)
+    except OSError:
+        return False
 
 
 def _follow(store: Store, before: list[str], target: str, path: str) -> list[str]:

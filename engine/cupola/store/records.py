@@ -1,15 +1,17 @@
 """Records: one JSON (or hand-edited TOML) file each, typed, counted, and never shown older than they were shown."""
 
+import contextlib
 import time
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, TypeVar
 
 import msgspec
 
 from cupola.errors import Conflict, Corrupt, CupolaError, NewerFormat, NotFound
-from cupola.store.content import PATIENCE, create_bytes, read_bytes, write_bytes
+from cupola.store import basis, toml
+from cupola.store.content import PATIENCE, create_bytes, listing, read_bytes, write_bytes
 from cupola.store.feed import announce
-from cupola.store.names import new_id
 from cupola.store.root import Store
 
 LOCAL_PATIENCE = 0.2  # a rename is whole on a local disk: what does not decode there is an editor at work, or broken
@@ -106,15 +108,17 @@ def _json(data: bytes, type: type[T], path: str) -> T:
 
 
 def _toml(data: bytes, type: type[T], path: str) -> T:
-    raw = _raw_toml(data, path)
+    raw = toml.parse(data, path)
+    if not is_newer(raw, type):
+        return toml.convert(raw, type, data, path)
     try:
         return msgspec.convert(raw, type)
-    except (msgspec.MsgspecError, RecursionError) as error:
-        raise _unreadable(raw, type, path, error) from error
+    except msgspec.ValidationError as error:
+        raise newer(path) from error
 
 
 def _unreadable(raw: dict[str, Any], type: type[Record], path: str, error: Exception) -> CupolaError:
-    if _is_newer(raw, type):
+    if is_newer(raw, type):
         return newer(path)
     return Corrupt(f"this record cannot be read: {error}", where=path, hint="`cupola check` looks the workspace over")
 
@@ -124,7 +128,8 @@ def newer(path: str) -> NewerFormat:
     return NewerFormat("a newer Cupola wrote this record", where=path, hint="update Cupola to change it")
 
 
-def _is_newer(raw: dict[str, Any], type: type[Record]) -> bool:
+def is_newer(raw: dict[str, Any], type: type[Record]) -> bool:
+    """Whether a record, as its file gives it, is of a format that only a newer Cupola knows."""
     given = raw.get("format", 1)
     return isinstance(given, int) and given > _format(type)
 
@@ -166,11 +171,22 @@ def create(store: Store, path: str, record: Record, *, kind: str, ref: str) -> N
     _announce(store, path, record, kind, ref)
 
 
-def write_toml(store: Store, path: str, record: Record, *, kind: str, ref: str, expected: Record | None = None) -> None:
+def write_toml(
+    store: Store,
+    path: str,
+    record: Record,
+    *,
+    kind: str,
+    ref: str,
+    expected: Record | None = None,
+    before: Callable[[], None] | None = None,
+) -> None:
     """As `write`, for a file that people edit too: comments and unknown keys survive, the version before is kept.
 
-    It is changed under the record's claim. Give as `expected` what the form or the command had shown: Conflict says
-    that somebody has changed it since.
+    It is changed under the record's claim. Conflict says that somebody has changed it since: it is not `expected`, what
+    the command has read, or not what a form had shown (`basis`). before: what is to be written first, under the same
+    claim, once it is known that the file may be replaced. The new version is kept too: where copies of a workspace are
+    brought together, the file of one replaces the other's.
     """
     import tomlkit
 
@@ -179,14 +195,45 @@ def write_toml(store: Store, path: str, record: Record, *, kind: str, ref: str, 
     store.check_writable()
     with claims.held(store, f"edit/{path}"):
         data = _existing(store, path)
-        raw = _raw_toml(data, path)
+        basis.check(path, lambda: basis.of_content(data))
+        raw = toml.parse(data, path)
         _prepare(raw, record, path, expected)
+        if before:
+            before()
         document = tomlkit.parse(data.decode())
         _update(document, raw, _merge(raw, record))
-        if data:
-            write_bytes(store, f"{HISTORY}/{path}/{raw.get('revision', 1)}-{new_id()}", data)
-        write_bytes(store, path, tomlkit.dumps(document).encode())
+        new = tomlkit.dumps(document).encode()
+        last = _last_kept(store, path)
+        old = (
+            keep(store, path, raw.get("revision", 1), data, last) if data else last
+        )  # an edit by hand follows the last
+        write_bytes(store, path, new)
+        with contextlib.suppress(CupolaError):  # the change is made; the next one keeps this version too
+            keep(store, path, record.revision, new, old)
     _announce(store, path, record, kind, ref)
+
+
+def keep(store: Store, path: str, revision: Any, data: bytes, before: str = "") -> str:
+    """Puts a version of a file into the history, as REVISION-CONTENT or REVISION-CONTENT-BEFORE; gives its CONTENT."""
+    content = content_name(data)
+    if all(one.split("-")[1:2] != [content] for one in listing(store, f"{HISTORY}/{path}")):
+        number = revision if isinstance(revision, int) else 1
+        name = f"{number}-{content}" + (f"-{before}" if before else "")
+        write_bytes(store, f"{HISTORY}/{path}/{name}", data)
+    return content
+
+
+def _last_kept(store: Store, path: str) -> str:
+    """The CONTENT of the newest version that is kept of a file; "" where there is none."""
+    kept = [one.split("-") for one in listing(store, f"{HISTORY}/{path}") if one.partition("-")[0].isdigit()]
+    return max(kept, key=lambda parts: int(parts[0]), default=["", ""])[1]
+
+
+def content_name(data: bytes) -> str:
+    """What tells a version of a file in the history from any other."""
+    import hashlib
+
+    return hashlib.sha256(data).hexdigest()[:16]
 
 
 def _existing(store: Store, path: str) -> bytes:
@@ -199,7 +246,7 @@ def _existing(store: Store, path: str) -> bytes:
 def _prepare(raw: dict[str, Any], record: Record, path: str, expected: Record | None) -> None:
     """Checks that the file may be replaced, and gives the record its next revision."""
     kind = type(record)
-    if _is_newer(raw, kind):
+    if is_newer(raw, kind):
         raise newer(path)
     if expected is not None and not _is(raw, expected):
         raise Conflict("somebody has changed it since", where=path, hint="look at it again, then repeat your change")
@@ -209,24 +256,37 @@ def _prepare(raw: dict[str, Any], record: Record, path: str, expected: Record | 
 
 def _is(raw: dict[str, Any], expected: Record) -> bool:
     try:
-        return bool(raw) and msgspec.convert(raw, type(expected)) == expected
+        return bool(msgspec.convert(raw, type(expected)) == expected)
     except msgspec.MsgspecError:
         return False
 
 
 def _merge(raw: Any, value: Any) -> Any:
     """The plain form of `value`, with the fields of `raw` that its structs do not know."""
-    if isinstance(value, msgspec.Struct):
+    if isinstance(value, msgspec.Struct) and raw:
         plain = msgspec.to_builtins(value)
         if not isinstance(raw, dict) or not isinstance(plain, dict):
             return plain
-        known = {one.encode_name: getattr(value, one.name) for one in msgspec.structs.fields(type(value))}
+        known = {encoded: getattr(value, name) for encoded, name in _fields(type(value))}
         unknown = {name: one for name, one in raw.items() if name not in known}
         return {name: _merge(raw.get(name), known[name]) for name in plain} | unknown
     if isinstance(value, dict) and isinstance(raw, dict):
         plain = msgspec.to_builtins(value)
         return {name: _merge(raw.get(name), one) for (name, one) in zip(plain, value.values(), strict=True)}
+    if isinstance(value, list) and isinstance(raw, list):
+        before = _by_id(raw)
+        return [_merge(before.get(getattr(one, "id", None)), one) for one in value]
     return msgspec.to_builtins(value)
+
+
+def _by_id(tables: list[Any]) -> dict[Any, Any]:
+    """Those of a list of tables that have an id, by which they are the same ones wherever they stand."""
+    return {one["id"]: one for one in tables if isinstance(one, dict) and isinstance(one.get("id"), str)}
+
+
+@lru_cache(maxsize=256)
+def _fields(type: type[msgspec.Struct]) -> list[tuple[str, str]]:
+    return [(one.encode_name, one.name) for one in msgspec.structs.fields(type)]
 
 
 def _update(document: Any, raw: dict[str, Any], new: dict[str, Any]) -> None:
@@ -237,8 +297,44 @@ def _update(document: Any, raw: dict[str, Any], new: dict[str, Any]) -> None:
             document.pop(name, None)
         elif isinstance(value, dict) and isinstance(raw.get(name), dict):
             _update(document[name], raw[name], value)
+        elif raw.get(name) != value and _have_ids(value):
+            document[name] = _rearranged(document.get(name) or [], _by_id(raw.get(name) or []), value)
         elif (name in raw or value not in ({}, [])) and raw.get(name) != value:
             document[name] = value
+
+
+def _have_ids(value: Any) -> bool:
+    return isinstance(value, list) and 0 < len(value) == len(_by_id(value))
+
+
+def _rearranged(tables: Any, raw: dict[Any, Any], new: list[dict[str, Any]]) -> Any:
+    """An array of tables in the order of `new`: a table that was there stays as it is written, with its comments."""
+    import tomlkit
+
+    there = _by_id(list(tables))
+    array = tomlkit.aot()
+    for one in new:
+        table = there.get(one["id"])
+        if table is None:
+            table = tomlkit.table()
+            for name, value in one.items():
+                if value not in ({}, []):
+                    table.append(name, _inline(value))
+        else:
+            _update(table, raw[one["id"]], one)
+        array.append(table)
+    return array
+
+
+def _inline(value: Any) -> Any:
+    """A table within a new one stands on one line."""
+    import tomlkit
+
+    if not isinstance(value, dict):
+        return value
+    table = tomlkit.inline_table()
+    table.update(value)
+    return table
 
 
 def _without_nulls(value: Any) -> Any:
@@ -255,15 +351,6 @@ def _raw_json(data: bytes) -> dict[str, Any]:
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return {}
     return raw if isinstance(raw, dict) else {}
-
-
-def _raw_toml(data: bytes, path: str) -> dict[str, Any]:
-    import tomllib
-
-    try:
-        return tomllib.loads(data.decode())
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise Corrupt(f"this is not TOML: {error}", where=path, hint="mend it with an editor") from error
 
 
 def _pretty(content: Any) -> bytes:

@@ -13,28 +13,37 @@ from pathlib import Path
 import msgspec
 
 from cupola.errors import DiskTrouble
+from cupola.store.names import host
 from cupola.store.trouble import disk
 
 
 def runtime_dir() -> Path:
-    """Where this user's sockets, pids and locks live: $CUPOLA_RUNTIME_DIR, else /tmp/cupola-UID (mode 0700).
+    """Where this user's sockets, pids and locks live: $CUPOLA_RUNTIME_DIR, else /tmp/cupola-UID/HOST-BOOT (mode 0700).
 
-    Raises DiskTrouble when it belongs to somebody else or others may write it.
+    Of this host as it was booted: /tmp may be shared by several, or outlive a reboot. Raises DiskTrouble when it
+    belongs to somebody else or others may write it.
     """
-    path = os.environ.get("CUPOLA_RUNTIME_DIR") or f"/tmp/cupola-{os.getuid()}"
-    with disk(path):
+    given = os.environ.get("CUPOLA_RUNTIME_DIR")
+    if given:
+        return _own(given)
+    return _own(_own(f"/tmp/cupola-{os.getuid()}") / f"{host()[:30]}-{boot()[:8]}")
+
+
+def _own(path: str | Path) -> Path:
+    """The directory of this user alone, made when it is missing."""
+    with disk(str(path)):
         with contextlib.suppress(FileExistsError):
             os.makedirs(path, 0o700)  # noqa: PTH103
         found = os.lstat(path)
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o022:
         hint = "remove it, or set CUPOLA_RUNTIME_DIR"
-        raise DiskTrouble("the runtime directory is not a directory of your own", where=path, hint=hint)
+        raise DiskTrouble("the runtime directory is not a directory of your own", where=str(path), hint=hint)
     return Path(path)
 
 
 def slots_dir() -> Path:
-    """Where all users of this host lock its slots: $CUPOLA_SLOTS_DIR, else /tmp/cupola-slots (sticky, for all)."""
-    path = os.environ.get("CUPOLA_SLOTS_DIR") or "/tmp/cupola-slots"
+    """Where all users of this host lock its slots: $CUPOLA_SLOTS_DIR, else /tmp/cupola-slots-BOOT (sticky, for all)."""
+    path = os.environ.get("CUPOLA_SLOTS_DIR") or f"/tmp/cupola-slots-{boot()[:8]}"
     with disk(path):
         with contextlib.suppress(FileExistsError):
             os.makedirs(path)  # noqa: PTH103
@@ -121,6 +130,11 @@ def boot() -> str:
         return f"{file.read().strip()}/{os.stat('/proc/self/ns/pid').st_ino}"  # noqa: PTH116
 
 
+def same_kernel(process: Process) -> bool:
+    """Whether it runs, or ran, since this host was booted, be it in another container."""
+    return process.boot.partition("/")[0] == boot().partition("/")[0]
+
+
 def current() -> Process:
     """This process."""
     found = of(os.getpid())
@@ -130,13 +144,18 @@ def current() -> Process:
 
 
 def of(pid: int) -> Process | None:
-    """The process that has this pid now, or None; one that has ended and waits to be reaped counts as gone."""
+    """The process that has this pid now, or None; one that has ended and waits to be reaped counts as gone.
+
+    While other threads of one whose first has ended are still ending, it holds its locks and sockets: it is there.
+    """
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:  # noqa: PTH123
             fields = file.read().rpartition(b")")[2].split()
     except (FileNotFoundError, ProcessLookupError):
         return None
-    return None if fields[0] in (b"Z", b"X") else Process(boot(), pid, int(fields[19]))
+    threads = int(fields[17])
+    ended = fields[0] == b"X" or (fields[0] == b"Z" and threads <= 1)
+    return None if ended else Process(boot(), pid, int(fields[19]))
 
 
 def alive(process: Process) -> bool:

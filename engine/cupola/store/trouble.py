@@ -4,12 +4,12 @@ import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from cupola.errors import BadName, CupolaError, DiskTrouble, NotFound, ReadOnly
+from cupola.errors import BadName, CupolaError, DiskFull, DiskTrouble, NotFound, ReadOnly
 
 SENTENCES = {
     errno.ENOSPC: ("the disk is full", "free some space and try again"),
     errno.EDQUOT: ("your quota on this disk is used up", "free some space and try again"),
-    errno.EIO: ("the disk reports an input/output error", "nothing of it was kept; look at the disk or the mount"),
+    errno.EIO: ("the disk reports an input/output error", "look at the disk or the mount"),
     errno.EACCES: ("the permissions of this file or directory do not allow it", "look at its owner, group and mode"),
     errno.EPERM: ("the file system does not allow it", "look at its owner, group and mode"),
     errno.ENOTCONN: ("the mount is broken", "mount it again"),
@@ -22,6 +22,7 @@ SENTENCES = {
     errno.ENOTDIR: ("a file stands where a directory is needed", "move it away"),
     errno.EISDIR: ("a directory stands where a file is needed", "move it away"),
 }
+FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 def trouble(error: OSError, where: str) -> CupolaError:
@@ -32,8 +33,9 @@ def trouble(error: OSError, where: str) -> CupolaError:
         return NotFound("there is no such file or directory", where=where)
     if error.errno == errno.ENAMETOOLONG:
         return BadName("the name is too long for this disk", where=where)
-    sentence, hint = SENTENCES.get(error.errno or 0, (error.strerror or str(error), None))
-    return DiskTrouble(sentence, where=where, hint=hint)
+    sentence, hint = SENTENCES.get(error.errno or 0, (error.strerror or f"the system says: {error}", None))
+    kind = DiskFull if error.errno in FULL else DiskTrouble
+    return kind(sentence, where=where, hint=hint)
 
 
 @contextmanager

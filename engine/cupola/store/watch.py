@@ -12,6 +12,7 @@ import msgspec
 from cupola.errors import CupolaError, NotFound
 from cupola.store.content import NOT_RECORDS, PATIENCE, listing, make_dir, patiently, read_all, read_bytes
 from cupola.store.feed import FEED, Line
+from cupola.store.journals import last
 from cupola.store.paths import open_file
 from cupola.store.root import Store
 
@@ -21,7 +22,8 @@ SMALL = 64 * 1024  # bytes of a file whose content is compared
 
 
 class Change(msgspec.Struct, frozen=True):
-    """A record that has changed; kind "file" and its path as `ref` when all that is known is that a file has."""
+    """A record that has changed, or a journal at `path` that has got the line `revision`; kind "file" and its path as
+    `ref` when all that is known is that a file has changed."""
 
     kind: str
     ref: str
@@ -152,10 +154,12 @@ class _Feed:
             return b""
 
     def _seen(self, change: Change) -> bool:
-        """Whether the record, as this host sees it, is at least the one that was named."""
-        if not change.path or not change.path.endswith(".json"):
+        """Whether the record, or the journal with that line, is by now what was named, as this host sees it."""
+        if not change.path.endswith((".json", ".jsonl")):
             return True
         try:
+            if change.path.endswith(".jsonl"):
+                return last(self._store, change.path) >= change.revision
             found = msgspec.json.decode(read_bytes(self._store, change.path), type=_Revision)
         except (CupolaError, msgspec.MsgspecError, UnicodeDecodeError):
             return False

@@ -6,10 +6,10 @@ import stat
 
 import msgspec
 
+from cupola.settings import Settings
 from cupola.store import Store
 from cupola.store.names import who
 from cupola.team import roles
-from cupola.workspace import Settings
 
 
 class Access(msgspec.Struct, kw_only=True):

@@ -10,6 +10,7 @@ import contextlib
 import os
 import threading
 import time
+from typing import Any
 
 import msgspec
 
@@ -74,13 +75,14 @@ class Sightings(msgspec.Struct, kw_only=True):
 class Session:
     """This process as others see it; a thread of its own writes, so that nobody waits for a mount."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, pane: str = "", kind: str = "", ref: str = "") -> None:
         user, host = who()
         moment = now()
         self.store = store
         self.presence = Presence(
-            session=new_id(), user=user, host=host, process=runtime.current(), started=moment, since=moment
-        )
+            session=new_id(), user=user, host=host, process=runtime.current(), started=moment, since=moment,
+            **_seen(pane, kind, ref),
+        )  # fmt: skip
         self.path = f"{DIRECTORY}/{store.writer}-{self.presence.session}.json"
         self._changed = threading.Event()
         self._over = threading.Event()
@@ -90,7 +92,7 @@ class Session:
 
     def look(self, pane: str, kind: str = "", ref: str = "") -> None:
         """Says what is looked at from now on; comes back at once."""
-        seen = {"pane": pane[:LONGEST], "kind": kind[:LONGEST], "ref": ref[:LONGEST]}
+        seen = _seen(pane, kind, ref)
         with self._lock:
             if any(getattr(self.presence, name) != value for name, value in seen.items()):
                 self.presence = msgspec.structs.replace(self.presence, since=now(), **seen)
@@ -121,6 +123,10 @@ class Session:
         with contextlib.suppress(OSError, CupolaError):
             remove(self.store, self.path)
             feed.announce(self.store, "presence", self.presence.session, 0)
+
+
+def _seen(pane: str, kind: str, ref: str) -> dict[str, Any]:
+    return {"pane": pane[:LONGEST], "kind": kind[:LONGEST], "ref": ref[:LONGEST]}
 
 
 def here(store: Store) -> list[Present]:
@@ -209,6 +215,7 @@ def _memory(store: Store) -> str:
 
 
 _session: Session | None = None
+_beginning = threading.Lock()
 
 
 def look(store: Store, pane: str, kind: str = "", ref: str = "") -> None:
@@ -216,8 +223,9 @@ def look(store: Store, pane: str, kind: str = "", ref: str = "") -> None:
     global _session
     if store.readonly:
         return
-    if _session is None:
-        _session = Session(store)
+    with _beginning:
+        if _session is None:
+            _session = Session(store, pane, kind, ref)
     _session.look(pane, kind, ref)
 
 

@@ -11,7 +11,7 @@ from cupola.errors import Refused
 
 if TYPE_CHECKING:
     from cupola.actions import Action
-    from cupola.workspace import Settings
+    from cupola.settings import Settings
 
 VIEWER, MEMBER, APPROVER = "viewer", "member", "approver"
 ROLES = (VIEWER, MEMBER, APPROVER)

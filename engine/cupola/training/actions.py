@@ -5,22 +5,45 @@ from typing import Annotated, Any
 
 import msgspec
 
-from cupola import place
 from cupola.actions import Arg, action
 from cupola.datasets import records as datasets
 from cupola.datasets.records import Column, DatasetVersion
-from cupola.environments import catalogue, values
+from cupola.environments import catalogue, own, values
 from cupola.errors import BadOption, CupolaError
-from cupola.experiments import records as experiments
-from cupola.experiments.records import Code, Run
+from cupola.experiments.records import Run
+from cupola.flows import records as flows
 from cupola.jobs import amounts
-from cupola.jobs import records as jobs
-from cupola.store import files, names, records
-from cupola.training import code
-from cupola.training.records import Training, features_of, metric_of, split_of, task_of
+from cupola.store import names
+from cupola.training import as_filed, filing, foreseen
+from cupola.training.options import (
+    Dataset,
+    Estimator,
+    Exclude,
+    Flow,
+    Folds,
+    Group,
+    Host,
+    Seed,
+    Split,
+    Target,
+    Time,
+    Weights,
+)
+from cupola.training.records import (
+    CALIBRATIONS,
+    FiledFlow,
+    Training,
+    class_weights_of,
+    features_of,
+    metric_of,
+    split_of,
+    task_of,
+    threshold_of,
+)
 from cupola.workspace import Workspace
 
 LARGEST_SEED = 2**32 - 1
+_NOTED = {"class_weights": "class weights", "calibrate": "calibrated", "threshold": "threshold"}
 
 
 class Trained(msgspec.Struct, kw_only=True):
@@ -44,77 +67,156 @@ def _said(error: CupolaError) -> str:
     return f"{error.message} ({error.hint})" if error.hint else error.message
 
 
-def _wrong(ws: Workspace, given: dict[str, Any]) -> dict[str, str]:
+def wrong(ws: Workspace, given: dict[str, Any]) -> dict[str, str]:
     """What a form can say before all of it is filled in. An unbuilt catalogue is no reason to say anything."""
-    wrong = {}
+    found = {}
+    own.use(ws.root)
+    mine = own.is_own(given.get("estimator") or "")
     try:
-        if given.get("estimator"):
+        if mine:
+            own.check(given["estimator"])
+        elif given.get("estimator"):
             catalogue.find(given["estimator"])
     except CupolaError as error:
         if isinstance(error, BadOption):
-            wrong["estimator"] = _said(error)
-        return wrong
+            found["estimator"] = _said(error)
+        return found
     try:
-        if given.get("estimator"):
+        if given.get("estimator") and not mine:
             values.check(given["estimator"], given.get("param") or {})
     except BadOption as error:
-        wrong["param" if error.where == "-p" else "estimator"] = _said(error)
+        found["param" if error.where == "-p" else "estimator"] = _said(error)
+    try:
+        if given.get("flow"):
+            flows.find(ws.store, given["flow"])
+    except CupolaError as error:
+        return found | {"flow": _said(error)}
     try:
         version = datasets.find(ws.store, given["dataset"]) if given.get("dataset") else None
         if version and given.get("target"):
             _column(version, given["target"], "--target")
     except CupolaError as error:
-        wrong["target" if isinstance(error, BadOption) else "dataset"] = error.message
-    return wrong
+        found["target" if isinstance(error, BadOption) else "dataset"] = error.message
+        return found
+    if version and given.get("estimator") and not mine and not found:
+        found |= _foreseen(ws, version, given)
+    return found
 
 
-@action("train", waits="run", about="dataset", key="t", check=_wrong)
+def _foreseen(ws: Workspace, version: DatasetVersion, given: dict[str, Any]) -> dict[str, str]:
+    """What would be refused of what is filled in."""
+    metric = given.get("metric")
+    try:
+        _training(
+            ws, version, given.get("target"), given["estimator"], given.get("param"), given.get("exclude"),
+            given.get("split"), given.get("cv"), given.get("weights"), given.get("group"), given.get("time"),
+            given.get("class_weights"), given.get("calibrate"), given.get("threshold"),
+            (metric[0] if metric else None) if isinstance(metric, list) else metric, None, given.get("seed") or 0,
+            given.get("flow"),
+        )  # fmt: skip
+    except CupolaError as error:
+        option = str(error.where or "")
+        name = "param" if option == "-p" else option.removeprefix("--").replace("-", "_")
+        return {name: _said(error)} if given.get(name) else {}
+    return {}
+
+
+@action("train", waits="run", about="dataset", key="t", check=wrong)
 def train(
     ws: Workspace,
     *,
-    dataset: Annotated[str, Arg(help="the dataset: flights, flights@2", completes="dataset")],
-    target: Annotated[str | None, Arg(help="the column to learn (default: the dataset's)", completes="column")] = None,
-    estimator: Annotated[str, Arg(help="a scikit-learn classifier or regressor by its name", completes="estimator")],
+    dataset: Dataset,
+    target: Target = None,
+    estimator: Estimator,
     param: Annotated[
         dict[str, Any] | None,
         Arg(help="a parameter of the estimator: learning_rate=0.05", short="p", pairs=True, completes="parameter"),
     ] = None,
-    exclude: Annotated[list[str] | None, Arg(help="a column not to learn from", completes="column")] = None,
-    split: Annotated[
-        str | None, Arg(help="random, stratified, time or group, and train/validation/test: time:70/15/15")
+    flow: Flow = None,
+    exclude: Exclude = None,
+    split: Split = None,
+    cv: Folds = None,
+    weights: Weights = None,
+    group: Group = None,
+    time: Time = None,
+    class_weights: Annotated[str | None, Arg(help="what a row of each class weighs: balanced, or late=5,ok=1")] = None,
+    calibrate: Annotated[
+        str | None, Arg(help="map its answers to probabilities that hold, by folds", choices=CALIBRATIONS)
     ] = None,
-    cv: Annotated[int | None, Arg(help="so many folds instead of a validation part; the test rows stay apart")] = None,
-    weights: Annotated[str | None, Arg(help="a column with the weight of each row", completes="column")] = None,
-    group: Annotated[str | None, Arg(help="a column whose values are never split", completes="column")] = None,
-    time: Annotated[str | None, Arg(help="a column to split by: the newest rows test", completes="column")] = None,
+    threshold: Annotated[
+        str | None, Arg(help="from which probability on it is the second of two classes: 0.3, or auto")
+    ] = None,
     metric: Annotated[str | None, Arg(help="the metric to compare runs by", completes="metric")] = None,
     experiment: Annotated[str, Arg(help="the experiment that the run belongs to", completes="experiment")] = "default",
     name: Annotated[str | None, Arg(help="what to call the run; without one it gets a name of its own")] = None,
     register: Annotated[
         str | None, Arg(help="register the model as a new version of this one", completes="model")
     ] = None,
-    seed: Annotated[int, Arg(help="the seed of everything that is drawn")] = 0,
+    seed: Seed = 0,
     cpus: Annotated[int, Arg(help="how many CPUs it gets, and so how many threads")] = 1,
     gpus: Annotated[int, Arg(help="how many GPUs it gets")] = 0,
     memory: Annotated[str | None, Arg(help="the most memory that it may use: 512M, 2G")] = None,
     max_runtime: Annotated[str | None, Arg(help="the longest that it may run: 90s, 15m, 2h")] = None,
+    host: Host = None,
 ) -> Trained:
-    """Train a scikit-learn estimator on a dataset, in the background.
+    """Train an estimator on a dataset, in the background: to tell classes or numbers, clusters or anomalies.
 
     Columns are prepared by their types inside the pipeline that is saved, so that it takes rows as they stand in the
     data. 60% of the rows train, 20% validate, 20% test (stratified for classes; by time with --time); with --cv the
     validation is by folds. Every metric comes with its standard error. Parameters are checked before anything starts.
     """
+    own.use(ws.root)
     version = datasets.find(ws.store, dataset)
     training = _training(
-        version, target, estimator, param or {}, exclude or [], split, cv, weights, group, time, metric, register, seed
-    )
+        ws, version, target, estimator, param, exclude, split, cv, weights, group, time, class_weights, calibrate,
+        threshold, metric, register, seed, flow,
+    )  # fmt: skip
     run = _run(version, training, names.check_name(experiment, "name of an experiment"), name)
     limits = {"cpus": cpus, "gpus": gpus, "memory": amounts.size(memory), "max_runtime": amounts.seconds(max_runtime)}
-    return _state(_file(ws, run, training, limits))
+    source = own.is_own(training.estimator)
+    filing.file(ws, run, "train", "cupola.training", training, source=source, only_on=host, **limits)
+    return _state(run)
 
 
 def _training(
+    ws: Workspace,
+    version: DatasetVersion,
+    target: str | None,
+    estimator: str,
+    param: dict[str, Any] | None,
+    exclude: list[str] | None,
+    split: str | None,
+    cv: int | None,
+    weights: str | None,
+    group: str | None,
+    time: str | None,
+    class_weights: str | None,
+    calibrate: str | None,
+    threshold: str | None,
+    metric: str | None,
+    register: str | None,
+    seed: int,
+    flow: str | None,
+) -> Training:
+    """What `train` is asked for, with all that is known beforehand. Raises BadOption, BadName, BadInput."""
+    filed = as_filed.flow(ws.store, flow, version) if flow else None
+    training = asked(
+        version, target, estimator, param or {}, exclude or [], split, cv, weights, group, time, metric, register, seed,
+        filed,
+    )  # fmt: skip
+    known, learnt = catalogue.find(estimator), _target(version, training)
+    training.class_weights = class_weights_of(class_weights, known.weights, training.task)
+    training.calibrate = _calibration(calibrate, training)
+    training.threshold = threshold_of(threshold, learnt, training.task)
+    given = {"class_weights": class_weights, "calibrate": calibrate, "threshold": threshold}
+    given = {name: text for name, text in given.items() if text is not None}
+    training.options |= given
+    training.notes += [f"{_NOTED[name]}: {text}" for name, text in given.items()]
+    training.notes += foreseen.notes(ws.store, version, training)
+    return training
+
+
+def asked(
     version: DatasetVersion,
     target: str | None,
     estimator: str,
@@ -128,14 +230,24 @@ def _training(
     metric: str | None,
     register: str | None,
     seed: int,
+    flow: FiledFlow | None = None,
 ) -> Training:
-    """What is asked for, with all that can be checked without the rows. Raises BadOption, BadName, BadInput."""
+    """What is asked for, with all that can be checked without the rows. Raises BadOption, BadName, BadInput.
+
+    exclude: where there is a flow, also columns that it makes.
+    """
     known = catalogue.find(estimator)
     params = values.check(estimator, param)
+    given = {
+        "exclude": exclude, "split": split, "cv": cv, "weights": weights, "group": group, "time": time,
+        "metric": metric, "seed": seed, "flow": flow and flow.name,
+    }  # fmt: skip
+    if flow:
+        there = {one.name for one in version.columns}
+        flow.without = [one for one in exclude if one not in there]
+        exclude = [one for one in exclude if one in there]
     chosen = target or version.target
-    if chosen is None:
-        raise BadOption(f"{version.ref} has no target", where="--target", hint="say which column to learn")
-    learnt = _column(version, chosen, "--target")
+    learnt = _column(version, chosen, "--target") if chosen else None
     task = task_of(learnt, known.kind, estimator)
     by_role = {role: _only(version, role, chosen) for role in ("weight", "group", "time")}
     weights = weights or (by_role["weight"] if known.weights else None)
@@ -143,7 +255,8 @@ def _training(
     how = split_of(split, cv, task, time or (by_role["time"] if (split or "").startswith("time") else None), group)
     time = (time or by_role["time"]) if how.kind == "time" else None
     _check_kinds(version, known, weights, group, time)
-    taken = {one: "excluded" for one in exclude if _column(version, one, "--exclude")} | {chosen: "the target"}
+    taken = {one: "excluded" for one in exclude if _column(version, one, "--exclude")}
+    taken |= {chosen: "the target"} if chosen else {}
     taken |= {one: why for one, why in ((weights, "the weights"), (group, "the group"), (time, "the time")) if one}
     features, notes = features_of(version.columns, taken)
     if by_role["weight"] and not weights:
@@ -153,7 +266,7 @@ def _training(
     return Training(
         dataset=version.ref,
         target=chosen,
-        target_type=learnt.type,
+        target_type=learnt.type if learnt else "",
         estimator=estimator,
         params=params,
         task=task,
@@ -162,11 +275,24 @@ def _training(
         weights=weights,
         group=group,
         time=time,
-        metric=metric_of(metric, task),
+        metric=metric_of(metric, task, chosen),
         seed=seed,
-        register=names.check_name(register, "name of a model") if register else None,
+        register=register if register is None else names.check_name(register, "name of a model"),
+        flow=flow,
+        options={name: one for name, one in given.items() if one},
         notes=notes,
     )
+
+
+def _target(version: DatasetVersion, training: Training) -> Column | None:
+    return _column(version, training.target, "--target") if training.target else None
+
+
+def _calibration(method: str | None, training: Training) -> str | None:
+    if method is not None and (training.task != "classification" or method not in CALIBRATIONS):
+        hint = f"one of {', '.join(CALIBRATIONS)}, for classes that are learned"
+        raise BadOption(f"--calibrate {method} is not had here", where="--calibrate", hint=hint)
+    return method
 
 
 def _check_kinds(
@@ -194,7 +320,7 @@ def _column(version: DatasetVersion, name: str, option: str) -> Column:
     raise BadOption(f"{version.ref} has no column {name!r}", where=option, hint=hint)
 
 
-def _only(version: DatasetVersion, role: str, target: str) -> str | None:
+def _only(version: DatasetVersion, role: str, target: str | None) -> str | None:
     """The column of that role; None where there is none, or several of which none is meant."""
     found = [column.name for column in version.columns if column.role == role and column.name != target]
     return found[0] if len(found) == 1 else None
@@ -204,7 +330,7 @@ def _run(version: DatasetVersion, training: Training, experiment: str, name: str
     user, host = names.who()
     return Run(
         id=names.new_id(),
-        name=names.check_name(name, "name of a run") if name else names.word_name(),
+        name=names.word_name() if name is None else names.check_name(name, "name of a run"),
         experiment=experiment,
         user=user,
         host=host,
@@ -212,40 +338,18 @@ def _run(version: DatasetVersion, training: Training, experiment: str, name: str
         params=training.params,
         metric=f"validation_{training.metric}",
         dataset=version.ref,
-        target=training.target,
+        target=training.target or "",
         estimator=training.estimator,
         task=training.task,
         features=[one for one, _ in training.features],
+        flow=training.flow.ref if training.flow else "",
         split=msgspec.to_builtins(training.split),
         seed=training.seed,
+        options=training.options,
         job=names.new_id(),
         environment={"python": sys.version.partition(" ")[0], "executable": sys.executable},
         notes=training.notes,
     )
-
-
-def _file(ws: Workspace, run: Run, training: Training, limits: dict[str, Any]) -> Run:
-    """Writes the run's record, then files its job; a run whose job could not be filed is taken back."""
-    commit, dirty, patch = code.of(ws.root, place.here())
-    run.code = Code(commit=commit, dirty=dirty, patch="code.patch" if patch else None)
-    if patch:
-        files.write_bytes(ws.store, f"{run.directory}/code.patch", patch)
-    records.create(ws.store, experiments.path(run), run, kind="run", ref=run.id)
-    try:
-        jobs.file(
-            ws.store,
-            id=run.job,
-            kind="train",
-            name=run.name,
-            command=[sys.executable, "-m", "cupola.training"],
-            spec=msgspec.to_builtins(training),
-            run=f"{run.experiment}/{run.id}",
-            **limits,
-        )
-    except CupolaError:
-        files.discard(files.absolute(ws.store, run.directory))
-        raise
-    return run
 
 
 def _state(run: Run) -> Trained:

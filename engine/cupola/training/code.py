@@ -15,14 +15,14 @@ def of(*directories: Path) -> tuple[str | None, bool, bytes | None]:
     Untracked files are left alone: they may hold what nobody meant to keep.
     """
     for directory in directories:
-        commit = _git(directory, "rev-parse", "--verify", "HEAD")
+        commit = git(directory, "rev-parse", "--verify", "HEAD")
         if commit:
-            patch = _git(directory, "diff", "--no-ext-diff", "--no-textconv", "--no-color", "--binary", "HEAD")
+            patch = git(directory, "diff", "--no-ext-diff", "--no-textconv", "--no-color", "--binary", "HEAD")
             return commit.decode().strip(), bool(patch), patch if patch and len(patch) <= LARGEST else None
     return None, False, None
 
 
-def _git(directory: Path, *words: str) -> bytes | None:
+def git(directory: Path, *words: str) -> bytes | None:
     """What git says; nothing that a repository's own configuration names is run."""
     command = ["git", "-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", "-C", str(directory), *words]
     environment = {**os.environ, "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0"}

@@ -1,9 +1,10 @@
 """From a table to a fitted, measured pipeline: the work of a training, with no word of where the table came from."""
 
 import contextlib
+import hashlib
 import re
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,23 +12,27 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
+from sklearn.utils import _safe_indexing
 
 from cupola.environments import catalogue
 from cupola.errors import BadInput
-from cupola.training import estimators, metrics, splitting, stepping
+from cupola.experiments.repeats import Repeats
+from cupola.flows import records as flows
+from cupola.training import deciding, effects, estimators, flowing, metrics, mixing, splitting, stepping
+from cupola.training.clusters import Flags
 from cupola.training.metrics import Predictions
+from cupola.training.predicting import Found, Target, of_output, predicted, target_of
 from cupola.training.preparation import Preparation, moments, numbers
 from cupola.training.records import Training
 from cupola.training.splitting import Parts, Rows
 
 WATCHED = 5000  # training rows that a step is measured on
-LIGHTENED = 1000  # rows that must be predicted as before
 NOTES = 20
 WANT_OBJECTS = ("SelfTrainingClassifier",)  # refuses texts as numpy holds them
-LOSS = {"classification": "log_loss", "regression": "rmse"}
+LOSS = {"classification": "log_loss", "regression": "rmse", "clustering": "silhouette", "anomaly": "anomalies"}
 
 Progress = Callable[[float, str], None]
-Metric = Callable[[str, float, int | None], None]
+Metric = Callable[[str, float, int | None, float | None], None]
 
 
 @dataclass
@@ -35,22 +40,13 @@ class Log:
     """Where a training says how far it is, and what it measures on the way."""
 
     progress: Progress = lambda fraction, message: None
-    metric: Metric = lambda name, value, step: None
-
-
-@dataclass
-class Target:
-    """The target of the rows that have one. values: as the estimator gets them; codes: of the classes, from 0."""
-
-    values: NDArray[Any]
-    codes: NDArray[Any]
-    classes: list[Any] | None = None
+    metric: Metric = lambda name, value, step, error: None
 
 
 @dataclass
 class Fitted:
     """What came out. held: the rows of `table` that stand for new ones (validation or, with --cv, out of fold), and
-    `predictions` of them. rows: how many trained, validated, tested."""
+    `predictions` of them. rows: how many trained, validated, tested. repeats: of the validation and of the test."""
 
     pipeline: Pipeline
     table: pd.DataFrame
@@ -59,11 +55,34 @@ class Fitted:
     errors: dict[str, float]
     rows: dict[str, int]
     held: Rows
-    predictions: Predictions
+    predictions: Found
     notes: list[str] = field(default_factory=list)
+    repeats: dict[str, Repeats] = field(default_factory=dict)
 
-    def predict(self, estimator: Any, X: Any, truth: NDArray[Any]) -> Predictions:
+    @property
+    def told(self) -> Predictions:
+        """The predictions where the truth is known."""
+        assert isinstance(self.predictions, Predictions)
+        return self.predictions
+
+    @property
+    def takes(self) -> list[tuple[str, str]]:
+        """(name, type) of each column of the data that the pipeline uses."""
+        return flowing.takes(self.pipeline)
+
+    def predict(self, estimator: Any, X: Any, truth: NDArray[Any]) -> Found:
         return predicted(self.target, estimator, X, truth)
+
+
+@dataclass
+class Learnt:
+    """The rows that an estimator is fitted on, as its preparation takes them: their target, weights and groups."""
+
+    table: pd.DataFrame
+    values: NDArray[Any]
+    codes: NDArray[Any]
+    weights: NDArray[Any] | None
+    groups: NDArray[np.intp] | None
 
 
 def fit(table: pd.DataFrame, training: Training, log: Log | None = None, threads: int = 1) -> Fitted:
@@ -75,6 +94,51 @@ def fit(table: pd.DataFrame, training: Training, log: Log | None = None, threads
     return _Fitting(table, training, log or Log(), threads).run()
 
 
+@dataclass
+class Usable:
+    """The rows of a table that can be learnt from, and which of them train, validate and test.
+
+    weights, groups: of each row, where there are some. notes: on what was left out.
+    """
+
+    table: pd.DataFrame
+    target: Target
+    weights: NDArray[Any] | None
+    groups: NDArray[np.intp] | None
+    parts: Parts
+    notes: list[str]
+
+
+def usable(table: pd.DataFrame, training: Training) -> Usable:
+    """What a training would be fitted on and measured on. Raises BadInput as `fit` does, before anything is fitted."""
+    one = _Fitting(table, training, Log(), 1)
+    parts = one.parts()
+    return Usable(one.table, one.target, one.weights, one.groups, parts, [*one.notes, *parts.notes])
+
+
+def on_a_part(
+    table: pd.DataFrame, training: Training, share: float, threads: int = 1
+) -> tuple[int, list[tuple[Found, Found]]]:
+    """Fits on a share of the training rows: on how many (of a fold), and what is said of them and of the rows held out.
+
+    A larger share has the same rows and more: split by time the newest, else by chance. Raises BadInput as `fit` does.
+    """
+    fitting = _Fitting(table, training, Log(), threads)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        parts = fitting.parts()
+        folds = parts.folds or [(parts.train, parts.validation)]
+        rows, found = 0, []
+        for train, validation in folds:
+            if training.split.kind == "time" and training.time:
+                order = train[np.argsort(moments(training.time, fitting.table[training.time])[train], kind="stable")]
+            else:
+                order = np.random.default_rng(training.seed).permutation(train)
+            rows = max(1, round(share * len(train)))
+            found.append(fitting.on(np.sort(order[-rows:]), validation))
+    return rows, found
+
+
 class _Fitting:
     def __init__(self, table: pd.DataFrame, training: Training, log: Log, threads: int) -> None:
         self.training = training
@@ -82,23 +146,34 @@ class _Fitting:
         self.threads = threads
         self.known = catalogue.find(training.estimator)
         self.notes: list[str] = list(training.notes)
+        self.decisions: list[str] = []  # notes on the pipeline that was fitted last, as are those of its preparation
+        self.repeats: dict[str, Repeats] = {}
         self.table = self._usable(table)
-        self.target = target_of(self.table[training.target], training)
+        self.target = target_of(self.table, training)
         self.weights = self._weights()
-        self.groups = self._groups()
+        self.groups = self._groups(self.table)
 
     def run(self) -> Fitted:
-        training = self.training
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             warnings.filterwarnings("ignore", category=DeprecationWarning)
-            times = moments(training.time, self.table[training.time]) if training.time else None
-            parts = splitting.split(self.target.codes, training.split, training.seed, times=times, groups=self.groups)
+            parts = self.parts()
             self.notes += parts.notes + self._never_held(parts)
             fitted = self._cross_validated(parts) if parts.folds else self._held_out(parts)
         said = [f"{one.category.__name__}: {_first(str(one.message))}" for one in caught]
         fitted.notes += list(dict.fromkeys(said))[:NOTES]
         return fitted
+
+    def parts(self) -> Parts:
+        """Which rows train, validate and test."""
+        training = self.training
+        times = moments(training.time, self.table[training.time]) if training.time else None
+        return splitting.split(self.target.codes, training.split, training.seed, times=times, groups=self.groups)
+
+    def on(self, train: Rows, validation: Rows) -> tuple[Found, Found]:
+        """What is said of the rows that it is fitted on, and of others."""
+        pipeline = self._pipeline(train, None)
+        return self._predict(pipeline, train), self._predict(pipeline, validation)
 
     def _held_out(self, parts: Parts) -> Fitted:
         pipeline = self._pipeline(parts.train, parts.validation)
@@ -122,7 +197,7 @@ class _Fitting:
             for name, rows in (("train", train), ("validation", validation)):
                 predictions = self._predict(pipeline, rows)
                 measured[name].append(predictions.figures())
-                self._log_step(name, measured[name][-1], number)
+                self._log_step(name, measured[name][-1], {}, number)
             held.append((validation, predictions))
         found: dict[str, float] = {}
         errors: dict[str, float] = {}
@@ -130,102 +205,206 @@ class _Fitting:
             means, deviations = metrics.over_folds(folds)
             found |= {f"{name}_{one}": value for one, value in means.items()}
             errors |= {f"{name}_{one}": value for one, value in deviations.items()}
+        self.repeats["validation"] = self._of_folds(parts, measured["validation"])
         self.log.progress(0.7, "fitting on all rows but the test")
         pipeline = self._pipeline(parts.train, None)
         self._measure("test", parts.test, self._predict(pipeline, parts.test), found, errors)
         rows = np.concatenate([one for one, _ in held])
         return self._fitted(pipeline, parts, found, errors, rows, _joined([each for _, each in held]))
 
-    def _fitted(
-        self, pipeline: Pipeline, parts: Parts, found: Any, errors: Any, held: Rows, kept: Predictions
-    ) -> Fitted:
+    def _fitted(self, pipeline: Pipeline, parts: Parts, found: Any, errors: Any, held: Rows, kept: Found) -> Fitted:
         for name, value in found.items():
-            self.log.metric(name, value, None)
+            self.log.metric(name, value, None, None)
         if (chosen := f"validation_{self.training.metric}") not in found:
             self.notes.append(f"{chosen} cannot be told from these rows")
         preparation: Preparation = pipeline.named_steps["prepare"]
-        self.notes += preparation.notes_
+        self.notes += self.decisions + preparation.notes_
         self.notes += [f"{name} is left out: it {why}" for name, why in preparation.left_out_.items()]
-        if self.threads > 1 and "n_jobs" not in self.training.params and "n_jobs" in self.known.parameters:
-            pipeline.named_steps["estimator"].set_params(n_jobs=None)
         counts = {"train": len(parts.train), "validation": len(held), "test": len(parts.test)}
         notes = list(dict.fromkeys(self.notes))
-        return Fitted(pipeline, self.table, self.target, found, errors, counts, held, kept, notes)
+        return Fitted(pipeline, self.table, self.target, found, errors, counts, held, kept, notes, self.repeats)
 
     def _pipeline(self, train: Rows, watched: Rows | None) -> Pipeline:
         """A pipeline fitted on some rows; its steps are measured on the way where there are rows to watch."""
         training = self.training
         classes = self.target.classes
-        estimator = estimators.make(
-            training.estimator, training.params, seed=training.seed, threads=self.threads, classes=classes
-        )
-        preparation = estimators.prepare(estimator, training.features)
-        if watched is not None:
-            self.log.progress(0.05, "preparing the columns")
         with _in_a_sentence(training.estimator):
-            X = preparation.fit_transform(self.table.iloc[train])
+            estimator = estimators.make(
+                training.estimator, training.params, seed=training.seed, threads=self.threads, classes=classes
+            )
+            if watched is not None:
+                self.log.progress(0.05, "preparing the columns")
+            flow, features, rows = self._learnt(train)
+            preparation = estimators.prepare(estimator, features)
+            learnt = effects.columns(rows.codes, len(classes or [])) if self.target.is_learnt else None
+            X = preparation.fit_transform(rows.table, learnt)
             estimators.settle(estimator, preparation)
-            y, weights = self.target.values[train], None if self.weights is None else self.weights[train]
-            if y.dtype.kind == "U" and training.estimator in WANT_OBJECTS:
+            before = self._applied(flow, preparation) if flow else None
+            y = rows.values if self.target.is_learnt else None
+            weights = self._weights_of(rows)
+            if y is not None and y.dtype.kind == "U" and training.estimator in WANT_OBJECTS:
                 y = y.astype(object)
             if watched is None:
-                estimator.fit(X, y, **({} if weights is None else {"sample_weight": weights}))
+                stepping.plain(estimator, X, y, weights)
             else:
-                self._watch(estimator, preparation, X, y, weights, train, watched)
-            estimators.lighten(estimator, X[:LIGHTENED])
-        return Pipeline([("prepare", preparation), ("estimator", estimator)])
+                self._watch(estimator, before, preparation, X, y, weights, train, watched)
+            if "n_jobs" not in training.params and "n_jobs" in self.known.parameters:
+                estimators.unthread(estimator)
+            if y is not None and classes:
+                estimator = self._decided(estimator, X, y, rows, weights)
+        steps = [("prepare", preparation), ("estimator", estimator)]
+        return Pipeline([(flowing.STEP, before), *steps] if before else steps)
+
+    def _learnt(self, train: Rows) -> tuple[flows.Fitted | None, list[tuple[str, str]], Learnt]:
+        """What a flow has learned from the rows that train, if there is one; the features, and the rows after it."""
+        rows, training = self.table.iloc[train], self.training
+        weights, groups = (None if one is None else one[train] for one in (self.weights, self.groups))
+        learnt = Learnt(rows, self.target.values[train], self.target.codes[train], weights, groups)
+        if training.flow is None:
+            return None, training.features, learnt
+        flow, learnt.table = flowing.fit(rows, training.flow, training.target)
+        features, notes = flowing.features(flow, training)
+        self.notes += [*flow.notes, *notes]
+        if not flowing.keeps_rows(flow):
+            self._told_anew(learnt)
+            self.notes.append(f"of {len(rows)} rows that train the flow {flow.flow} makes {len(learnt.table)}")
+        return flow, features, learnt
+
+    def _told_anew(self, learnt: Learnt) -> None:
+        """Takes target, weights and groups from rows that a flow has dropped or repeated. Raises BadInput."""
+        training, table = self.training, learnt.table
+        needed = {"target": training.target, "weights": training.weights, "group": training.group}
+        for what, name in needed.items():
+            if name and name not in table:
+                raise BadInput(f"the flow drops the {what} {name}, which the training needs")
+            if name and not table[name].isin(pd.Index(self.table[name]).drop_duplicates()).all():
+                raise BadInput(f"the flow changes the {what} {name}: leave it out of what its steps take")
+        if training.target:
+            learnt.values, learnt.codes = self.target.of(table, training)
+        if training.weights:
+            learnt.weights = numbers(training.weights, table[training.weights])
+        if training.group:
+            learnt.groups = self._groups(table)
+
+    def _applied(self, flow: flows.Fitted, preparation: Preparation) -> flowing.Flowing:
+        assert self.training.flow is not None
+        found = flowing.Flowing(flow, list(preparation.encoders_), dict(self.training.flow.columns))
+        flowing.check_alone(found, self.table)
+        return found
+
+    def _weights_of(self, rows: Learnt) -> NDArray[Any] | None:
+        weights = rows.weights
+        asked, classes = self.training.class_weights, self.target.classes
+        if asked is None or classes is None:
+            return weights
+        each = deciding.class_weights(asked, classes, rows.codes)
+        return each if weights is None else each * weights
+
+    def _decided(self, estimator: Any, X: Any, y: Any, rows: Learnt, weights: NDArray[Any] | None) -> Any:
+        """The classifier with probabilities that hold, and with its threshold, where these are asked for."""
+        self.decisions = []
+        training, codes, groups = self.training, rows.codes, rows.groups
+        if training.calibrate:
+            inner = deciding.folds(codes, groups, training.seed)
+            estimator = deciding.calibrated(estimator, X, y, weights, training.calibrate, inner)
+        elif mixing.is_possible(estimator, codes):
+            estimator, note = mixing.mixed(estimator, X, y, codes, weights, groups, training.seed)
+            self.decisions += [note] if note else []
+        elif "class_weight" in training.params:
+            self.decisions.append(mixing.NOT_LOOKED_AT)
+        if training.threshold is None:
+            return estimator
+        if not hasattr(estimator, "predict_proba"):
+            raise BadInput("it gives no probabilities, and so has no threshold; --calibrate sigmoid makes some")
+        found = training.threshold
+        if isinstance(training.threshold, str):
+            metric = training.metric if training.metric in deciding.JUDGED_BY else "balanced_accuracy"
+            inner = deciding.folds(codes, groups, training.seed)
+            found = deciding.threshold(estimator, X, y, codes, weights, metric, inner)
+            self.decisions.append(f"by folds of the training rows {metric} is best from {found:.3g} on")
+        return deciding.Decided(estimator, float(found))
 
     def _watch(
-        self, estimator: Any, preparation: Any, X: Any, y: Any, weights: Any, train: Rows, watched: Rows
-    ) -> None:
+        self, estimator: Any, flow: flowing.Flowing | None, preparation: Preparation, X: Any, y: Any, weights: Any,
+        train: Rows, watched: Rows,
+    ) -> None:  # fmt: skip
         self.log.progress(0.1, "fitting")
         few = np.sort(np.random.default_rng(self.training.seed).permutation(len(train))[:WATCHED])
         seen = {
-            "train": (X[few], self.target.codes[train][few]),
-            "validation": (preparation.transform(self.table.iloc[watched]), self.target.codes[watched]),
+            "train": (self._prepared(flow, preparation, train[few]) if flow else _safe_indexing(X, few), train[few]),
+            "validation": (self._prepared(flow, preparation, watched), watched),
         }
         logged = []
 
         def watch(fitted: Any, step: int, steps: int) -> None:
             logged.append(step)
             self.log.progress(0.1 + 0.7 * step / steps, f"fitting, step {step} of {steps}")
-            for name, (rows, codes) in seen.items():
-                self._log_step(name, predicted(self.target, fitted, rows, codes).figures(), step)
+            for name, (table, rows) in seen.items():
+                self._look(name, rows, predicted(self.target, fitted, table, self.target.codes[rows]), step)
 
         stepping.fit(estimator, self.known, X, y, weights, watch)
         if not logged:
-            for name, (rows, codes) in seen.items():
-                for step, output in stepping.stages(estimator, self.known, rows):
-                    self._log_step(name, of_output(self.target, estimator, output, codes).figures(), step)
+            for name, (table, rows) in seen.items():
+                for step, output in stepping.stages(estimator, self.known, table):
+                    self._look(name, rows, of_output(self.target, estimator, output, self.target.codes[rows]), step)
         losses = getattr(estimator, "loss_curve_", [])
         for step in stepping.points(len(losses)):
-            self.log.metric("train_loss", float(losses[step - 1]), step)
+            self.log.metric("train_loss", float(losses[step - 1]), step, None)
 
-    def _log_step(self, split: str, figures: dict[str, float], step: int) -> None:
+    def _prepared(self, flow: flowing.Flowing | None, preparation: Preparation, rows: Rows) -> Any:
+        table = self.table.iloc[rows]
+        return preparation.transform(flow.transform(table) if flow else table)
+
+    def _look(self, split: str, rows: Rows, predictions: Found, step: int) -> None:
+        drawn = metrics.resample(predictions, self.training.seed, self._groups_of(rows), metrics.OF_A_STEP)
+        self._log_step(split, predictions.figures(), metrics.errors(predictions, drawn), step)
+
+    def _log_step(self, split: str, figures: dict[str, float], errors: dict[str, float], step: int) -> None:
         for name in dict.fromkeys((LOSS[self.training.task], self.training.metric)):
             if name in figures:
-                self.log.metric(f"{split}_{name}", figures[name], step)
+                self.log.metric(f"{split}_{name}", figures[name], step, errors.get(name))
 
-    def _predict(self, pipeline: Pipeline, rows: Rows) -> Predictions:
+    def _groups_of(self, rows: Rows) -> NDArray[np.intp] | None:
+        return None if self.groups is None else np.unique(self.groups[rows], return_inverse=True)[1]
+
+    def _predict(self, pipeline: Pipeline, rows: Rows) -> Found:
         with _in_a_sentence(self.training.estimator):
-            X = pipeline.named_steps["prepare"].transform(self.table.iloc[rows])
+            X = pipeline[:-1].transform(self.table.iloc[rows])
             predictions = predicted(self.target, pipeline.named_steps["estimator"], X, self.target.codes[rows])
         lost = int((~np.isfinite(predictions.predicted)).sum())
         if lost:
             raise BadInput(f"{self.training.estimator} predicts no finite value for {lost} of {len(rows)} rows")
         return predictions
 
-    def _measure(self, split: str, rows: Rows, predictions: Predictions, found: Any, errors: Any) -> None:
+    def _measure(self, split: str, rows: Rows, predictions: Found, found: Any, errors: Any) -> None:
         figures = predictions.figures()
-        groups = None if self.groups is None else np.unique(self.groups[rows], return_inverse=True)[1]
-        deviations = metrics.errors(predictions, self.training.seed, groups)
+        groups = self._groups_of(rows)
+        drawn = metrics.resample(predictions, self.training.seed, groups)
+        deviations = metrics.errors(predictions, drawn)
+        if split != "train":
+            self.repeats[split] = Repeats(
+                kind="resamples",
+                rows=named(self.training, self.table, rows, groups=groups),
+                metrics={name: _rounded(values) for name, values in drawn.metrics.items() if name in figures},
+                scale=drawn.scale,
+            )
         found |= {f"{split}_{name}": value for name, value in figures.items()}
         errors |= {f"{split}_{name}": deviations[name] for name in figures if name in deviations}
 
+    def _of_folds(self, parts: Parts, measured: list[dict[str, float]]) -> Repeats:
+        trained, validated = (sum(len(fold[place]) for fold in parts.folds) for place in (0, 1))
+        return Repeats(
+            kind="folds",
+            rows=named(self.training, self.table, *(validation for _, validation in parts.folds)),
+            metrics={name: _rounded([one.get(name, np.nan) for one in measured]) for name in measured[0]},
+            share=validated / trained,
+        )
+
     def _usable(self, table: pd.DataFrame) -> pd.DataFrame:
         """The rows that have a target and, where one is needed, a time."""
-        needed = {"target": self.training.target} | ({"time": self.training.time} if self.training.time else {})
-        for what, name in needed.items():
+        for what, name in (("target", self.training.target), ("time", self.training.time)):
+            if name is None:
+                continue
             kept = table[name].notna().to_numpy()
             if what == "target" and self.training.task == "regression":
                 kept = kept & np.isfinite(numbers(name, table[name]))
@@ -240,8 +419,10 @@ class _Fitting:
             return None
         values = numbers(name, self.table[name])
         bad = int((~(np.isfinite(values) & (values >= 0))).sum())
-        if bad or not values.any():
+        if bad:
             raise BadInput(f"{name} is no weight for {bad} rows: a weight is a number from 0 up, and some are above 0")
+        if not values.any():
+            raise BadInput(f"{name} is 0 in every row: as weights some have to be above 0")
         return values
 
     def _never_held(self, parts: Parts) -> list[str]:
@@ -254,91 +435,39 @@ class _Fitting:
         shown = ", ".join(str(classes[one]) for one in never[:5]) + (", ..." if len(never) > 5 else "")
         return [f"too few rows to measure anything on: {self.training.target} = {shown}"] if len(never) else []
 
-    def _groups(self) -> NDArray[np.intp] | None:
+    def _groups(self, table: pd.DataFrame) -> NDArray[np.intp] | None:
         """A code per row; a row without a group is a group of its own."""
         name = self.training.group
         if name is None:
             return None
-        codes, _ = pd.factorize(self.table[name])
+        codes, _ = pd.factorize(table[name])
         alone = codes < 0
         codes[alone] = codes.max() + 1 + np.arange(alone.sum())
         return codes
 
 
-def predicted(target: Target, estimator: Any, X: Any, truth: NDArray[Any]) -> Predictions:
-    """What a fitted estimator says of prepared rows, beside the truth (codes of classes, or numbers)."""
-    values = np.ravel(estimator.predict(X))
-    if target.classes is None:
-        return Predictions(truth, values.astype(np.float64))
-    codes = np.searchsorted(np.array(target.classes), values)
-    scores, probable = _scores(target.classes, estimator, X)
-    return Predictions(truth, codes, len(target.classes), scores, probable)
+def named(training: Training, table: pd.DataFrame, *parts: Rows, groups: NDArray[np.intp] | None = None) -> str:
+    """A hash that two trainings share where the same rows of the same data are measured in the same order."""
+    index = table.index.to_numpy()
+    said = hashlib.sha256(f"{training.dataset}\0{training.target}\0{training.seed}".encode())
+    for each in (*(index[rows] for rows in parts), *([] if groups is None else [groups])):
+        said.update(b"|" + each.astype(np.int64).tobytes())
+    return said.hexdigest()[:32]
 
 
-def of_output(target: Target, estimator: Any, output: NDArray[Any], truth: NDArray[Any]) -> Predictions:
-    """Predictions from the probabilities, or the values, of a step."""
-    if target.classes is None:
-        return Predictions(truth, np.ravel(output).astype(np.float64))
-    scores = _of_all(target.classes, estimator, output)
-    return Predictions(truth, scores.argmax(axis=1), len(target.classes), scores, True)
+def _rounded(values: Iterable[float]) -> list[float | None]:
+    """To seven figures; None for what is no finite number."""
+    return [float(f"{value:.7g}") if np.isfinite(value) else None for value in values]
 
 
-def _scores(classes: list[Any], estimator: Any, X: Any) -> tuple[Any, bool]:
-    """A score per class and row, and whether it is a probability; None where there is nothing of the kind."""
-    if hasattr(estimator, "predict_proba"):
-        found, probable = estimator.predict_proba(X), True
-    elif hasattr(estimator, "decision_function"):
-        found, probable = estimator.decision_function(X), False
-        found = np.column_stack([-found, found]) if found.ndim == 1 else found
-    else:
-        return None, False
-    if found.shape[1] != len(estimator.classes_) or not np.isfinite(found).all():
-        return None, False
-    return _of_all(classes, estimator, found, 0.0 if probable else float(found.min()) - 1), probable
-
-
-def _of_all(classes: list[Any], estimator: Any, found: NDArray[Any], absent: float = 0.0) -> NDArray[Any]:
-    """Scores for all classes, those that training had no row of included."""
-    scores = np.full((len(found), len(classes)), absent)
-    scores[:, np.searchsorted(np.array(classes), estimator.classes_)] = found
-    return scores
-
-
-def target_of(column: "pd.Series[Any]", training: Training) -> Target:
-    """The target as the estimator gets it: classes keep the values that they have in the source.
-
-    Raises BadInput where there is nothing to learn: no rows, or one value only.
-    """
-    if not len(column):
-        raise BadInput(f"no row has a target ({training.target})")
-    if training.task == "regression":
-        values = numbers(training.target, column)
-        if (values == values[0]).all():
-            raise BadInput(f"the target {training.target} is always {values[0]:g}: there is nothing to learn")
-        return Target(values, values)
-    values = _class_values(column, training.target_type)
-    classes, codes = np.unique(values, return_inverse=True)
-    if len(classes) == 1:
-        raise BadInput(f"the target {training.target} is always {classes[0]}: there is nothing to learn")
-    return Target(values, codes, classes.tolist())
-
-
-def _class_values(column: "pd.Series[Any]", kind: str) -> NDArray[Any]:
-    if kind == "boolean":
-        return column.to_numpy().astype(bool)
-    if kind in ("integer", "number"):
-        values = numbers(str(column.name), column)
-        if not np.isfinite(values).all() or (values != np.floor(values)).any():
-            raise BadInput(f"the target {column.name} has fractions: a classifier tells classes apart")
-        return values.astype(np.int64)
-    if pd.api.types.is_integer_dtype(column.dtype):
-        return column.to_numpy(np.int64)
-    return np.array([str(one) for one in column])
-
-
-def _joined(several: list[Predictions]) -> Predictions:
-    """The predictions of all folds as one."""
+def _joined(several: list[Any]) -> Found:
+    """What is said of the rows of all folds as one."""
     first = several[0]
+    if isinstance(first, Flags):
+        flagged, strange = (
+            np.concatenate([getattr(one, name) for one in several]) for name in ("predicted", "strange")
+        )
+        return Flags(flagged, strange)
     scores = None if any(one.scores is None for one in several) else np.concatenate([one.scores for one in several])
     truth, predicted = (np.concatenate([getattr(one, name) for one in several]) for name in ("truth", "predicted"))
     return Predictions(truth, predicted, first.classes, scores, all(one.probabilities for one in several))

@@ -12,7 +12,7 @@ against the others; f1, precision and recall are those of the positive class, an
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,9 +21,10 @@ Floats = NDArray[np.float64]
 Measure = Callable[[Floats], dict[str, float]]
 RESAMPLES = 200
 MOST = 20_000
+OF_A_STEP = 25  # resamples: an error then is right to a seventh of itself, for an eighth of the time
 RATES = {
     "accuracy", "balanced_accuracy", "f1", "f1_macro", "precision", "precision_macro", "recall", "recall_macro",
-    "roc_auc", "average_precision",
+    "roc_auc", "average_precision", "anomalies",
 }  # fmt: skip
 SMALLEST = float(np.finfo(np.float64).eps)  # a probability of 0 would make log_loss endless; scikit-learn's bound
 
@@ -53,9 +54,26 @@ class Predictions:
 
     def figures(self) -> dict[str, float]:
         """Each metric with every row counted once; those that cannot be told from these rows are left out."""
-        with np.errstate(all="ignore"):
-            found = self.measure()(np.ones(len(self.truth)))
-        return _finite(found)
+        return figures(self)
+
+    def __len__(self) -> int:
+        return len(self.truth)
+
+
+class Measured(Protocol):
+    """What can be measured by resamples of its rows: predictions beside the truth, or what has none (`clusters`)."""
+
+    classes: int
+
+    def __len__(self) -> int: ...
+
+    def measure(self, rows: Any = slice(None)) -> Measure: ...
+
+
+def figures(found: Measured) -> dict[str, float]:
+    """Each metric with every row counted once; those that cannot be told from these rows are left out."""
+    with np.errstate(all="ignore"):
+        return _finite(found.measure()(np.ones(len(found))))
 
 
 def classification(
@@ -104,13 +122,20 @@ def regression(truth: Floats, predicted: Floats) -> Measure:
     return measure
 
 
-def errors(
-    predictions: Predictions, seed: int, groups: NDArray[np.intp] | None = None, resamples: int = RESAMPLES
-) -> dict[str, float]:
-    """The standard error of each metric, by resampling the rows (or the groups of rows; `groups` has a code per row).
+@dataclass
+class Resamples:
+    """Each metric over resamples of the rows, nan where one cannot tell it; `scale` is what their spread is times."""
 
-    Where no resample differs, as when all is right, the error of a rate is that of the same rows with two more right
-    and two more wrong (Agresti and Coull): being right five times out of five is no certainty.
+    metrics: dict[str, Floats]
+    scale: float
+
+
+def resample(
+    predictions: Measured, seed: int, groups: NDArray[np.intp] | None = None, resamples: int = RESAMPLES
+) -> Resamples:
+    """Measures resamples of the rows (or of the groups of rows; `groups` has a code per row).
+
+    For the same seed, as many rows and the same groups the same rows are drawn, whatever was predicted.
     """
     random = np.random.default_rng(seed)
     rows, units, scale = _sample(random, predictions, groups)
@@ -121,14 +146,22 @@ def errors(
         for _ in range(resamples):
             counts = np.bincount(random.integers(0, number, number), minlength=number)
             drawn.append(measure(counts.astype(np.float64)[units]))
+    return Resamples({name: np.array([one[name] for one in drawn]) for name in drawn[0]}, scale)
+
+
+def errors(predictions: Measured, drawn: Resamples) -> dict[str, float]:
+    """The standard error of each metric, by its resamples.
+
+    Where no resample differs, as when all is right, the error of a rate is that of the same rows with two more right
+    and two more wrong (Agresti and Coull): being right five times out of five is no certainty.
+    """
     found = {}
-    for name in drawn[0]:
-        values = np.array([one[name] for one in drawn])
-        values = values[np.isfinite(values)]
+    for name, every in drawn.metrics.items():
+        values = every[np.isfinite(every)]
         with np.errstate(all="ignore"):
-            error = float(values.std(ddof=1)) * scale if len(values) > resamples / 2 else np.nan
+            error = float(values.std(ddof=1)) * drawn.scale if len(values) > len(every) / 2 else np.nan
         if np.isfinite(error):
-            found[name] = error or (_of_certainty(len(predictions.truth)) if name in RATES else 0.0)
+            found[name] = error or (_of_certainty(len(predictions)) if name in RATES else 0.0)
     return found
 
 
@@ -204,10 +237,10 @@ def _losses(truth: NDArray[np.intp], classes: int, probabilities: Floats) -> dic
 
 
 def _sample(
-    random: np.random.Generator, predictions: Predictions, groups: NDArray[np.intp] | None
+    random: np.random.Generator, predictions: Measured, groups: NDArray[np.intp] | None
 ) -> tuple[NDArray[np.intp], NDArray[np.intp], float]:
     """The rows to resample, the unit that each is drawn with, and what their errors are to be scaled by."""
-    rows = len(predictions.truth)
+    rows = len(predictions)
     most = max(1000, 2 * MOST // max(predictions.classes, 2))
     units = np.arange(rows) if groups is None else groups
     number = int(units.max()) + 1

@@ -4,10 +4,13 @@ Each column has an encoder that is plain data (means, categories, minima), so th
 server can read it. What an encoder does is decided by the estimator's style:
 
 scaled    numbers: median for what is missing, a flag where some were, mean 0, deviation 1; categories: one column each
-trees     numbers as they are, missing ones too; categories: one column each
-native    as trees, but a category is one column of codes that the estimator knows to be categories
+trees     numbers as they are, missing ones too; categories: codes in alphabetical order
 positive  as scaled, but numbers between 0 and 1
 binned    numbers in up to ten bins, categories as codes; both count from 0
+raw       the columns as they are, in a frame, for an estimator that prepares them by itself
+
+Where there is a target, a category of more values than have a column or a code of their own is what its values go with
+in the target (`effects`), in the first two styles. Texts of several words are hashed n-grams (`texts`).
 """
 
 from typing import Any, Self
@@ -18,13 +21,15 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 
 from cupola.errors import BadInput
+from cupola.training.effects import Effects
+from cupola.training.texts import Texts, is_prose
 
 Floats = NDArray[np.float64]
 Moments = NDArray[np.datetime64]
-STYLES = ("scaled", "trees", "native", "positive", "binned")
+STYLES = ("scaled", "trees", "positive", "binned")
 KEPT = 50  # categories that get a column of their own; the others share one
-CODES = 254  # categories that HistGradientBoosting can tell apart, less one for the others
 FEW = 20  # more categories than this, each in one row, are names of rows
+REPEATED = 1.2  # rows of a value, on average, for it to be told what it goes with
 BINS = 10
 AT_ONCE = 64  # rows that are encoded one by one
 LARGEST = float(np.finfo(np.float32).max)  # trees compute in float32
@@ -71,16 +76,18 @@ class Categories:
     Values that were rare in training, or never seen, share a place; a missing value is a category if training had it.
     """
 
-    def __init__(self, keys: NDArray[Any], codes: NDArray[np.intp], style: str, limit: int) -> None:
+    def __init__(self, keys: NDArray[Any], codes: NDArray[np.intp], style: str) -> None:
         counts = np.bincount(codes[codes >= 0], minlength=len(keys))
         order = sorted(range(len(keys)), key=lambda one: (-counts[one], keys[one]))
-        crowded = len(order) > limit
+        crowded = len(order) > KEPT
         alike = counts.max() > 1 or len(keys) <= FEW
-        self.kept = [str(keys[one]) for one in order[:limit] if alike and (not crowded or counts[one] > 1)]
+        self.kept = [str(keys[one]) for one in order[:KEPT] if alike and (not crowded or counts[one] > 1)]
         self.rare = len(self.kept) < len(order)
         self.missing = bool((codes < 0).any())
-        self.coded = style in ("native", "binned")
-        self.nan = style == "native"
+        self.coded = style in ("trees", "binned")
+        self.gaps = style == "trees"
+        if self.gaps:
+            self.kept.sort()
         self.width = 1 if self.coded else len(self.kept) + self.rare + self.missing
         self.size = len(self.kept) + 2
         self._places: dict[str, int] = {}
@@ -95,8 +102,8 @@ class Categories:
         places = self._of_few(column) if len(column) <= AT_ONCE else self._of_many(column)
         if self.coded:
             out[:, 0] = places
-            if self.nan:
-                out[places > (other if self.rare else other - 1), 0] = np.nan
+            if self.gaps:
+                out[places > other, 0] = np.nan
             return
         out[:] = 0
         for place, target in self._targets(other):
@@ -154,48 +161,67 @@ class Dates:
             "month": months - years.astype("datetime64[M]") + 1,
             "day": days - months.astype("datetime64[D]") + 1,
             "weekday": (days - np.datetime64("1970-01-05", "D")) % np.timedelta64(7, "D"),
-            "hour": (values - days) // np.timedelta64(1, "h"),
+            "hour": (values - days).astype("timedelta64[h]").astype(np.int64),
             "days": (values - np.datetime64(self.start)) / np.timedelta64(1, "D"),
         }
         missing = np.isnat(values)
         return {part: np.where(missing, np.nan, found[part].astype(np.float64)) for part in wanted}
 
 
+class Untouched:
+    """A column as it is."""
+
+    width = 1
+
+    def names(self, column: str) -> list[str]:
+        return [column]
+
+
 class Preparation(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     """A table with the columns `columns` ((name, type) as in the dataset) as a matrix of float64.
 
     After fitting: `encoders_` by column, `left_out_` with the reason for each column that carries nothing, `notes_`
-    about the others, `categorical_` (which columns of the matrix are codes of categories) and `sizes_` (how many
-    values each may take, where that is known).
+    about the others, and `sizes_` (how many values each column of the matrix may take, where that is known).
     Raises BadInput for a column that is not there, or a value that is not of its column's type.
     """
 
-    def __init__(self, columns: list[tuple[str, str]], style: str = "scaled", limit: int | None = None) -> None:
+    def __init__(self, columns: list[tuple[str, str]], style: str = "scaled") -> None:
         self.columns = columns
         self.style = style
-        self.limit = limit
 
-    def fit(self, X: pd.DataFrame, y: Any = None) -> Self:
+    def fit(self, X: pd.DataFrame, y: Floats | None = None) -> Self:
+        """y: what is to be learned, as `effects.columns` gives it; None where nothing is."""
         self.encoders_: dict[str, Any] = {}
         self.left_out_: dict[str, str] = {}
         self.notes_: list[str] = []
+        if self.style == "raw":
+            self.encoders_ = {name: Untouched() for name, _ in self.columns}
+            return self
         for name, kind in self.columns:
-            self._fit_column(name, kind, _column(X, name))
+            self._fit_column(name, kind, _column(X, name), y)
         if not self.encoders_:
             why = "; ".join(f"{name} {reason}" for name, reason in self.left_out_.items())
             raise BadInput(f"no column is left to learn from: {why or 'there are none'}")
-        if self.style == "native":  # HistGradientBoosting puts them first by itself, at a cost for each prediction
-            self.encoders_ = dict(sorted(self.encoders_.items(), key=lambda one: not isinstance(one[1], Categories)))
-        encoders = self.encoders_.values()
-        self.categorical_ = [isinstance(one, Categories) and one.coded for one in encoders for _ in range(one.width)]
-        self.width_ = sum(one.width for one in encoders)
+        self.width_ = sum(one.width for one in self.encoders_.values())
         return self
 
-    def transform(self, X: pd.DataFrame) -> Floats:
+    def transform(self, X: pd.DataFrame) -> Any:
+        if self.style == "raw":
+            return X[[name for name, _ in self.columns]]
         out = np.empty((len(X), self.width_), dtype=np.float64)
         at = 0
         for name, encoder in self.encoders_.items():
             _encode(encoder, name, _column(X, name), out[:, at : at + encoder.width])
+            at += encoder.width
+        return out
+
+    def fit_transform(self, X: pd.DataFrame, y: Floats | None = None) -> Any:
+        """As fit and transform, but that no row's own target is in its features."""
+        out = self.fit(X, y).transform(X)
+        at = 0
+        for name, encoder in self.encoders_.items():
+            if isinstance(encoder, Effects) and y is not None:
+                encoder.crossed(categories(_column(X, name))[1], y, out[:, at : at + encoder.width])
             at += encoder.width
         return out
 
@@ -208,15 +234,19 @@ class Preparation(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         """How many values each column of the matrix may take, for the style "binned"."""
         found: list[int] = []
         for one in self.encoders_.values():
-            parts = one.parts.values() if isinstance(one, Dates) else [one]
-            found += [part.size for part in parts]
+            if isinstance(one, Texts):
+                found += one.sizes
+            else:
+                found += [part.size for part in (one.parts.values() if isinstance(one, Dates) else [one])]
         return found
 
-    def _fit_column(self, name: str, kind: str, column: "pd.Series[Any]") -> None:
+    def _fit_column(self, name: str, kind: str, column: "pd.Series[Any]", y: Floats | None) -> None:
         if column.isna().all():
             self.left_out_[name] = "has no values"
-        elif kind == "category":
-            self._fit_categories(name, column)
+        elif kind == "text" and is_prose(column):
+            self._keep(name, Texts(column, self.style), "has no words, or the same in every row")
+        elif kind in ("category", "text"):
+            self._fit_categories(name, column, y)
         elif kind in ("date", "datetime"):
             self._keep(name, Dates(moments(name, column), self.style), "is always the same")
         else:
@@ -232,13 +262,16 @@ class Preparation(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             else:
                 self.left_out_[name] = "is always the same"
 
-    def _fit_categories(self, name: str, column: "pd.Series[Any]") -> None:
+    def _fit_categories(self, name: str, column: "pd.Series[Any]", y: Floats | None) -> None:
         found, codes = categories(column)
         if len(found) == 1 and not (codes < 0).any():
             self.left_out_[name] = "is always the same"
             return
-        limit = self.limit or (CODES if self.style == "native" else KEPT)
-        encoder = Categories(found, codes, self.style, limit)
+        if y is not None and self.style in ("scaled", "trees") and KEPT < len(found) <= len(column) / REPEATED:
+            self.encoders_[name] = Effects(found, codes, y, self.style)
+            self.notes_.append(f"{name}: each of its {len(found)} values counts by what it goes with in the target")
+            return
+        encoder = Categories(found, codes, self.style)
         if encoder.kept and encoder.rare:
             kept = len(encoder.kept)
             self.notes_.append(
@@ -287,8 +320,8 @@ def categories(column: "pd.Series[Any]") -> tuple[NDArray[Any], NDArray[np.intp]
     """
     codes, values = pd.factorize(column)
     keys = np.array([_key(value) for value in values], dtype=object)
-    found, places = np.unique(keys.astype(str), return_inverse=True) if len(keys) else (keys, codes)
-    return found.astype(object), np.append(places, -1)[codes] if len(keys) else codes
+    found, places = np.unique(keys, return_inverse=True)  # as objects: numpy's own texts lose a NUL at their end
+    return found, np.append(places, -1)[codes] if len(keys) else codes
 
 
 _TRUTH = {"true": 1, "True": 1, "false": 0, "False": 0}
@@ -299,6 +332,10 @@ def _encode(encoder: Any, name: str, column: "pd.Series[Any]", out: Floats) -> N
         encoder.transform(column, out)
     elif isinstance(encoder, Dates):
         encoder.transform(moments(name, column), out)
+    elif isinstance(encoder, Texts):
+        encoder.transform(column, out)
+    elif isinstance(encoder, Effects):
+        encoder.transform(*categories(column), out)
     else:
         encoder.transform(_finite(numbers(name, column)), out)
 

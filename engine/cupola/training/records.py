@@ -1,5 +1,6 @@
 """What a training is asked to do, as it lies in its job, and the checks that need no data."""
 
+import math
 import re
 from typing import Any, Literal
 
@@ -8,13 +9,24 @@ import msgspec
 from cupola.datasets.records import Column
 from cupola.errors import BadInput, BadOption
 
-Task = Literal["classification", "regression"]
+Task = Literal["classification", "regression", "clustering", "anomaly"]
 CLASSIFICATION = (
     "roc_auc", "log_loss", "accuracy", "balanced_accuracy", "f1", "f1_macro", "precision", "precision_macro", "recall",
     "recall_macro", "average_precision", "mcc", "brier",
 )  # fmt: skip
 REGRESSION = ("rmse", "mae", "median_absolute_error", "r2", "mape", "wape")
-SMALLER_IS_BETTER = ("log_loss", "brier", "rmse", "mae", "median_absolute_error", "mape", "wape")
+CLUSTERING = (
+    "silhouette", "davies_bouldin", "calinski_harabasz", "inertia", "clusters", "noise", "adjusted_rand", "v_measure",
+)  # fmt: skip
+COMPARED = ("adjusted_rand", "v_measure")  # of clusters, with the target
+UNKNOWN = ("anomalies",)  # where no target says which rows are anomalies
+SMALLER_IS_BETTER = (
+    "log_loss", "brier", "rmse", "mae", "median_absolute_error", "mape", "wape", "davies_bouldin", "inertia", "noise",
+    "mase", "pinball_loss",
+)  # fmt: skip
+UNSUPERVISED: dict[str, Task] = {"clusterer": "clustering", "detector": "anomaly"}
+TASKS: dict[str, Task] = {"classifier": "classification", "regressor": "regression", **UNSUPERVISED}
+LOSSES = ("log_loss", "brier")  # of probabilities
 ONLY_TWO_CLASSES = ("f1", "precision", "recall")
 NO_FEATURE = {
     "target": "another target",
@@ -24,7 +36,9 @@ NO_FEATURE = {
     "group": "the group",
     "ignore": "set to be ignored",
 }
+SHORT = 12  # letters of a flow's hash
 FEW = 100  # a text with more different values than this is no target to classify
+CALIBRATIONS = ("sigmoid", "isotonic")
 KINDS = ("random", "stratified", "time", "group")
 SPLIT = re.compile(
     r"(?:(random|stratified|time|group)(?::|$))?(?:(\d+(?:\.\d+)?)/(?:(\d+(?:\.\d+)?)/)?(\d+(?:\.\d+)?))?"
@@ -40,15 +54,40 @@ class Split(msgspec.Struct, kw_only=True, frozen=True):
     folds: int = 0
 
 
+class FiledFlow(msgspec.Struct, kw_only=True):
+    """A flow as it was when the training was filed: what becomes of its file later changes nothing.
+
+    text: its file. sha256: `flows.records.flow_hash` over these sources. source: the id of the source in whose place
+    the training's rows stand; sources: the exact version of each other one. columns: (name, type) of all that the rows
+    have. without: what the flow makes and nothing is to be learned from.
+    """
+
+    name: str
+    text: str
+    sha256: str
+    source: str
+    sources: dict[str, str] = {}
+    columns: list[tuple[str, str]]
+    without: list[str] = []
+
+    @property
+    def ref(self) -> str:
+        """Its name, and what tells it from what it was before and will be."""
+        return f"{self.name}@{self.sha256[:SHORT]}"
+
+
 class Training(msgspec.Struct, kw_only=True):
     """One training as it is asked for: what the job's `spec` holds.
 
-    dataset: the exact version. features: (name, type) of the columns that the model uses. others: columns that the
-    job must read besides. metric: without its split.
+    dataset: the exact version. target: what is learned, or what clusters and anomalies are compared with. features:
+    (name, type) of the columns that the model uses; where there is a flow, of those that it may hand on. metric:
+    without its split. class_weights: "balanced", or what a row of each class weighs. threshold: from which probability
+    on it is the second class; "auto" to find it. options: what was given beyond data, estimator and parameters, as
+    `train` takes it, so that it can be asked again.
     """
 
     dataset: str
-    target: str
+    target: str | None
     target_type: str
     estimator: str
     params: dict[str, Any] = {}
@@ -58,14 +97,23 @@ class Training(msgspec.Struct, kw_only=True):
     weights: str | None = None
     group: str | None = None
     time: str | None = None
+    class_weights: str | dict[str, float] | None = None
+    calibrate: str | None = None
+    threshold: float | str | None = None
     metric: str
     seed: int
     register: str | None = None
+    flow: FiledFlow | None = None
+    options: dict[str, Any] = {}
     notes: list[str] = []
 
 
-def task_of(target: Column, kind: str, estimator: str) -> Task:
+def task_of(target: Column | None, kind: str, estimator: str) -> Task:
     """What there is to learn, by the target's type and the estimator's kind. Raises BadOption where they differ."""
+    if kind in UNSUPERVISED:
+        return UNSUPERVISED[kind]
+    if target is None:
+        raise BadOption(f"{estimator} needs a target", where="--target", hint="say which column to learn")
     if target.distinct == 1 or (target.missing and not target.distinct):
         what = "one value only" if target.distinct else "no values"
         raise BadOption(f"{target.name} has {what}: there is nothing to learn", where="--target")
@@ -97,7 +145,7 @@ def features_of(columns: list[Column], taken: dict[str, str]) -> tuple[list[tupl
     sensitive = []
     left: dict[str, list[str]] = {}
     for column in columns:
-        why = taken.get(column.name) or NO_FEATURE.get(column.role) or ("text" if column.type == "text" else None)
+        why = taken.get(column.name) or NO_FEATURE.get(column.role)
         if why is None:
             features.append((column.name, column.type))
             if column.role == "sensitive":
@@ -107,8 +155,6 @@ def features_of(columns: list[Column], taken: dict[str, str]) -> tuple[list[tupl
     shown = "; ".join(f"{', '.join(names)} ({why})" for why, names in left.items())
     notes = [f"left out: {shown}"] if left else []
     if not features:
-        if "text" in left:
-            notes.append("`--type COL=category` at the import makes a text a category")
         raise BadInput("no column is left to learn from", hint="; ".join(notes) or None)
     return features, notes + sensitive
 
@@ -123,26 +169,77 @@ def split_of(text: str | None, folds: int | None, task: Task, time: str | None, 
     if match is None:
         hint = f"{', '.join(KINDS)}, a division such as 60/20/20 (train/validation/test), or both: time:70/15/15"
         raise BadOption(f"{text!r} is not a way to split", where="--split", hint=hint)
-    default = "time" if time else "group" if group else "stratified" if task == "classification" else "random"
+    classes = task == "classification"
+    default = "time" if time else "group" if group else "stratified" if classes else "random"
     kind = match[1] or default
     if kind == "time" and not time:
         raise BadOption("a split by time needs --time COL or a column whose role is time", where="--split")
     if kind == "group" and not group:
         raise BadOption("a split by group needs --group COL or a column whose role is group", where="--split")
-    if kind == "stratified" and task == "regression":
-        raise BadOption("only classes can be split alike; the target is a number", where="--split")
+    if kind == "stratified" and not classes:
+        raise BadOption("only classes that are learned can be split alike", where="--split")
+    if folds is not None and task == "clustering":
+        raise BadOption("clusters of one fold are not those of another", where="--cv")
     if folds is not None and not 2 <= folds <= 100:
         raise BadOption(f"--cv takes 2 to 100 folds, not {folds}", where="--cv")
     return _shares(kind, [float(one) for one in match.groups()[1:] if one], folds or 0)
 
 
-def metric_of(name: str | None, task: Task) -> str:
+def metrics_of(task: Task, target: str | None) -> tuple[str, ...]:
+    """The metrics that there are for it, the first of which runs are compared by unless another is named."""
+    if task == "clustering":
+        return CLUSTERING if target else tuple(one for one in CLUSTERING if one not in COMPARED)
+    if task == "anomaly":
+        return tuple(one for one in CLASSIFICATION if one not in LOSSES) if target else UNKNOWN
+    return CLASSIFICATION if task == "classification" else REGRESSION
+
+
+def metric_of(name: str | None, task: Task, target: str | None = None) -> str:
     """The metric that the run is compared by, without a split in front. Raises BadOption."""
-    known = CLASSIFICATION if task == "classification" else REGRESSION
+    known = metrics_of(task, target)
     bare = (name or known[0]).removeprefix("validation_")
     if bare not in known:
         raise BadOption(f"{name!r} is not a metric of {task}", where="--metric", hint=f"one of {', '.join(known)}")
     return bare
+
+
+def class_weights_of(text: str | None, known: bool, task: Task) -> str | dict[str, float] | None:
+    """ "balanced", or the weights in "late=5,ok=1". known: whether the estimator takes weights. Raises BadOption."""
+    if text is None:
+        return None
+    if task != "classification" or not known:
+        why = "only classes that are learned have weights" if known else "the estimator takes no weights of rows"
+        raise BadOption(why, where="--class-weights")
+    if text == "balanced":
+        return text
+    found = {}
+    for one in text.split(","):
+        name, _, weight = one.rpartition("=")
+        try:
+            found[name.strip()] = float(weight)
+        except ValueError:
+            found[name.strip()] = -1.0
+    if not all(name and 0 < weight < math.inf for name, weight in found.items()):
+        raise BadOption(f"{text!r} says no weights", where="--class-weights", hint="balanced, or late=5,ok=1")
+    return found
+
+
+def threshold_of(text: str | None, target: Column | None, task: Task) -> float | str | None:
+    """ "auto" or a probability. Raises BadOption."""
+    if text is None:
+        return None
+    if task != "classification" or target is None or target.distinct > 2:
+        raise BadOption("a threshold tells two classes apart", where="--threshold")
+    if text == "auto":
+        return text
+    try:
+        found = float(text)
+    except ValueError:
+        found = math.nan
+    if not 0 < found < 1:
+        hint = "a probability such as 0.3, or auto"
+        raise BadOption(f"{text!r} is no threshold", where="--threshold", hint=hint)
+    return found
 
 
 def _shares(kind: str, given: list[float], folds: int) -> Split:

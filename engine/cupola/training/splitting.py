@@ -59,7 +59,7 @@ def split(
     if not how.folds:
         return Parts(train, validation, test, notes=notes)
     rest = np.sort(np.concatenate([train, validation]))
-    folds = _folds(target, rest, how, seed, times, groups)
+    folds = folds_of(target, rest, how, seed, times, groups)
     return Parts(rest, np.array([], dtype=np.intp), test, folds, notes)
 
 
@@ -127,9 +127,10 @@ def _by_group(groups: NDArray[Any], how: Split, seed: int) -> tuple[Rows, Rows, 
     return np.flatnonzero(found == 0), np.flatnonzero(found == 1), np.flatnonzero(found == 2)
 
 
-def _folds(
+def folds_of(
     target: NDArray[Any], rest: Rows, how: Split, seed: int, times: NDArray[Any] | None, groups: NDArray[Any] | None
 ) -> list[tuple[Rows, Rows]]:
+    """The rows of `rest` as (train, validation) pairs, each row validated once. Raises BadInput for too few."""
     from sklearn.model_selection import GroupKFold, KFold, StratifiedKFold, TimeSeriesSplit
 
     chosen: Any = KFold(how.folds, shuffle=True, random_state=seed)

@@ -7,10 +7,11 @@ is looked at then, in the middle of its one fit.
 
 import contextlib
 import copy
+import inspect
 import io
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,13 @@ POINTS = 20
 ALLOWED = 1.0  # seconds that looking at what was fitted so far may take in all
 WATCHING = 0.25  # of the time of fitting, where that is more
 SPOKEN = "HistGradientBoosting"
+EARLY = ("early_stopping_rounds", "early_stopping_round")  # of XGBoost and of LightGBM
+
+# Of a library of boosted trees: how many rounds a fitted estimator has, and how it is asked to predict by fewer.
+ROUNDS: dict[str, tuple[Callable[[Any], int], Callable[[int], dict[str, Any]]]] = {
+    "lightgbm": (lambda made: int(made.n_estimators_), lambda step: {"num_iteration": step}),
+    "xgboost": (lambda made: int(made.get_booster().num_boosted_rounds()), lambda step: {"iteration_range": (0, step)}),
+}
 
 Watch = Callable[[Any, int, int], None]
 
@@ -34,7 +42,31 @@ def fit(estimator: Any, known: Estimator, X: Any, y: Any, weights: NDArray[Any] 
     elif _continues(estimator, known):
         _grow(estimator, known.step, X, y, given, watch)
     else:
-        estimator.fit(X, y, **given)
+        plain(estimator, X, y, weights)
+
+
+def plain(estimator: Any, X: Any, y: Any, weights: NDArray[Any] | None) -> None:
+    """One fit. An estimator that is told to stop early, and holds no rows out by itself, gets a tenth of them."""
+    given: dict[str, Any] = {} if weights is None else {"sample_weight": weights}
+    if any(value and name.endswith(EARLY) for name, value in estimator.get_params().items()):
+        held = _tenth(y)
+        takes = inspect.signature(getattr(estimator, "estimator", estimator).fit).parameters
+        given = {name: value[~held] for name, value in given.items()}
+        given |= {"eval_X": X[held], "eval_y": y[held]} if "eval_X" in takes else {"eval_set": [(X[held], y[held])]}
+        given |= {"verbose": False} if "verbose" in takes else {}
+        X, y = X[~held], y[~held]
+    estimator.fit(X, y, **given)
+
+
+def _tenth(y: NDArray[Any]) -> NDArray[np.bool_]:
+    """A tenth of the rows; of classes, of each that has ten."""
+    drawn = np.random.default_rng(0).permutation(len(y))
+    groups = np.zeros(len(y), dtype=np.intp) if y.dtype.kind == "f" else np.unique(y, return_inverse=True)[1]
+    held = np.zeros(len(y), dtype=bool)
+    for group in np.unique(groups):
+        rows = drawn[groups[drawn] == group]
+        held[rows[: len(rows) // 10]] = True
+    return held
 
 
 def points(steps: int) -> list[int]:
@@ -42,35 +74,43 @@ def points(steps: int) -> list[int]:
     return [int(one) for one in np.unique(np.linspace(0, steps, min(POINTS, steps) + 1).astype(int))[1:]]
 
 
-def stages(estimator: Any, known: Estimator, X: Any) -> list[tuple[int, Any]]:
+def stages(estimator: Any, known: Estimator, X: Any) -> Iterator[tuple[int, Any]]:
     """(step, what it would have predicted by then) for a fitted estimator that can only say so afterwards.
 
     The prediction is the probabilities or, for a regressor, the values.
     """
     name = "staged_predict_proba" if hasattr(estimator, "staged_predict_proba") else "staged_predict"
-    if not known.staged or not hasattr(estimator, name):
-        return []
-    wanted = set(points(len(estimator.estimators_)))
-    return [(step, found) for step, found in enumerate(getattr(estimator, name)(X), 1) if step in wanted]
+    if known.staged and hasattr(estimator, name):
+        wanted = set(points(len(estimator.estimators_)))
+        yield from ((step, found) for step, found in enumerate(getattr(estimator, name)(X), 1) if step in wanted)
+    elif known.module.partition(".")[0] in ROUNDS:
+        made = getattr(estimator, "estimator", estimator)
+        predict = made.predict_proba if hasattr(made, "predict_proba") else made.predict
+        count, until = ROUNDS[known.module.partition(".")[0]]
+        for step in points(count(made)):
+            yield step, predict(X, **until(step))
 
 
 class Clock:
-    """Says whether it is time to look again: at the points, as long as looking does not take too much of the time."""
+    """Says whether it is time to look again: at the points, as long as looking does not take too much of the time.
+
+    What counts is the time that this thread had a CPU for: a run's curve is not another one on a busy host.
+    """
 
     def __init__(self, steps: int) -> None:
         self.points = set(points(steps))
-        self.begun = time.perf_counter()
+        self.begun = time.thread_time()
         self.looking = 0.0
 
     def due(self, step: int) -> bool:
-        spent = time.perf_counter() - self.begun - self.looking
+        spent = time.thread_time() - self.begun - self.looking
         return step in self.points and self.looking <= max(ALLOWED, WATCHING * spent)
 
     @contextlib.contextmanager
     def look(self) -> Any:
-        begun = time.perf_counter()
+        begun = time.thread_time()
         yield
-        self.looking += time.perf_counter() - begun
+        self.looking += time.thread_time() - begun
 
 
 def _continues(estimator: Any, known: Estimator) -> bool:

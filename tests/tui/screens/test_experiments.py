@@ -1,6 +1,7 @@
-from tests.tui.double import Answers, runs
+from tests.tui.double import Answers
+from tests.tui.examples import runs
 
-from cupola_tui.screens.experiments import artifacts, common_metrics, metrics, overview
+from cupola_tui.screens.experiments import common_metrics, files, metrics, overview
 from cupola_tui.screens.pane import Scene
 
 
@@ -19,6 +20,19 @@ def test_metrics_stand_with_their_errors_a_column_a_split() -> None:
     assert "0.8440 ± 0.0041" in text and "train" in text and "—" in text
 
 
+def test_metrics_of_several_splits_stand_below_each_other_where_there_is_no_room_beside() -> None:
+    values = {f"{split}_roc_auc": 0.70412 for split in ("train", "validation", "test")} | {"seconds": 8.5}
+    run = {"id": "x", "metrics": values, "metric_errors": dict.fromkeys(values, 0.0041)}
+    text = shown(metrics(Scene(run, {}, 44, 30)))
+    assert text.count("0.7041 ± 0.0041") == 3 and text.count("seconds") == 1
+    assert max(map(len, text.splitlines())) <= 44
+
+
+def test_metrics_of_no_split_are_shown_however_long_their_names_are() -> None:
+    text = shown(metrics(Scene({"id": "x", "metrics": {"z" * 200: 0.25, "loss": 0.5}}, {}, 44, 30)))
+    assert "zz… " in text and "0.25" in text and "loss" in text and max(map(len, text.splitlines())) <= 44
+
+
 def test_the_curve_is_drawn_with_the_training_beside_the_validation() -> None:
     text = shown(overview(Scene(runs()[0], {"metrics": Answers().on_metrics("r")}, 60, 40)))
     assert (
@@ -28,28 +42,23 @@ def test_the_curve_is_drawn_with_the_training_beside_the_validation() -> None:
     )
 
 
-def test_a_confusion_matrix_says_how_much_of_each_class_is_right() -> None:
-    answers = {
-        "artifact": Answers().on_artifact("r", "confusion"),
-        "importance": Answers().on_artifact("r", "importance"),
-    }
-    text = shown(artifacts(Scene(runs()[1], answers, 60, 40)))
-    assert "2,890" in text and "93.2% right" in text and "carrier" in text
-
-
-def test_residuals_are_drawn_with_their_spread() -> None:
-    answer = {
-        "split": "validation",
-        "mean": 0.1,
-        "quantiles": {"0.5": 0.02},
-        "histogram": {"edges": [0, 1, 2], "counts": [1, 3]},
-        "pairs": [[1.0, 1.5], [2.0, 1.0], [3.0, 3.2]],
-    }
-    text = shown(artifacts(Scene(runs()[1] | {"task": "regression"}, {"artifact": answer}, 60, 40)))
-    assert "50% are below" in text and "▃█" in text
+def test_what_it_ran_with_and_what_it_took_stand_below_the_parameters() -> None:
+    job = {"cpus": 2, "memory": 2_000_000_000, "usage": {"wall_seconds": 9.0, "cpu_seconds": 12.0}}
+    run = runs()[1] | {"usage": {"cpu_seconds": 8.25, "peak_memory": 310_000_000}}
+    text = shown(overview(Scene(run, {"job": job}, 60, 40)))
+    for said in (
+        "CPUs          2",
+        "memory limit  2.0 GB",
+        "CPU time      8.2s",
+        "most memory   310 MB",
+        "job took      9.0s",
+    ):
+        assert said in text
+    for said in ("carrier", "1f9c3a7", "scikit-learn  1.9.1"):
+        assert said in text
 
 
 def test_a_run_that_has_nothing_yet_says_so() -> None:
     bare = {"id": "x", "status": "Queued"}
-    for draw in (overview, metrics, artifacts):
+    for draw in (overview, metrics, files):
         assert shown(draw(Scene(bare, {}, 40, 20))).strip()

@@ -1,3 +1,7 @@
+from concurrent.futures import Future
+from typing import Any
+
+import pytest
 from tests.tui.conftest import Settled
 from tests.tui.double import Double
 from textual import events
@@ -39,6 +43,7 @@ async def test_a_form_is_filled_in_checked_and_run(studio: Studio, settled: Sett
                     "estimator": "HistGradientBoostingClassifier",
                     "cpus": "1",
                 },
+                "opened": {"kind": "dataset", "ref": "flights@2", "shown": {"state": "None"}},
             }
         ]
         assert studio.main.pane.name == "experiments"
@@ -103,3 +108,24 @@ async def test_an_error_of_the_action_leaves_the_form_as_it_was(
         await settled(pilot, lambda: isinstance(studio.screen, Panel))
         await pilot.press("escape")
         assert studio.screen is form and form.values() == {"source": "/a.csv", "name": "a"}
+
+
+@pytest.mark.parametrize("done", [True, False])
+async def test_what_comes_of_an_action_whose_form_was_left_is_said(
+    studio: Studio, settled: Settled, bridge: Double, done: bool
+) -> None:
+    answer: Future[Any] = Future()
+    bridge.act = lambda name, arguments, **more: answer  # type: ignore[method-assign]
+    async with studio.run_test(size=(120, 40), notifications=True) as pilot:
+        form = await form_of(pilot, studio, settled, "2", "t")
+        await pilot.press("ctrl+s")
+        bridge.silent = 12.4
+        await settled(pilot, lambda: "no answer for 12 s; it is not done twice" in form.below.plain)
+        await pilot.press("escape")
+        await settled(pilot, lambda: studio.screen is studio.main)
+        if done:
+            answer.set_result({"run": "r17", "status": "Queued"})
+            await settled(pilot, lambda: any("train: r17 Queued" in one.message for one in studio._notifications))
+        else:
+            answer.set_exception(errors.DiskTrouble("train got no answer, and nothing says that it was done"))
+            await settled(pilot, lambda: isinstance(studio.screen, Panel))

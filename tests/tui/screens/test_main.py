@@ -4,15 +4,20 @@ from typing import Any
 
 import pytest
 from tests.tui.conftest import Settled
-from tests.tui.double import Double, runs
+from tests.tui.double import Double
+from tests.tui.examples import NOON, runs
+from tests.tui.forms import FORMS
 from textual.pilot import Pilot
 from textual.widgets import Input
 
 from cupola import errors
+from cupola_tui import figures
 from cupola_tui.screens.choice import Menu
 from cupola_tui.screens.panel import Panel
 from cupola_tui.screens.question import Question
 from cupola_tui.studio import Studio
+from cupola_tui.widgets.body import AGES
+from cupola_tui.widgets.rows import Rows
 
 
 def asked(bridge: Double, name: str) -> list[dict[str, Any]]:
@@ -49,6 +54,31 @@ async def test_numbers_go_to_panes_and_minus_goes_back(studio: Studio, settled: 
             assert studio.main.pane.name == title
 
 
+async def test_ages_grow_in_the_details_too(studio: Studio, settled: Settled, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with studio.run_test(size=(160, 60)) as pilot:
+        await opened(pilot, studio, settled, "2")
+        sheet = studio.main.body.detail._sheet
+        await settled(pilot, lambda: " ago, " in sheet.plain)
+        before = sheet.plain
+        monkeypatch.setattr(figures, "now", lambda: NOON + 5 * 86400)
+        for _ in range(AGES):
+            studio.main.body.tick()
+        assert "5d ago" in sheet.plain and "5d ago" not in before
+
+
+async def test_to_open_a_pane_does_not_write_out_its_records(
+    studio: Studio, settled: Settled, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Textual describes a worker by all that it is given: of 10,000 records that took most of a second."""
+    written: list[Rows] = []
+    monkeypatch.setattr(Rows, "__repr__", lambda self: (written.append(self), "rows")[1])
+    async with studio.run_test(size=(120, 40)) as pilot:
+        await opened(pilot, studio, settled)
+        await opened(pilot, studio, settled, "1")
+        await opened(pilot, studio, settled, "2")
+    assert written == []
+
+
 async def test_a_key_that_means_nothing_in_a_pane_does_nothing(
     studio: Studio, settled: Settled, bridge: Double
 ) -> None:
@@ -72,12 +102,16 @@ async def test_the_filter_works_as_one_types_and_esc_clears_it(studio: Studio, s
 async def test_the_search_language_filters_and_a_fault_in_it_is_said(studio: Studio, settled: Settled) -> None:
     async with studio.run_test(size=(120, 40)) as pilot:
         await opened(pilot, studio, settled)
-        studio.main.set_filter('metrics.validation_roc_auc > 0.84 and user = "ana"')
+        studio.main.body.set_filter('metrics.validation_roc_auc > 0.84 and user = "ana"')
         assert {
             one["user"] for one in (studio.main.table.view.rows.records[i] for i in studio.main.table.view.rows.order)
         } == {"ana"}
         kept = list(studio.main.table.view.rows.order)
-        studio.main.set_filter("validation_roc_auc > ")
+        studio.main.body.set_filter("")
+        assert len(studio.main.table.view.rows.order) > len(kept)
+        studio.main.body.set_filter('roc_auc > 0.84 and who = "ana"')  # as the columns are titled
+        assert studio.main.table.view.rows.order == kept
+        studio.main.body.set_filter("validation_roc_auc > ")
         assert studio.main.table.view.rows.order == kept
         assert "validation_roc_auc >" in str(studio.main.table.border_subtitle)
 
@@ -91,10 +125,26 @@ async def test_a_change_by_anyone_shows_with_the_cursor_where_it_was(
         cursor = studio.main.table.view.cursor
         new = runs()[0] | {"id": "fresh", "name": "new-run"}
         bridge.answers.lists["runs"].insert(0, new)
-        bridge.listen({"changed": [{"kind": "run", "ref": "delays/fresh", "revision": 1}]})
+        bridge.listen({"changed": [{"kind": "run", "ref": "fresh", "revision": 1}]})
         await settled(pilot, lambda: "fresh" in studio.main.table.view.rows.order)
         assert studio.main.table.view.cursor == cursor
         assert studio.main.table.view.rows.marks == {runs()[2]["id"]}
+
+
+async def test_roles_that_change_in_workspace_toml_dim_and_allow_at_once(
+    studio: Studio, settled: Settled, bridge: Double, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with studio.run_test(size=(120, 40)) as pilot:
+        await opened(pilot, studio, settled)
+        await settled(pilot, lambda: studio.main.actions.by_name)
+        assert "train" not in studio.main.footer.dimmed
+        why = "train needs a member, and workspace.toml makes ana a viewer"
+        with monkeypatch.context() as patch:
+            patch.setitem(FORMS, "train", FORMS["train"] | {"forbidden": why})
+            bridge.listen({"changed": [{"kind": "file", "ref": "workspace.toml", "revision": 0}]})
+            await settled(pilot, lambda: "train" in studio.main.footer.dimmed)
+        bridge.listen({"changed": [{"kind": "file", "ref": "workspace.toml", "revision": 0}]})
+        await settled(pilot, lambda: "train" not in studio.main.footer.dimmed)
 
 
 async def test_new_rows_of_a_sorted_table_wait_and_g_lets_them_in(
@@ -104,7 +154,7 @@ async def test_new_rows_of_a_sorted_table_wait_and_g_lets_them_in(
         await opened(pilot, studio, settled)
         await pilot.press("s", "j", "j")
         bridge.answers.lists["runs"].insert(0, runs()[0] | {"id": "fresh", "name": "aaa"})
-        bridge.listen({"changed": [{"kind": "run", "ref": "x", "revision": 1}]})
+        bridge.listen({"changed": [{"kind": "run", "ref": "fresh", "revision": 1}]})
         await settled(pilot, lambda: "+1 new" in str(studio.main.table.border_subtitle))
         assert "fresh" not in studio.main.table.view.rows.order
         await pilot.press("g")
@@ -150,8 +200,8 @@ async def test_the_menu_dims_what_cannot_act_and_says_why(studio: Studio, settle
         await pilot.press("full_stop")
         await settled(pilot, lambda: isinstance(studio.screen, Menu))
         choices = {one.id: one for one in studio.screen.choices}  # type: ignore[attr-defined]
-        assert "finished run" in choices["model register"].why_not
-        assert choices["train"].why_not == ""
+        assert "finished run" in choices["do model register"].why_not
+        assert choices["do train"].why_not == ""
 
 
 async def test_the_right_mouse_button_opens_the_menu_of_that_row(studio: Studio, settled: Settled) -> None:
@@ -160,7 +210,7 @@ async def test_the_right_mouse_button_opens_the_menu_of_that_row(studio: Studio,
         await pilot.click("#table", offset=(5, 3), button=3)
         await settled(pilot, lambda: isinstance(studio.screen, Menu))
         assert "delays@2" in studio.screen.heading  # type: ignore[attr-defined]
-        assert any(one.id == "endpoint deploy" for one in studio.screen.choices)  # type: ignore[attr-defined]
+        assert any(one.id == "do endpoint deploy" for one in studio.screen.choices)  # type: ignore[attr-defined]
 
 
 async def test_an_error_is_a_panel_that_can_be_copied(studio: Studio, settled: Settled, bridge: Double) -> None:
@@ -194,6 +244,27 @@ async def test_a_mount_that_is_silent_is_said(studio: Studio, settled: Settled, 
         assert bridge.starts == 1
 
 
+async def test_a_workspace_that_is_gone_is_said_and_seen_again_when_it_is_back(
+    studio: Studio, settled: Settled, bridge: Double
+) -> None:
+    async with studio.run_test(size=(120, 40)) as pilot:
+        await opened(pilot, studio, settled)
+        bridge.listen({"pulse": errors.NotFound("the workspace is gone: deleted, moved or unmounted")})
+        await settled(pilot, lambda: "the workspace is gone" in studio.main.header.render_line(0).text)
+        bridge.listen({"pulse": None})
+        await settled(pilot, lambda: "flights" in studio.main.header.render_line(0).text)
+
+
+async def test_who_leaves_while_an_action_has_no_answer_is_told_to_look(
+    studio: Studio, settled: Settled, bridge: Double
+) -> None:
+    bridge.under_way = lambda: ["train"]  # type: ignore[method-assign]
+    async with studio.run_test(size=(120, 40)) as pilot:
+        await opened(pilot, studio, settled)
+        await pilot.press("q")
+    assert studio.parting == "train: not answered when you left; look whether it was done before you do it again"
+
+
 async def test_the_end_of_a_job_rings(studio: Studio, settled: Settled, bridge: Double) -> None:
     rung: list[str] = []
     studio.ring = lambda words, bad=False: rung.append(words)  # type: ignore[method-assign]
@@ -211,7 +282,7 @@ async def test_the_same_view_comes_back_when_the_app_is_opened_again(
 ) -> None:
     async with studio.run_test(size=(120, 40)) as pilot:
         await opened(pilot, studio, settled, "4")
-        studio.main.set_filter("delays")
+        studio.main.body.set_filter("delays")
         await pilot.press("j", "right_square_bracket")
         await pilot.pause()
     again = Studio(bridge, "/srv/team/flights")
@@ -236,6 +307,26 @@ async def test_what_is_not_a_workspace_is_offered_to_become_one(
         assert studio.screen.query_one(Input).value == "flights"
         await pilot.press("enter")
         await settled(pilot, lambda: ("init", {"name": "flights"}) in bridge.answers.asked)
+
+
+async def test_tab_goes_to_the_details_and_back_when_narrow(studio: Studio, settled: Settled) -> None:
+    async with studio.run_test(size=(80, 24)) as pilot:
+        await opened(pilot, studio, settled)
+        await pilot.press("tab")
+        await settled(pilot, lambda: studio.main.detail.body.has_focus)
+        await pilot.press("tab")
+        await settled(pilot, lambda: studio.main.table.has_focus)
+
+
+async def test_there_is_nothing_to_zoom_when_narrow_and_it_says_so(studio: Studio, settled: Settled) -> None:
+    async with studio.run_test(size=(80, 24)) as pilot:
+        await settled(pilot, lambda: studio.lists.get("runs"))
+        await pilot.press("2", "enter")
+        await settled(pilot, lambda: studio.main.detail.body.has_focus)
+        await pilot.press("z")
+        await settled(pilot, lambda: any("has the whole width already" in one.message for one in studio._notifications))
+        await pilot.press("escape")  # one way back, as before
+        await settled(pilot, lambda: studio.main.table.has_focus and not studio.main.body.has_class("-detail"))
 
 
 async def test_enter_opens_the_details_as_a_screen_of_their_own_when_narrow(studio: Studio, settled: Settled) -> None:
@@ -285,6 +376,49 @@ async def test_the_palette_finds_a_record_by_a_few_letters(studio: Studio, settl
         assert studio.main.table.cursor_record()["version"] == 1  # type: ignore[index]
 
 
+async def test_the_palette_and_the_menu_do_what_keys_do(studio: Studio, settled: Settled) -> None:
+    async with studio.run_test(size=(120, 40)) as pilot:
+        await opened(pilot, studio, settled)
+        await pilot.press("ctrl+p")
+        await settled(pilot, lambda: studio.screen is not studio.main)
+        await pilot.press(*"zoom", "enter")
+        await settled(pilot, lambda: studio.main.body.has_class("-zoom-table"))
+        await pilot.press("escape", "full_stop")
+        await settled(pilot, lambda: isinstance(studio.screen, Menu))
+        await pilot.press("l")
+        await settled(pilot, lambda: studio.main.detail.log_view and studio.main.detail.log_view.has_focus)
+
+
+async def test_u_brings_back_what_was_thrown_away(studio: Studio, settled: Settled, bridge: Double) -> None:
+    bridge.answers.on_action = lambda name, arguments: {"trash": "t0/run"}  # type: ignore[method-assign]
+    restore = {"name": "run restore", "about": "run", "writes": True, "fields": [{"name": "trash"}]}
+    bridge.answers.on_actions = lambda: [*FORMS.values(), restore]  # type: ignore[method-assign]
+    bridge.answers.on_describe = lambda name: FORMS.get(name, restore)  # type: ignore[method-assign, misc]
+    async with studio.run_test(size=(120, 40), notifications=True) as pilot:
+        await opened(pilot, studio, settled)
+        await pilot.press("u")
+        await settled(pilot, lambda: any("nothing to undo" in one.message for one in studio._notifications))
+        await pilot.press("j", "D")
+        await settled(pilot, lambda: isinstance(studio.screen, Question))
+        await pilot.press("y")
+        await settled(pilot, lambda: asked(bridge, "run rm"))
+        await pilot.press("u")
+        await settled(pilot, lambda: asked(bridge, "run restore"))
+        assert asked(bridge, "run restore") == [{"trash": "t0/run"}]
+        await settled(pilot, lambda: any("calm-heron is back" in one.message for one in studio._notifications))
+
+
+async def test_what_goes_wrong_behind_a_key_is_said(studio: Studio, settled: Settled, bridge: Double) -> None:
+    bridge.answers.errors["actions"] = errors.DiskTrouble("the disk is full")
+    async with studio.run_test(size=(120, 40)) as pilot:
+        await opened(pilot, studio, settled)
+        for key in ("full_stop", "x", "D", "t"):
+            await pilot.press(key)
+            await settled(pilot, lambda: isinstance(studio.screen, Panel))
+            await pilot.press("escape")
+            await settled(pilot, lambda: studio.screen is studio.main)
+
+
 @pytest.mark.parametrize("name", ["[bold]x[/]", "\x1b[31mred", "a\nb", "$(reboot)"])
 async def test_hostile_names_reach_no_screen_as_anything_but_text(
     studio: Studio, settled: Settled, bridge: Double, name: str
@@ -303,3 +437,24 @@ async def test_hostile_names_reach_no_screen_as_anything_but_text(
                 await pilot.pause()
             text = studio.export_screenshot()
             assert "\x1b" not in text
+
+
+@pytest.mark.parametrize(
+    ("pane", "path"),
+    [
+        ("1", "datasets/{0[name]}/dataset.toml"),
+        ("4", "models/{0[name]}/{0[version]}-{0[id]}/card.toml"),
+        ("5", "endpoints/{0[name]}/endpoint.toml"),
+    ],
+)
+async def test_shift_e_opens_the_file_that_people_edit(
+    studio: Studio, settled: Settled, monkeypatch: pytest.MonkeyPatch, pane: str, path: str
+) -> None:
+    edited: list[str] = []
+    monkeypatch.setattr(studio, "edit", edited.append)
+    async with studio.run_test(size=(120, 40)) as pilot:
+        await opened(pilot, studio, settled, pane)
+        await pilot.press("E")
+        record = studio.main.table.cursor_record()
+        assert record is not None
+        assert [one.removeprefix(f"{studio.main.root}/") for one in edited] == [path.format(record)]

@@ -26,5 +26,18 @@ def test_a_list_of_records_is_a_table() -> None:
     assert text([{"a": 1, "b": "x"}, {"a": 22, "b": "yy"}]) == ["a   b", "1   x", "22  yy"]
 
 
+def test_records_within_a_record_are_a_table_whose_last_column_has_the_rest() -> None:
+    why = "it ends within a record: its writer was killed"
+    said = text({"runs": 3, "skipped": [{"what": "a", "why": why}, {"what": "bb", "why": "no"}]})
+    assert said == ["runs  3", "", "skipped", "what  why", f"a     {why}", "bb    no"]
+
+
 def test_an_inner_record_is_no_absence() -> None:
     assert figures.short({"a": 1}) == "a=1" and figures.short({}) == figures.ABSENT
+
+
+def test_plots_are_drawn() -> None:
+    from tests.tui.evidence import plots
+
+    said = "\n".join(text({"run": "r1", "plots": plots(), "saved": []}))
+    assert "ROC (validation)" in said and "92.7% right" not in said and "93.2% right" in said and "█" in said

@@ -76,3 +76,23 @@ def test_any_mixture_of_values_can_be_sorted_and_nothing_is_lost(values: list[An
 @pytest.mark.parametrize("place", [None, "gone"])
 def test_a_record_that_is_not_shown_has_no_place(place: str | None) -> None:
     assert rows({"name": "a"}).place(place) is None
+
+
+def test_a_filter_does_not_sort_again_and_all_else_does() -> None:
+    looked: list[Any] = []
+    watched = Column("score", "score", lambda one: ("", ""), lambda one: (looked.append(one), one["score"])[1])
+    made = rows({"name": "a", "score": 2}, {"name": "b", "score": 3}, {"name": "c", "score": 1})
+    made.sort = "score"
+    made.arrange([watched])
+    assert (made.order, len(looked)) == (["c", "a", "b"], 3)
+    made.wanted = lambda one: one["score"] > 1
+    made.arrange([watched])
+    assert (made.order, len(looked)) == (["a", "b"], 3)
+    made.backwards = True
+    made.arrange([watched])
+    assert (made.order, len(looked)) == (["b", "a"], 6)
+    made.put([{"name": "a", "score": 9}, {"name": "b", "score": 3}], [watched])
+    assert made.order == ["a", "b"]
+    made.sort = ""
+    made.arrange([watched])
+    assert made.order == ["a", "b"] and len(looked) == 8

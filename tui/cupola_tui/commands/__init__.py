@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from cupola.actions import DOMAINS
-from cupola.errors import CupolaError, Usage
+from cupola.errors import BadFilter, CupolaError, Usage
 
 # Commands that are no actions on a workspace; each module has `run(words, options) -> int`.
 OWN = {
@@ -111,7 +111,8 @@ def _fail(error: CupolaError, as_json: bool, kind: str = "") -> int:
     info = error.info()
     if kind:
         info.kind = kind
-    _say(output.error_json(info) if as_json else output.error_line(info))
+    pointed = output.pointed(error) if isinstance(error, BadFilter) and not as_json else []
+    _say("\n".join([output.error_json(info) if as_json else output.error_line(info), *pointed]))
     return error.exit_status
 
 

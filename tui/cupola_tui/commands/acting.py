@@ -7,8 +7,8 @@ from cupola import actions, arguments, waiting
 from cupola.actions import Action, Parameter
 from cupola.errors import BadOption, NotFound, Usage, WorkFailed
 from cupola.workspace import Workspace
+from cupola_tui.commands import mounts, output, progress
 from cupola_tui.commands import options as common
-from cupola_tui.commands import output, progress
 from cupola_tui.commands.options import Options
 from cupola_tui.commands.progress import Progress
 
@@ -46,8 +46,12 @@ def _parsed(
     mine = {one.name for one in chosen.parameters}
     given_everywhere = {name: found.pop(name) for name in list(found) if name not in mine}
     chosen_options = common.take(options, given_everywhere)
-    common.enter(chosen_options)
-    return go(chosen, found, chosen_options)
+
+    def work() -> int:
+        common.enter(chosen_options)
+        return go(chosen, found, chosen_options)
+
+    return mounts.watched(words, chosen_options.directory, chosen_options.quiet, work)
 
 
 def choose(words: Sequence[str], options: Options) -> tuple[Action | None, list[str]]:
@@ -87,6 +91,10 @@ def wants_help(words: Sequence[str]) -> bool:
 def perform(chosen: Action, found: dict[str, Any], options: Options) -> int:
     """Runs the action on the workspace, prints what comes out, waits where that was asked for."""
     workspace = _workspace(chosen, options)
+    if workspace and not chosen.name.startswith("agent "):
+        from cupola.jobs import agents
+
+        agents.resume(workspace.store)
     with progress.shown(quiet=options.quiet, when=chosen.writes or bool(chosen.waits)) as line:
         result = actions.run(workspace, chosen.name, **found)
         if workspace and options.wait and chosen.waits != "itself":

@@ -83,6 +83,8 @@ def _values(
     from cupola import completion
     from cupola.workspace import Workspace
 
+    if parameter.arg.completes.endswith(" filter"):  # the shell hands over what is not yet closed with its quote
+        word = word.lstrip("'\"")
     known = arguments.parse(parameters, given, partial=True)
     directory = str(known.get("directory") or options.directory or ".")
     store = Workspace.find(directory, readonly=True).store

@@ -5,6 +5,7 @@ where the first one stopped.
 """
 
 import os
+import shlex
 import shutil
 import sys
 from pathlib import Path
@@ -83,6 +84,7 @@ def _look_at_the_endpoint(root: Path) -> None:
     view = memory.read()
     view.pane = ENDPOINTS
     memory.write(view)
+    memory.settle()
 
 
 def _take(root: Path, progress: Progress) -> Shown:
@@ -188,7 +190,7 @@ def _deployed(ws: api.Workspace, version: Any, progress: Progress) -> None:
 
 
 def _say_what_runs(root: Path, progress: Progress) -> None:
-    me, where = _program(), cells.cell(root)
+    me, where = shlex.quote(_program()), shlex.quote(cells.cell(root))
     progress.say(f"demo: the endpoint {ENDPOINT} and the agent of this host go on running")
     progress.say(f"demo: look:              {me} {where}")
     progress.say(f"demo: stop the endpoint: {me} -C {where} endpoint rm {ENDPOINT}")

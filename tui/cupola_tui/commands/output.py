@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from cupola.errors import ErrorInfo
+from cupola.errors import BadFilter, ErrorInfo
 from cupola.references import reference
 from cupola_tui import plain
 from cupola_tui.commands import cells, views
@@ -15,6 +15,7 @@ from cupola_tui.commands.options import Options
 
 # What JSON lets through and a terminal would act upon: DEL, the C1 controls, what turns the reading direction round.
 _UNSAFE = re.compile("[\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
+AROUND = 60  # characters of a long filter on either side of the one that is wrong
 # Colours are of no use among replacement signs.
 _COLOUR = re.compile("\x1b\\[[0-9;:]*m")
 _ENCODER = msgspec.json.Encoder(enc_hook=str)
@@ -31,7 +32,12 @@ def show(action: str, result: Any, options: Options) -> None:
         for one in result if isinstance(result, list | tuple) else [result]:
             _write(_item(one, options))
     elif isinstance(result, list | tuple):
-        _write(cells.table(views.rows(action, [cells.flat(one) for one in result])))
+        like = views.OF_TYPE.get(type(result[0]).__name__, action) if result and action not in views.LISTS else action
+        _write(cells.table(views.rows(like, [cells.flat(one) for one in result])))
+    elif isinstance(getattr(result, "plots", None), list):
+        from cupola_tui.commands import plotting
+
+        _write(plotting.text(result.plots, result.saved) or "no plots: they come with metrics, step by step")
     elif isinstance(getattr(result, "text", None), str):
         _write(text(result.text))
     elif result is not None:
@@ -50,8 +56,13 @@ def text(value: str) -> str:
 
 
 def as_json(value: Any) -> str:
-    """`value` as JSON in one line that is safe to print."""
-    encoded = _ENCODER.encode(value).decode()
+    """`value` as JSON in one line that is safe to print; names on the disk that are no UTF-8 hold half characters."""
+    try:
+        encoded = _ENCODER.encode(value).decode()
+    except UnicodeEncodeError:
+        import json
+
+        return json.dumps(msgspec.to_builtins(value, enc_hook=str), separators=(",", ":"))
     return _UNSAFE.sub(lambda found: f"\\u{ord(found.group()):04x}", encoded)
 
 
@@ -66,6 +77,15 @@ def error_line(info: ErrorInfo) -> str:
     return f"cupola: {plain.clean(where + info.message.rstrip('.') + hint)}"
 
 
+def pointed(error: BadFilter) -> list[str]:
+    """The filter, or the part of it around the character that is wrong, and a line that points at that."""
+    if error.at < 0:
+        return []
+    first = max(0, error.at - AROUND)
+    before, after = plain.clean(error.text[first : error.at]), plain.clean(error.text[error.at : error.at + AROUND])
+    return [f"  {before}{after}", f"  {' ' * cells.width(before)}^"]
+
+
 def _item(value: Any, options: Options) -> str:
     """One item of a list or of a stream."""
     if options.json:
@@ -73,9 +93,14 @@ def _item(value: Any, options: Options) -> str:
     if isinstance(value, str):
         return text(value)
     if options.quiet:
-        name = reference(value) if isinstance(value, msgspec.Struct | dict) else value
+        name = _named(value) if isinstance(value, msgspec.Struct | dict) else value
         return cells.cell(name) if name else ""
     return "  ".join(cells.cell(one) for one in cells.flat(value).values())
+
+
+def _named(record: Any) -> str:
+    """What `-q` prints of a record: the name that other commands take; of a new token the token, said this once."""
+    return getattr(record, "token", "") or reference(record)
 
 
 def _write(text: str, *, flush: bool = False) -> None:

@@ -4,9 +4,9 @@ import contextlib
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cupola import waiting
 from cupola.actions import Action
@@ -14,7 +14,12 @@ from cupola.references import reference
 from cupola.workspace import Workspace
 from cupola_tui import plain
 
+if TYPE_CHECKING:
+    from cupola.store import Store
+    from cupola.store.digests import Kind
+
 BAR = 24
+SOON, EVERY = 1.0, 0.2  # seconds until the reading of a list is worth a word, and between two of them
 
 
 class Progress:
@@ -25,19 +30,30 @@ class Progress:
         self._alive = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
         self._said = ""
         self._began = time.monotonic()
+        self._next = 0.0
 
     def __call__(self, state: Any) -> None:
         """Takes the state of a job or an endpoint."""
         if self.quiet:
             return
-        what = f"{state.kind} {state.name}" if hasattr(state, "kind") else f"endpoint {state.name}"
+        named = (one for one in ("tuning", "autopilot", "pipeline") if hasattr(state, one))
+        kind = next(named, getattr(state, "kind", "endpoint"))
+        what = f"request {state.request}" if hasattr(state, "request") else f"{kind} {state.name}"
         stands = plain.clean(f"{what}: {state.status}")
         if not self._alive:
             self.say(stands)
             return
         part, message = getattr(state, "progress", None), getattr(state, "message", "")
         bar = "" if part is None else f" {'━' * round(part * BAR):·<{BAR}} {part:4.0%}"
-        line = plain.clean(f"{stands}{bar} {time.monotonic() - self._began:.0f}s {message}")
+        self._renew(plain.clean(f"{stands}{bar} {time.monotonic() - self._began:.0f}s {message}"))
+
+    def _read(self, store: "Store", kind: "Kind[Any]", found: Mapping[str, Any], of: int) -> None:
+        moment = time.monotonic()
+        if self._alive and not self.quiet and moment - self._began > SOON and moment > self._next:
+            self._next = moment + EVERY
+            self._renew(f"reading {kind.name}s: {len(found):,} of {of:,}")
+
+    def _renew(self, line: str) -> None:
         sys.stderr.write(f"\r\x1b[K{line[: _width() - 1]}")
         sys.stderr.flush()
 
@@ -59,6 +75,21 @@ class Progress:
                 with contextlib.suppress(OSError):
                     self.clear()
 
+    @contextmanager
+    def of_reading(self) -> Iterator[None]:
+        """Shows how far the reading of a long list is, to somebody who looks on."""
+        if not self._alive or self.quiet:
+            yield
+            return
+        from cupola.store.reading import on_reading
+
+        token = on_reading.set(self._read)
+        try:
+            yield
+        finally:
+            on_reading.reset(token)
+            self.clear()
+
     def clear(self) -> None:
         if self._alive and not self.quiet:
             sys.stderr.write("\r\x1b[K")
@@ -67,9 +98,9 @@ class Progress:
 
 @contextmanager
 def shown(*, quiet: bool, when: bool = True) -> Iterator[Progress]:
-    """Shows what actions wait for by themselves (an import, say); those that do not write wait for nothing."""
+    """Shows what actions wait for by themselves (an import, say); those that do not write wait for what they read."""
     progress = Progress(quiet=quiet)
-    with progress.of_actions() if when else contextlib.nullcontext():
+    with progress.of_actions() if when else progress.of_reading():
         yield progress
 
 
@@ -86,6 +117,10 @@ def going_on(workspace: Workspace, chosen: Action, result: Any) -> str:
     name = getattr(result, "job", None) or reference(result)
     if chosen.waits == "endpoint":
         return f"\ncupola: endpoint {name} goes on; stop it with: cupola endpoint rm {name}"
+    if chosen.waits == "tuning":
+        return f"\ncupola: tuning {result.name} goes on; stop it with: cupola tuning stop {result.name}"
+    if chosen.waits == "request":
+        return f"\ncupola: the request stays in the queue; see: cupola endpoint result {name} {result.request}"
     return f"\ncupola: job {name} goes on; stop it with: cupola job stop {name}"
 
 

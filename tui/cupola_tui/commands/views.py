@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from cupola_tui.commands import autopilots, comparisons, executions, forecasts, schedules
 from cupola_tui.commands.cells import bold, cell, flat, record, table
 
 Row = dict[str, Any]
@@ -20,6 +21,11 @@ def score(run: Row) -> str:
     return f"{name}={measured(value, error).replace(' ± ', '±')}"
 
 
+def written(request: Row) -> Any:
+    """Where the answer of an asynchronous request lies, or what is said instead."""
+    return request["failure" if request["status"] == "Failed" else "output"]
+
+
 def variants(endpoint: Row) -> str:
     """MODEL, or NAME=MODEL:WEIGHT where there are several."""
     found = endpoint["variants"]
@@ -28,15 +34,33 @@ def variants(endpoint: Row) -> str:
     return ", ".join(f"{cell(one.name)}={cell(one.model)}:{one.weight:g}" for one in found)
 
 
+def served(endpoint: Row) -> str:
+    """The status, and that it sleeps."""
+    return f"{endpoint['status']} (asleep)" if endpoint["asleep"] else str(endpoint["status"])
+
+
 def state(job: Row) -> str:
     """The status, and the secondary one where that says more."""
     more = job["secondary_status"]
     return job["status"] if more in ("", None, job["status"]) else f"{job['status']} ({more})"
 
 
+def deed(act: Row) -> str:
+    """What was done; a comment that names its reader, who has not read it, is new."""
+    return f"{act['verb']} (new)" if act["unread"] else str(act["verb"])
+
+
 # Of each list: what stands in its columns, by their headings.
 LISTS: dict[str, dict[str, Look]] = {
     "dataset ls": {name: name for name in ("dataset", "version", "rows", "target", "bytes", "user", "imported")},
+    "flow ls": {
+        "name": "name",
+        "sources": "sources",
+        "steps": lambda row: len(row["steps"]),
+        "wrong": "wrong",
+        "description": "description",
+    },
+    "flow transforms": {name: name for name in ("name", "group", "summary", "learns", "memory", "serving")},
     "run ls": {
         "id": "id",
         "name": "name",
@@ -47,6 +71,47 @@ LISTS: dict[str, dict[str, Look]] = {
         "experiment": "experiment",
         "user": "user",
         "submitted": "submitted",
+    },
+    "autopilot ls": {
+        "id": "autopilot",
+        "name": "name",
+        "status": state,
+        "task": "task",
+        "metric": "metric",
+        "best": autopilots.leading,
+        "budget": "budget",
+        "model": "model",
+        "user": "user",
+        "submitted": "submitted",
+    },
+    "tuning ls": {
+        "id": "tuning",
+        "name": "name",
+        "status": state,
+        "estimator": "estimator",
+        "strategy": "strategy",
+        "trials": "trials",
+        "best": "metrics",
+        "best run": "best_run",
+        "ended by": "stop_reason",
+        "user": "user",
+        "submitted": "submitted",
+    },
+    "pipeline ls": {
+        name: name for name in ("name", "version", "executions", "status", "execution", "started", "ended", "error")
+    },
+    "pipeline executions": {
+        name: name
+        for name in ("execution", "pipeline", "status", "version", "parameters", "user", "started", "ended", "reason")
+    },
+    "tuning trials": {
+        "trial": "number",
+        "run": "run",
+        "state": "state",
+        "values": "values",
+        "best": "best",
+        "params": "params",
+        "started": "started",
     },
     "job ls": {
         "id": "id",
@@ -59,18 +124,54 @@ LISTS: dict[str, dict[str, Look]] = {
         "submitted": "submitted",
     },
     "model ls": {name: name for name in ("name", "version", "status", "aliases", "run", "dataset", "registered")},
-    "activity": {name: name for name in ("time", "user", "host", "verb", "kind", "ref", "text")},
+    "activity": {
+        "time": "time",
+        "user": "user",
+        "host": "host",
+        "verb": deed,
+        "kind": "kind",
+        "ref": "ref",
+        "text": "text",
+    },
+    "find": {name: name for name in ("kind", "ref", "name", "status", "user", "time", "text")},
+    "view ls": {name: name for name in ("name", "kind", "filter", "sort", "columns", "shared", "user")},
     "comment ls": {name: name for name in ("time", "user", "host", "text")},
     "who": {"user": "user", "host": "host", "looks at": "what", "since": "since", "seen": "seen"},
-    "endpoint ls": {"name": "name", "status": "status", "mode": "mode", "serves": variants, "url": "url"},
+    "schedule ls": {
+        "name": "name",
+        "status": "status",
+        "fires": "when",
+        "next": schedules.coming,
+        "last": schedules.last,
+        "runs": "runs",
+    },
+    "schedule history": {
+        "due": "due",
+        "fired": "fired",
+        "cause": "cause",
+        "ref": "ref",
+        "missed": "missed",
+        "host": "host",
+        "outcome": schedules.outcome,
+    },
+    "endpoint ls": {"name": "name", "status": served, "mode": "mode", "serves": variants, "url": "url"},
+    "endpoint results": {name: name for name in ("request", "status", "reason", "accepted", "answered", "seconds")}
+    | {"output": written},
 }
+# Whose list shows records of these types, whatever gave them.
+OF_TYPE = {
+    "Run": "run ls", "DatasetState": "dataset ls", "JobState": "job ls", "ModelState": "model ls",
+    "EndpointState": "endpoint ls", "Act": "activity",
+}  # fmt: skip
 # Bookkeeping that a person who looks at one record can do without.
 HIDDEN = ("format", "revision", "mac")
 
 
 def rows(action: str, found: list[Row]) -> list[Row]:
-    """What a list shows of its records."""
+    """What a list shows of its records; of those from bad data also that."""
     look = LISTS.get(action)
+    if look and any(row.get("bad") for row in found):
+        look = look | {"bad data": "bad"}
     if look is None:
         return [{name: value for name, value in row.items() if name not in HIDDEN} for row in found]
     return [{head: row.get(one) if isinstance(one, str) else one(row) for head, one in look.items()} for row in found]
@@ -79,6 +180,10 @@ def rows(action: str, found: list[Row]) -> list[Row]:
 def whole(value: Any) -> str:
     """One record: rows as a table, anything else field by field."""
     fields = flat(value)
+    if {"leaderboard", "columns"} <= fields.keys():
+        return forecasts.forecast(fields, table(_metrics(fields)))
+    if {"leaderboard", "autopilot"} <= fields.keys():
+        return autopilots.autopilot(fields)
     rows = fields.get("rows")
     if "columns" in fields and rows == []:
         return bold("  ".join(map(cell, fields["columns"]))) + "\nno rows"
@@ -86,7 +191,13 @@ def whole(value: Any) -> str:
         more = "\n..." if fields.get("truncated") else ""
         return table([dict(zip(fields["columns"], row, strict=True)) for row in rows]) + more
     if "same_data" in fields:
-        return record(_shown(fields | {"params": [one for one in fields["params"] if one.differs]}))
+        return comparisons.comparison(fields)
+    if "edges" in fields and "steps" in fields:
+        return executions.execution(fields) if "jobs" in fields else executions.pipeline(fields)
+    if "overlapping" in fields:
+        return schedules.schedule(fields)
+    if "commits" in fields:
+        return comparisons.difference(fields)
     if "metric_errors" in fields:
         return f"{record(_shown(fields))}\n\n{bold('metrics')}\n{table(_metrics(fields))}"
     return record(_shown(fields))
@@ -105,4 +216,6 @@ def _metrics(fields: Row) -> list[Row]:
 
 def _shown(fields: Row) -> Row:
     hidden = (*HIDDEN, "metrics", "metric_errors") if "metric_errors" in fields else HIDDEN
+    if found := fields.get("load_test"):
+        fields = fields | {"load_test": f"{found.words} (on {found.host})"}
     return {name: value for name, value in fields.items() if name not in hidden}

@@ -77,13 +77,19 @@ def _row(choice: Choice) -> Content:
 
 
 class Palette(Dialog[str]):
-    """Everything there is, found by a few of its letters."""
+    """Everything there is, found by a few of its letters; `empty` says what would be here, where there is nothing."""
 
-    def __init__(self, choices: Sequence[Choice], heading: str = "Go to or do") -> None:
+    def __init__(
+        self,
+        choices: Sequence[Choice],
+        heading: str = "Go to or do",
+        placeholder: str = "a few letters of an action, a record, a screen",
+        empty: str = "",
+    ) -> None:
         super().__init__(classes="-palette")
         self.heading, self.hint = heading, "enter does it, esc leaves"
-        self.choices = choices
-        self.typed = Entry(placeholder="a few letters of an action, a record, a screen")
+        self.choices, self.empty = choices, empty
+        self.typed = Entry(placeholder=placeholder)
         self.options = OptionList()
         self.options.can_focus = False
 
@@ -109,6 +115,9 @@ class Palette(Dialog[str]):
             )
             for place, one in enumerate(found)
         )
+        if not found:
+            words = self.empty if not self.choices else "nothing here has these letters"
+            self.options.add_option(Option(Content.assemble((words, "dim")), disabled=True))
         self._found = found
         self.options.highlighted = 0 if found else None
 

@@ -1,6 +1,7 @@
 """The `:` line: any action by name, as on the command line, completed from what exists."""
 
 import asyncio
+import re
 from typing import Any
 
 from textual import events, work
@@ -16,6 +17,8 @@ from cupola_tui.widgets.entry import Entry
 from cupola_tui.widgets.rows import Record
 
 SHOWN = 9
+# A filter that is being typed: what lies behind a quotation mark that is not closed yet.
+FILTER = re.compile(r"""(?P<option>--[\w-]+)?[ =](?P<quote>['"])(?P<typed>(?:(?!(?P=quote)).)*)$""")
 
 
 class CommandLine(Dialog[str]):
@@ -78,6 +81,9 @@ class CommandLine(Dialog[str]):
     async def _values(self, text: str, form: Record) -> list[tuple[str, str]]:
         before, _, word = text.rpartition(" ")
         fields = form.get("fields") or []
+        if (found := FILTER.search(text)) and (kind := _filtered(found["option"], fields)):
+            known = await self._complete(kind, found["typed"])
+            return [(f"{text[: found.start('typed')]}{one} ", "") for one in known]
         if word.startswith("-"):
             return [
                 (f"{before} {one['option']} ", one.get("help") or "")
@@ -99,15 +105,14 @@ class CommandLine(Dialog[str]):
         if field.get("choices"):
             values = [one for one in field["choices"] if str(one).startswith(word)]
         elif field.get("completes"):
-            values = await asyncio.wrap_future(
-                self.bridge.ask("complete", kind=field["completes"], prefix=word, arguments={})
-            )
+            values = await self._complete(field["completes"], word)
         else:
             return [(text, f"{field['name']}: {field.get('help') or ''}")]
-        return [
-            (f"{before} {one} ", field.get("help") or "" if place == 0 else "")
-            for place, one in enumerate(values or [])
-        ]
+        return [(f"{before} {one} ", field.get("help") or "" if place == 0 else "") for place, one in enumerate(values)]
+
+    async def _complete(self, kind: str, prefix: str) -> list[str]:
+        asked = self.bridge.ask("complete", kind=kind, prefix=prefix, arguments={})
+        return await asyncio.wrap_future(asked) or []
 
     def _tell(self) -> None:
         def draw(width: int, height: int) -> list[Line]:
@@ -159,3 +164,9 @@ class CommandLine(Dialog[str]):
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         self.dismiss(event.value.strip() or None)
+
+
+def _filtered(option: str | None, fields: list[Record]) -> str:
+    """What completes the filter that this option takes, or that stands without one; "" where it is none."""
+    taken = [one for one in fields if (one["option"] == option if option else one["positional"])]
+    return next((kind for one in taken if (kind := str(one.get("completes"))).endswith(" filter")), "")

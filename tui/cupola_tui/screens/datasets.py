@@ -2,19 +2,39 @@
 
 from typing import Any
 
+from rich.cells import cell_len
+
 from cupola_tui import figures
 from cupola_tui.keymap import DATASETS
-from cupola_tui.paint import Line, fit, fold
+from cupola_tui.paint import Line, fit
 from cupola_tui.plain import clean
-from cupola_tui.screens.pane import Ask, Pane, Scene, Tab, age, facts, heading, pending, text
+from cupola_tui.screens import comments, flowlist, lineage, reports
+from cupola_tui.screens.pane import (
+    Ask,
+    Pane,
+    Scene,
+    Tab,
+    age,
+    by,
+    facts,
+    figure,
+    heading,
+    notes,
+    pending,
+    text,
+    who,
+)
 from cupola_tui.widgets.rows import Column, Record
 
 BARS = 10
-SHORT = {"integer": "int", "number": "num", "boolean": "bool", "category": "cat", "datetime": "time"}
 
 
 def ref(record: Record) -> str:
     return f"{record.get('dataset') or record.get('name')}@{record.get('version')}"
+
+
+def ident(record: Record) -> str:
+    return f"{record.get('dataset')}@{record.get('version')}-{record.get('id')}"
 
 
 def columns(records: list[Record]) -> list[Column]:
@@ -29,29 +49,11 @@ def columns(records: list[Record]) -> list[Column]:
             grow=6,
             priority=8,
         ),
-        Column(
-            "rows",
-            "rows",
-            lambda one: (figures.count(one.get("rows")), ""),
-            lambda one: one.get("rows"),
-            width=9,
-            grow=13,
-            right=True,
-            priority=7,
-        ),
-        Column("columns", "cols", lambda one: (str(_width(one)), ""), _width, width=4, grow=5, right=True, priority=5),
+        figure("rows", "rows", figures.count, width=9, grow=13, priority=7),
+        figure("columns", "cols", str, _width, width=4, grow=5, priority=5),
         text("target", "target", width=8, grow=18, priority=6),
-        Column(
-            "bytes",
-            "size",
-            lambda one: (figures.size(one.get("bytes")), ""),
-            lambda one: one.get("bytes"),
-            width=7,
-            grow=8,
-            right=True,
-            priority=3,
-        ),
-        text("user", "who", width=5, grow=10, priority=2),
+        figure("bytes", "size", figures.size, width=7, priority=3),
+        who(),
         age("imported", priority=4),
     ]
 
@@ -73,18 +75,11 @@ def overview(scene: Scene) -> list[Line]:
         ("format", one.get("source_format")),
         ("size", figures.size(one.get("bytes"))),
         ("options", one.get("options")),
-        ("imported", one.get("imported")),
-        ("by", f"{one.get('user')} on {one.get('host')}"),
+        ("imported", figures.when(one.get("imported"))),
+        by(one),
         ("sha256", str(one.get("sha256") or "")[:16]),
     ]
-    lines = facts(pairs, scene.width)
-    for note in one.get("notes") or []:
-        lines += [[(" ⚠ " if first else "   ", "warn"), (part, "")] for first, part in _folded(note, scene.width)]
-    return [*lines, [], *profile(scene)]
-
-
-def _folded(note: Any, width: int) -> list[tuple[bool, str]]:
-    return [(place == 0, part) for place, part in enumerate(fold(clean(note), width - 4))]
+    return [*facts(pairs, scene.width), *notes(one, scene.width), [], *profile(scene)]
 
 
 def profile(scene: Scene) -> list[Line]:
@@ -93,7 +88,9 @@ def profile(scene: Scene) -> list[Line]:
     shapes = {one.get("name"): one for one in (scene.answer("profile") or {}).get("columns", [])}
     if not isinstance(known, list):
         return pending(scene, "profile", "reading the columns")
-    name_width = min(26 if scene.width > 80 else 15, max((len(clean(one.get("name"))) for one in known), default=4))
+    name_width = min(
+        26 if scene.width > 80 else 15, max((cell_len(clean(one.get("name"))) for one in known), default=4)
+    )
     head = f" {'column':<{name_width}} {'type':<5}{'missing':>8}{'distinct':>9}  {'values':<{BARS}} role"
     lines: list[Line] = [[(fit(head, scene.width).rstrip(), "dim")]]
     rows = scene.record.get("rows") or 0
@@ -104,7 +101,7 @@ def profile(scene: Scene) -> list[Line]:
         lines.append(
             [
                 (f" {fit(clean(one.get('name')), name_width)} ", "bold" if role == "target" else ""),
-                (f"{SHORT.get(one.get('type'), clean(one.get('type'))):<5}", "accent"),
+                (f"{figures.TYPES.get(one.get('type'), clean(one.get('type'))):<5}", "accent"),
                 (f"{share:>8}", "warn" if missing else "dim"),
                 (f"{figures.count(one.get('distinct')):>9}  ", ""),
                 (f"{bars(shape):<{BARS}} ", "good"),
@@ -121,10 +118,7 @@ def bars(shape: Record) -> str:
     """The histogram of a column, or its top values, in a few cells."""
     histogram = shape.get("histogram") or {}
     counts = histogram.get("counts") or [one.get("count", 0) for one in shape.get("top") or []]
-    if len(counts) > BARS:
-        step = len(counts) / BARS
-        counts = [sum(counts[int(place * step) : int((place + 1) * step)]) for place in range(BARS)]
-    return figures.sparkline([float(one) for one in counts]) if counts else ""
+    return figures.sparkline(figures.gathered(counts, BARS)) if counts else ""
 
 
 def spread(shape: Record) -> str:
@@ -143,7 +137,8 @@ def preview(scene: Scene) -> list[Line]:
     names, rows = _table(answer)
     cells = [[figures.short(value) for value in row] for row in rows]
     widths = [
-        min(20, max(len(clean(name)), *(len(row[place]) for row in cells), 1)) for place, name in enumerate(names)
+        min(20, max(cell_len(clean(name)), *(cell_len(row[place]) for row in cells), 1))
+        for place, name in enumerate(names)
     ]
     lines: list[Line] = [
         [(" " + " ".join(fit(clean(name), width) for name, width in zip(names, widths, strict=True)), "dim bold")]
@@ -183,7 +178,7 @@ def _drawn(shape: Record, width: int) -> list[Line]:
         bins = [(figures.short(one.get("value")), one.get("count", 0)) for one in shape.get("top") or []]
     if not bins:
         return [[(" no values", "dim")]]
-    names = min(26, max(len(name) for name, _ in bins))
+    names = min(26, max(cell_len(name) for name, _ in bins))
     most = max(1, *(count for _, count in bins))
     room = max(4, width - names - 14)
     return [
@@ -202,23 +197,24 @@ def _preview(record: Record) -> dict[str, Ask]:
 
 PANE = Pane(
     name=DATASETS,
-    title="Datasets",
     kind="datasets",
     about="dataset",
-    noun="dataset",
-    feeds=frozenset({"dataset"}),
-    ident=lambda one: f"{one.get('dataset')}@{one.get('version')}-{one.get('id')}",
-    ref=ref,
     columns=columns,
     tabs=(
         Tab("Overview", overview, _profile),
         Tab("Shapes", shapes, _profile),
         Tab("Preview", preview, _preview),
+        flowlist.tab(),
+        reports.tab(ident),
+        lineage.tab("dataset", ref),
+        comments.tab("dataset", ref),
     ),
     empty=(
         "Datasets: immutable versions of tables, with their schema and profile.",
         "i imports a CSV, Parquet or JSON Lines file.",
     ),
-    label=ref,
     files=lambda one: f"datasets/{one.get('dataset')}/{one.get('version')}-{one.get('id')}",
+    ident=ident,
+    ref=ref,
+    label=ref,
 )

@@ -10,6 +10,7 @@ from textual.screen import ModalScreen
 
 from cupola_tui import keymap
 from cupola_tui.paint import Line
+from cupola_tui.widgets.rows import Record
 from cupola_tui.widgets.sheet import Sheet
 
 Result = TypeVar("Result")
@@ -33,6 +34,9 @@ class Dialog(ModalScreen[Result]):
         with Vertical(id="box") as box:
             box.border_title, box.border_subtitle = Content(self.heading or " "), Content(self.hint or " ")
             yield from self.inside()
+
+    def heard(self, changes: list[Record]) -> None:
+        """Somebody has changed something: what is open on a record may want to know."""
 
     def inside(self) -> ComposeResult:
         """What stands in the box."""

@@ -1,22 +1,38 @@
-"""The pane of experiments: runs with their curves, metrics and their errors, parameters, artifacts, lineage and log."""
+"""The pane of experiments: runs with their metrics and errors, plots, predictions, files, lineage and log."""
 
 from collections import Counter
-from functools import partial
 from typing import Any
+
+from rich.cells import cell_len
 
 from cupola_tui import figures
 from cupola_tui.keymap import EXPERIMENTS
-from cupola_tui.paint import Line, fit, fold
+from cupola_tui.paint import Line, fit
 from cupola_tui.plain import clean
-from cupola_tui.screens.pane import Ask, Pane, Scene, Tab, age, badge_of, facts, heading, pending, stands, text
+from cupola_tui.screens import comments, leaderboard, lineage, predictions
+from cupola_tui.screens.pane import (
+    Ask,
+    Pane,
+    Scene,
+    Tab,
+    age,
+    badge_of,
+    by,
+    facts,
+    heading,
+    metric,
+    notes,
+    pending,
+    said,
+    stands,
+    status,
+    text,
+    took,
+    who,
+)
 from cupola_tui.widgets.rows import Column, Record
 
 SHOWN_METRICS = 3
-TOP_FEATURES = 15
-
-
-def path(record: Record) -> str:
-    return f"{record.get('experiment')}/{record.get('id')}"
 
 
 def columns(records: list[Record]) -> list[Column]:
@@ -30,40 +46,18 @@ def columns(records: list[Record]) -> list[Column]:
             grow=26,
             priority=9,
         ),
-        Column(
-            "status",
-            "status",
-            badge_of,
-            lambda one: one.get("status"),
-            width=12,
-            grow=14,
-            priority=7,
-        ),
-        *[_metric(name, 6 - place) for place, name in enumerate(common_metrics(records))],
+        status(priority=7),
+        *[metric(name, 6 - place) for place, name in enumerate(common_metrics(records))],
         text("estimator", "estimator", width=10, grow=30, priority=3),
-        Column(
-            "fit",
-            "time",
-            lambda one: (figures.span(one.get("started"), one.get("ended")), ""),
-            _took,
-            width=6,
-            grow=8,
-            right=True,
-            priority=3,
-        ),
+        took(priority=3),
         text("experiment", "experiment", width=8, grow=18, priority=2),
-        text("user", "who", width=5, grow=10, priority=2),
-        age("submitted", priority=4),
+        who(),
+        age("submitted", priority=5),
     ]
 
 
 def _name(record: Record) -> str:
     return f"{badge_of(record)[0].partition(' ')[0]} {clean(record.get('name') or record.get('id'))}"
-
-
-def _took(record: Record) -> float | None:
-    first, last = figures.moment(record.get("started")), figures.moment(record.get("ended"))
-    return None if first is None else (last or figures.now()) - first
 
 
 def common_metrics(records: list[Record]) -> list[str]:
@@ -78,27 +72,17 @@ def common_metrics(records: list[Record]) -> list[str]:
 
 def rank(name: str) -> int:
     """How soon a metric is to be shown: the ones that runs are compared by come first."""
-    known = ("roc_auc", "rmse", "log_loss", "mae", "accuracy", "r2", "f1", "f1_macro")
+    known = ("roc_auc", "mase", "rmse", "log_loss", "mae", "accuracy", "r2", "f1", "f1_macro")
     short = name.split("_", 1)[-1]
     return known.index(short) if short in known else len(known)
 
 
-def _metric(name: str, priority: int) -> Column:
-    title = name.split("_", 1)[-1] if name.startswith(("validation_", "test_")) else name
-
-    def value(record: Record) -> Any:
-        return (record.get("metrics") or {}).get(name)
-
-    return Column(
-        name,
-        clean(title),
-        lambda one: (figures.number(value(one)), ""),
-        value,
-        width=8,
-        grow=14,
-        right=True,
-        priority=priority,
-    )
+def foremost(record: Record, most: int) -> list[tuple[str, str]]:
+    """The metrics of the validation and the test with their errors, those first that runs are chosen by."""
+    values, errors = record.get("metrics") or {}, record.get("metric_errors") or {}
+    found = [name for name in values if name.startswith(("validation_", "test_"))]
+    found.sort(key=lambda name: (not name.startswith("validation_"), rank(name)))
+    return [(clean(name), figures.measured(values[name], errors.get(name))) for name in found[:most]]
 
 
 def overview(scene: Scene) -> list[Line]:
@@ -107,7 +91,7 @@ def overview(scene: Scene) -> list[Line]:
     one = scene.record
     lines: list[Line] = [stands(one)]
     if one.get("reason"):
-        lines += [[(" ", ""), (part, "bad")] for part in fold(clean(one["reason"]), scene.width - 2)]
+        lines += said(one["reason"], scene.width, "bad")
     entries = (scene.answer("metrics") or {}).get("entries") or []
     chosen = _curve_of(entries)
     if chosen:
@@ -120,37 +104,65 @@ def overview(scene: Scene) -> list[Line]:
             for name in chosen
         }
         lines += [[], *curve(pairs, scene.width - 2, max(6, min(14, scene.height // 3)))]
-    metrics = {
-        name: value for name, value in (one.get("metrics") or {}).items() if name.startswith(("validation_", "test_"))
-    }
-    errors = one.get("metric_errors") or {}
+    lines += leaderboard.ahead(scene)
+    metrics = foremost(one, 6)
     if metrics:
-        lines += [[], heading("Metrics")]
-        foremost = sorted(metrics, key=lambda name: (not name.startswith("validation_"), rank(name)))[:6]
-        lines += facts(
-            [(clean(name), figures.measured(metrics[name], errors.get(name))) for name in foremost], scene.width
-        )
+        lines += [[], heading("Metrics"), *facts(metrics, scene.width)]
+    lines += leaderboard.findings(scene)
     lines += [[], heading("Parameters"), *_params(one, scene.width), []]
-    pairs2 = [
+    told = [
         ("estimator", one.get("estimator")),
         ("dataset", one.get("dataset")),
+        ("flow", one.get("flow")),
         ("target", one.get("target")),
         ("task", one.get("task")),
+        ("split", (one.get("split") or {}).get("kind")),
+        ("rows", one.get("rows")),
         ("seed", one.get("seed")),
-        ("submitted", one.get("submitted")),
+        ("submitted", figures.when(one.get("submitted"))),
         ("took", figures.span(one.get("started"), one.get("ended"))),
-        ("by", f"{one.get('user')} on {one.get('host')}"),
+        by(one),
         ("tags", one.get("tags")),
         ("job", one.get("job")),
         ("id", one.get("id")),
     ]
-    lines += facts(pairs2, scene.width)
-    for note in one.get("notes") or []:
-        lines += [
-            [(" ⚠ " if place == 0 else "   ", "warn"), (part, "")]
-            for place, part in enumerate(fold(clean(note), scene.width - 4))
-        ]
+    lines += [*facts(told, scene.width), *notes(one, scene.width)]
+    for title, found in (
+        ("Resources", facts(_resources(scene), scene.width)),
+        ("Features", said(", ".join(map(clean, one.get("features") or [])), scene.width)),
+        ("Code", facts(_code(one), scene.width)),
+        ("Environment", facts(_environment(one), scene.width)),
+    ):
+        lines += [[], heading(title), *found] if any(text.strip() for line in found for text, _ in line) else []
     return lines
+
+
+def _resources(scene: Scene) -> list[tuple[str, Any]]:
+    """What it was given, and what it took: of the run itself, and of all of its job."""
+    usage, job = scene.record.get("usage") or {}, scene.answer("job") or {}
+    whole = job.get("usage") or {}
+    return [
+        ("CPUs", job.get("cpus")),
+        ("GPUs", job.get("gpus") or None),
+        ("memory limit", figures.size(job.get("memory"))),
+        ("CPU time", figures.duration(usage.get("cpu_seconds", whole.get("cpu_seconds")))),
+        ("most memory", figures.size(usage.get("peak_memory", whole.get("max_rss_bytes")))),
+        ("job took", figures.duration(whole.get("wall_seconds"))),
+    ]
+
+
+def _code(record: Record) -> list[tuple[str, Any]]:
+    code = record.get("code") or {}
+    changed = f"yes: {code['patch']}" if code.get("patch") else "yes" if code.get("dirty") else None
+    return [("commit", code.get("commit")), ("uncommitted", changed)]
+
+
+def _environment(record: Record) -> list[tuple[str, Any]]:
+    environment = record.get("environment") or {}
+    packages = environment.get("packages")
+    if not isinstance(packages, dict):
+        return [(clean(name), value) for name, value in environment.items()]
+    return [("python", environment.get("python")), *((clean(name), packages[name]) for name in sorted(packages))]
 
 
 def _curve_of(entries: list[Record]) -> list[str]:
@@ -178,22 +190,30 @@ def metrics(scene: Scene) -> list[Line]:
         return [[(" no metrics yet", "dim")]]
     splits = [one for one in ("train", "validation", "test") if any(name.startswith(one + "_") for name in values)]
     names = list(dict.fromkeys(_stem(name, splits) for name in values))
-    first = max(len(clean(name)) for name in names) + 2
-    cell = max(10, min(24, (scene.width - first - 2) // max(1, len(splits))))
+    wide = max(10, 2 + max(cell_len(_cell(values, errors, name)) for name in values))
+    first = min(max(cell_len(clean(name)) for name in names) + 2, max(10, scene.width - 1 - wide))
+    cell = max(wide, min(24, (scene.width - first - 2) // max(1, len(splits))))
+    whole = [name for name in names if name in values]
+    lines: list[Line] = []
+    if splits and 1 + first + cell * len(splits) > scene.width:
+        for split in splits:
+            lines += [*_table(scene, [one for one in names if f"{split}_{one}" in values], [split], first, cell), []]
+        lines += [*_table(scene, whole, [], first, cell), []] if whole else []
+    else:
+        lines += [*_table(scene, names, splits, first, cell), []]
+    return [*lines, *said("± is one standard error: of the folds, or of a bootstrap of the rows.", scene.width, "dim")]
+
+
+def _table(scene: Scene, names: list[str], splits: list[str], first: int, cell: int) -> list[Line]:
+    """Metrics in a column a split; what is of no split stands in the first."""
+    values, errors = scene.record.get("metrics") or {}, scene.record.get("metric_errors") or {}
     lines: list[Line] = [[(f" {'':<{first}}" + "".join(f"{split:>{cell}}" for split in splits), "dim")]]
     for name in names:
-        if splits and any(f"{split}_{name}" in values for split in splits):
+        if any(f"{split}_{name}" in values for split in splits):
             cells = [_cell(values, errors, f"{split}_{name}") for split in splits]
         else:
             cells = [_cell(values, errors, name)]
-        lines.append([(f" {clean(name):<{first}}", ""), ("".join(f"{one:>{cell}}" for one in cells), "")])
-    lines += [
-        [],
-        *[
-            [(" " + part, "dim")]
-            for part in fold("± is one standard error: of the folds, or of a bootstrap of the rows.", scene.width - 2)
-        ],
-    ]
+        lines.append([(f" {fit(clean(name), first)}", ""), ("".join(f"{one:>{cell}}" for one in cells), "")])
     return lines
 
 
@@ -206,148 +226,53 @@ def _cell(values: dict[str, Any], errors: dict[str, Any], name: str) -> str:
     return figures.measured(values[name], errors.get(name)) if name in values else figures.ABSENT
 
 
-def params(scene: Scene) -> list[Line]:
-    one = scene.record
-    environment = one.get("environment") or {}
-    code = one.get("code") or {}
-    lines = [heading("Parameters"), *_params(one, scene.width), [], heading("Features")]
-    lines += [
-        [(" " + part, "")]
-        for part in fold(
-            ", ".join(clean(name) for name in one.get("features") or []) or figures.ABSENT, scene.width - 2
-        )
-    ]
-    lines += [[], heading("Code"), *facts([("commit", code.get("commit")), ("dirty", code.get("dirty"))], scene.width)]
-    packages = environment.get("packages") or {}
-    shown = (
-        [("python", environment.get("python")), *sorted(packages.items())]
-        if isinstance(packages, dict)
-        else list(environment.items())
-    )
-    return [*lines, [], heading("Environment"), *facts([(clean(name), value) for name, value in shown], scene.width)]
+def plots(scene: Scene) -> list[Line]:
+    from cupola_tui.screens import plots
+
+    return plots.draw(scene)
 
 
-def artifacts(scene: Scene) -> list[Line]:
-    """The confusion matrix of a classifier, the residuals of a regressor; which features matter."""
-    answer = scene.answer("artifact")
+def turn(scene: Scene, thing: str, by: int) -> None:
+    from cupola_tui.screens import plots
+
+    plots.turn(scene, thing, by)
+
+
+def files(scene: Scene) -> list[Line]:
+    """What the run has left, where that is, and how large."""
+    answer = scene.answer("files")
     if answer is None:
-        done = scene.record.get("status") == "Completed"
-        return pending(scene, "artifact", "reading ..." if done else "nothing yet: it comes at the end of the run")
-    shown = confusion(answer) if "matrix" in answer else residuals(answer, scene)
-    return [*shown, [], *importance(scene)]
-
-
-def importance(scene: Scene) -> list[Line]:
-    """By how much the metric falls when a feature's values are shuffled."""
-    answer = scene.answer("importance") or {}
-    found = sorted(answer.get("features") or [], key=lambda one: -(one.get("importance") or 0))[:TOP_FEATURES]
-    if not found:
-        return []
-    most = max(0.0, *(one.get("importance") or 0 for one in found)) or 1.0
-    names = min(24, max(len(clean(one.get("feature"))) for one in found))
-    room = max(4, scene.width - names - 14)
-    lines: list[Line] = [heading(f"Importance ({clean(answer.get('metric') or '')} lost when shuffled)")]
-    for one in found:
-        value = one.get("importance") or 0
-        bar = "█" * round(max(0.0, value) / most * room)
-        lines.append(
-            [(f" {fit(clean(one.get('feature')), names)} ", ""), (bar or "▏", "good"), (f" {value:.4f}", "dim")]
-        )
-    return lines
-
-
-def confusion(answer: Record) -> list[Line]:
-    matrix = answer.get("matrix") or answer.get("counts") or []
-    classes = [figures.short(one) for one in answer.get("classes") or answer.get("labels") or range(len(matrix))]
-    cell = max(
-        7, *(min(12, len(name) + 1) for name in classes), *(len(f"{value:,}") + 1 for row in matrix for value in row)
-    )
+        return pending(scene, "files", "reading ...")
+    if not answer:
+        return [[(" it has left no files", "dim")]]
+    sizes = [figures.size(one.get("bytes")) for one in answer]
+    wide = max(map(len, sizes))
+    place = f"{place_of(scene.record)}/attempts/{scene.record.get('attempt') or 1}/artifacts"
     lines: list[Line] = [
-        heading(f"Confusion matrix ({clean(answer.get('split') or 'test')})"),
-        [],
-        [(" " * (cell + 3) + "predicted", "dim")],
+        [(f" {size:>{wide}}  ", "dim"), (clean(one.get("name")), "")] for one, size in zip(answer, sizes, strict=True)
     ]
-    lines.append([(f" {'true':<{cell}} ", "dim"), *[(fit(name, cell, True), "dim") for name in classes]])
-    for name, row in zip(classes, matrix, strict=False):
-        total = sum(row) or 1
-        line: Line = [(f" {fit(name, cell)} ", "")]
-        for place, value in enumerate(row):
-            right = classes[place] == name
-            line.append(
-                (
-                    f"{value:,}".rjust(cell),
-                    ("good bold" if right else "bad") if value / total > 0.2 else "dim" if not right else "good",
-                )
-            )
-        line.append((f"   {row[classes.index(name)] / total:6.1%} right", "dim"))
-        lines.append(line)
-    return lines
+    return [*lines, [], *said(f"they lie in {place}", scene.width, "dim")]
 
 
-def residuals(answer: Record, scene: Scene) -> list[Line]:
-    """What was predicted less what is true, over what was predicted; and how it spreads."""
-    from cupola_tui.widgets.plot import scatter
-
-    pairs = [(float(predicted), float(predicted) - float(true)) for true, predicted in answer.get("pairs") or []]
-    lines: list[Line] = [heading(f"Residuals: predicted less true ({clean(answer.get('split') or 'test')})")]
-    lines += scatter(pairs, scene.width - 2, max(8, min(16, scene.height // 2)))
-    spread = [
-        (f"{float(share):.0%} are below", figures.number(value))
-        for share, value in (answer.get("quantiles") or {}).items()
-    ]
-    counts = (answer.get("histogram") or {}).get("counts") or []
-    return [
-        *lines,
-        [],
-        *facts([("mean", answer.get("mean")), ("histogram", figures.sparkline(counts)), *spread], scene.width),
-    ]
+def place_of(record: Record) -> str:
+    """Where the run lies in the workspace."""
+    return f"experiments/{record.get('experiment')}/{record.get('id')}"
 
 
-def lineage(scene: Scene, kind: str = "run") -> list[Line]:
-    """What it came from, and what came of it."""
-    one = scene.record
-    models = [m for m in scene.lists.get("models", []) if one.get("id") and str(one.get("id")) in str(m.get("run"))]
-    names = {f"{m.get('name')}@{m.get('version')}" for m in models}
-    exact = {f"{m.get('name')}@{m.get('version')}-{m.get('id')}" for m in models}
-    served = [
-        e
-        for e in scene.lists.get("endpoints", [])
-        if any(v.get("model") in names | exact for v in e.get("variants") or [])
-    ]
-    lines: list[Line] = [
-        heading("Came from"),
-        *_tree(
-            [("dataset", one.get("dataset")), ("code", (one.get("code") or {}).get("commit")), ("job", one.get("job"))]
-        ),
-    ]
-    lines += [
-        [],
-        heading("Became"),
-        *_tree([("model", ", ".join(sorted(names))), *[("endpoint", e.get("name")) for e in served]]),
-    ]
-    return lines
+def _overview(record: Record) -> dict[str, Ask]:
+    asked: dict[str, Ask] = {"metrics": ("metrics", {"run": record.get("id")})} | leaderboard.asks(record)
+    if record.get("job"):
+        asked["job"] = ("record", {"kind": "jobs", "ref": record["job"]})
+    return asked
 
 
-def _tree(pairs: list[tuple[str, Any]]) -> list[Line]:
-    shown = [(name, value) for name, value in pairs if value]
-    return [[("  → ", "dim"), (f"{name:<9} ", "dim"), (clean(value), "accent")] for name, value in shown] or [
-        [("  nothing yet", "dim")]
-    ]
+def _plots(record: Record) -> dict[str, Ask]:
+    run = {"run": record.get("id")}
+    return {"metrics": ("metrics", run), "plots": ("plots", run)}
 
 
-def _metrics(record: Record) -> dict[str, Ask]:
-    return {"metrics": ("metrics", {"run": record.get("id"), "after": 0})}
-
-
-def _artifact(record: Record) -> dict[str, Ask]:
-    if record.get("status") != "Completed":
-        return {}
-    name = "residuals" if record.get("task") == "regression" else "confusion"
-    run = record.get("id")
-    return {
-        "artifact": ("artifact", {"run": run, "name": name}),
-        "importance": ("artifact", {"run": run, "name": "importance"}),
-    }
+def _files(record: Record) -> dict[str, Ask]:
+    return {"files": ("action", {"name": "run artifacts", "arguments": {"run": record.get("id")}})}
 
 
 def _log(record: Record) -> Ask | None:
@@ -356,23 +281,19 @@ def _log(record: Record) -> Ask | None:
 
 PANE = Pane(
     name=EXPERIMENTS,
-    title="Experiments",
     kind="runs",
     about="run",
-    noun="run",
-    feeds=frozenset({"run", "job"}),
-    ident=lambda one: str(one.get("id")),
-    ref=lambda one: str(one.get("id")),
     columns=columns,
     tabs=(
-        Tab("Overview", overview, _metrics),
-        Tab("Metrics", metrics),
-        Tab("Params", params),
-        Tab("Artifacts", artifacts, _artifact),
-        Tab("Lineage", partial(lineage, kind="run")),
+        Tab("Overview", overview, _overview),
+        Tab("Metrics", metrics, leaderboard.asks, listing=leaderboard.table),
+        Tab("Plots", plots, _plots, turn=turn),
+        Tab(predictions.TITLE, predictions.draw, predictions.asks, listing=predictions.table),
+        Tab("Files", files, _files),
+        lineage.tab("run"),
+        comments.tab("run"),
         Tab("Log", lambda scene: [[(" it has no job, and so no log", "dim")]], log=_log),
     ),
     empty=("Experiments: training runs with their parameters, metrics and models.", "t trains a model on a dataset."),
-    label=lambda one: str(one.get("name") or one.get("id")),
-    files=lambda one: f"experiments/{path(one)}",
+    files=place_of,
 )

@@ -1,6 +1,7 @@
 """A form made from an action's signature: completed from what exists, checked as one types, `!` shows the command."""
 
 import asyncio
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from textual import events, work
@@ -11,7 +12,7 @@ from textual.widgets import Input
 
 from cupola.errors import CupolaError
 from cupola_tui import files, keymap
-from cupola_tui.live import Bridge
+from cupola_tui.live import SILENT, Bridge
 from cupola_tui.paint import fit, fold
 from cupola_tui.plain import clean
 from cupola_tui.screens.dialog import Dialog, Lines
@@ -22,6 +23,9 @@ from cupola_tui.widgets.field import FormField
 from cupola_tui.widgets.rows import Record
 
 PAUSE = 0.12
+SHARE = 0.92  # of the screen's height that a form may have
+AGEING = 10.0  # seconds after which "3 s ago" is said anew
+ANEW = "ctrl+r shows how it is now and keeps what you have typed; as the form stands, it is refused"
 
 
 class Go(Bar, can_focus=True):
@@ -36,8 +40,22 @@ class Go(Bar, can_focus=True):
         await self.screen.run_action("submit")
 
 
+class Fields(VerticalScroll, can_focus=False, inherit_bindings=False):
+    """Scrolls to the field that is typed in; its keys are the form's."""
+
+
+@dataclass(frozen=True)
+class Again:
+    """The result of a form that is to be opened anew, upon what the record is by now, with what was typed."""
+
+    typed: dict[str, str]
+
+
 class Form(Dialog[Any]):
-    """Fills in and runs one action; its result is what the action returned."""
+    """Fills in and runs one action; its result is what the action returned.
+
+    others: more records that it is done with. states: how they all were when it was opened, where it changes them.
+    """
 
     app: Any
     waits = True
@@ -45,10 +63,18 @@ class Form(Dialog[Any]):
     CSS_PATH: ClassVar[Any] = ["dialog.tcss", "form.tcss"]
     BINDINGS: ClassVar[list[BindingType]] = keymap.bindings("form")
     AUTO_FOCUS = ""
+    below_fields = 9  # lines for what is said below them, and for the border
 
-    def __init__(self, bridge: Bridge, form: Record, values: dict[str, str], others: list[str] | None = None) -> None:
+    def __init__(
+        self,
+        bridge: Bridge,
+        form: Record,
+        values: dict[str, str],
+        others: list[str] | None = None,
+        states: list[Record] | None = None,
+    ) -> None:
         super().__init__()
-        self.bridge, self.form = bridge, form
+        self.bridge, self.form, self.states = bridge, form, states or []
         fields = sorted(form.get("fields") or [], key=lambda one: not one.get("required"))
         self.fields = [
             FormField(field, values.get(field["name"], "")) for field in fields if field["name"] != "dry_run"
@@ -61,13 +87,13 @@ class Form(Dialog[Any]):
         self.below.can_focus = False
         self.completions: list[str] = []
         self.chosen = -1
-        self.command, self.said = "", ""
+        self.command, self.said, self.news = "", "", ""
         self.touched: set[str] = set()
         self.running = False
         self._turn = 0
 
     def inside(self) -> ComposeResult:
-        with VerticalScroll(id="fields", can_focus=False):
+        with Fields(id="fields"):
             yield from self.fields
         with Vertical(id="below-all"):
             yield self.go
@@ -79,14 +105,20 @@ class Form(Dialog[Any]):
             (f"  ▶ {clean(self.form['name'])}", "key"),
             (f"   {clean(self.form.get('summary') or '')}", "dim"),
         ]
-        # What is needed and not there; else what may be said, so that a letter typed at once is not lost.
-        needed = [one for one in self.fields if one.field.get("required") and not one.value]
-        first = next(iter([*needed, *(one for one in self.fields if not one.value)]), None)
-        if first:
+        if first := self.first():
             first.enter()
         else:
             self._stand_below()
         self._look()
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Where there is not room for all fields, they scroll above what is said of them."""
+        self.set_class(len(self.fields) + self.below_fields > event.size.height * SHARE, "-tall")
+
+    def first(self) -> FormField | None:
+        """What is needed and not there; else what may be said, so that a letter typed at once is not lost."""
+        needed = [one for one in self.fields if one.field.get("required") and not one.value]
+        return next(iter([*needed, *(one for one in self.fields if not one.value)]), None)
 
     def values(self) -> dict[str, str]:
         """What is typed in, empty fields left out; paths as seen from where the app was started."""
@@ -151,7 +183,8 @@ class Form(Dialog[Any]):
         if field.field.get("choices"):
             return [one for one in field.field["choices"] if str(one).casefold().startswith(typed.casefold())]
         if _is_path(field.field):
-            return await asyncio.to_thread(files.complete, typed)
+            found = await asyncio.wrap_future(self.bridge.ask("paths", typed=typed))
+            return [str(one) for one in found or []]
         if not field.field.get("completes"):
             return []
         asked = self.bridge.ask("complete", kind=field.field["completes"], prefix=typed, arguments=values)
@@ -172,10 +205,14 @@ class Form(Dialog[Any]):
             ]
             command = [
                 [("$ " if place == 0 else "  ", "dim"), (part, "dim")]
-                for place, part in enumerate(fold(clean(self.command), width - 3)[:3])
+                for place, part in enumerate(fold(clean(self.command), width - 3)[:3] if self.command else [])
             ]
             said = [[(part, "warn")] for part in fold(self.said, width - 1)[:2]] if self.said else []
-            return [*told, shown, *command, *said]
+            news: list[Any] = []
+            if self.news:
+                news = [[(part, "warn")] for part in fold(f"⚠ {self.news}", width - 1)[:3]]
+                news += [[(part, "dim")] for part in fold(ANEW, width - 1)]
+            return [*news, *told, shown, *command, *said]
 
         self.below.fill(draw, from_top=True)
         self.below.refresh(layout=True)
@@ -186,6 +223,34 @@ class Form(Dialog[Any]):
     def _word(self, field: FormField) -> str:
         """What is being completed: the whole value, or the last word where there may be several."""
         return field.value.rpartition(" ")[2] if field.field.get("repeated") else field.value
+
+    # As others change what it is about.
+
+    def heard(self, changes: list[Record]) -> None:
+        if self.states and not self.running:
+            about = {self.states[0]["kind"], "note", "file"}
+            if any(one.get("kind") in about for one in changes):
+                self.look_again()
+
+    @work(exclusive=True, group="again", exit_on_error=False)
+    async def look_again(self) -> None:
+        """Says who has changed since what the form shows, and how long ago that is by now."""
+        try:
+            news = await asyncio.wrap_future(self.bridge.ask("changed", **self.states[0]))
+        except CupolaError as error:
+            news = str(error)
+        if not self.is_attached or self.running:
+            return
+        self.news = clean(news or "")
+        self._tell()
+        if self.news:
+            await asyncio.sleep(AGEING)
+            self.look_again()
+
+    def action_again(self) -> None:
+        """Opens the form anew, upon what the record is by now."""
+        typed = {one.field["name"]: one.value for one in self.fields if one.value != one.first}
+        self.dismiss(Again(typed))
 
     # Keys.
 
@@ -244,20 +309,39 @@ class Form(Dialog[Any]):
                 return
             self.said = "working ..."
             self._tell()
-            result = await asyncio.wrap_future(
-                self.bridge.ask("action", progress=self._progress, name=name, arguments=values)
-            )
+            states = [{"opened": one} for one in self.states] or [{} for _ in range(1 + len(self.others))]
+            result = await self._act(values, progress=self._progress, **states[0])
             first = next((one["name"] for one in self.form.get("fields") or []), "")
-            for other in self.others:
-                await asyncio.wrap_future(self.bridge.ask("action", name=name, arguments=values | {first: other}))
+            for other, state in zip(self.others, states[1:], strict=True):
+                await self._act(values | {first: other}, **state)
         except CupolaError as error:
             self.app.push_screen(Panel.of(error, f"{name} did not work"))
+            if self.states:
+                self.call_later(self.look_again)
         else:
             self.dismiss(result)
         finally:
             self.running, self.said = False, ""
             if self.is_attached:
                 self._tell()
+
+    async def _act(self, values: dict[str, str], **more: Any) -> Any:
+        """Does it, and says so while there is no answer; who leaves meanwhile is told later what came of it."""
+        answer = self.bridge.act(self.form["name"], values, **more)
+        waiting = self.set_interval(1.0, self._wait)
+        try:
+            return await asyncio.shield(asyncio.wrap_future(answer))
+        except asyncio.CancelledError:
+            self.app.hear_of(self.form["name"], answer)
+            raise
+        finally:
+            waiting.stop()
+
+    def _wait(self) -> None:
+        silent = self.bridge.silence()
+        if silent > SILENT:
+            self.said = f"no answer for {silent:.0f} s; it is not done twice, and its outcome will be said"
+            self._tell()
 
     def _refuse(self, wrong: dict[str, str]) -> None:
         self.touched |= set(wrong)

@@ -2,9 +2,26 @@
 
 from cupola_tui import figures
 from cupola_tui.keymap import JOBS
-from cupola_tui.paint import Line, fold
+from cupola_tui.paint import Line
 from cupola_tui.plain import clean
-from cupola_tui.screens.pane import Ask, Pane, Scene, Tab, age, facts, heading, stands, status, text
+from cupola_tui.screens import comments
+from cupola_tui.screens.pane import (
+    Ask,
+    Pane,
+    Scene,
+    Tab,
+    age,
+    by,
+    facts,
+    heading,
+    name_of,
+    said,
+    stands,
+    status,
+    text,
+    took,
+    who,
+)
 from cupola_tui.widgets.rows import Column, Record
 
 
@@ -13,7 +30,7 @@ def columns(records: list[Record]) -> list[Column]:
         Column(
             "name",
             "name",
-            lambda one: (clean(one.get("name") or one.get("id")), ""),
+            lambda one: (clean(name_of(one)), ""),
             lambda one: one.get("name"),
             width=14,
             grow=30,
@@ -22,25 +39,11 @@ def columns(records: list[Record]) -> list[Column]:
         text("kind", "kind", width=7, grow=10, priority=6),
         status(),
         Column("progress", "progress", _progress, lambda one: one.get("progress"), width=9, grow=26, priority=5),
-        Column(
-            "took",
-            "time",
-            lambda one: (figures.span(one.get("started"), one.get("ended")), ""),
-            _took,
-            width=6,
-            grow=8,
-            right=True,
-            priority=4,
-        ),
+        took(priority=4),
         text("host", "host", width=6, grow=14, priority=2),
-        text("user", "who", width=5, grow=10, priority=2),
+        who(),
         age("submitted", priority=4),
     ]
-
-
-def _took(record: Record) -> float | None:
-    first, last = figures.moment(record.get("started")), figures.moment(record.get("ended"))
-    return None if first is None else (last or figures.now()) - first
 
 
 def _progress(record: Record) -> tuple[str, str]:
@@ -62,11 +65,11 @@ def overview(scene: Scene) -> list[Line]:
     lines: list[Line] = [stands(one)]
     for key, style in (("reason", "bad" if one.get("status") == "Failed" else ""), ("message", "dim")):
         if one.get(key):
-            lines += [[(" ", ""), (part, style)] for part in fold(clean(one[key]), scene.width - 2)]
+            lines += said(one[key], scene.width, style)
     error = one.get("error") or {}
     if error:
-        said = [("what", error.get("message")), ("where", error.get("where")), ("to do", error.get("hint"))]
-        lines += [[], heading(clean(error.get("kind") or "Error")), *facts(said, scene.width)]
+        parts = [("what", error.get("message")), ("where", error.get("where")), ("to do", error.get("hint"))]
+        lines += [[], heading(clean(error.get("kind") or "Error")), *facts(parts, scene.width)]
     share = one.get("progress")
     if isinstance(share, int | float) and one.get("status") == "InProgress":
         room = max(10, scene.width - 12)
@@ -78,32 +81,26 @@ def overview(scene: Scene) -> list[Line]:
     pairs = [
         ("kind", one.get("kind")),
         ("command", " ".join(clean(part) for part in one.get("command") or [])),
-        ("submitted", one.get("submitted")),
-        ("started", one.get("started")),
-        ("ended", one.get("ended")),
+        ("submitted", figures.when(one.get("submitted"))),
+        ("started", figures.when(one.get("started"))),
+        ("ended", figures.when(one.get("ended"))),
         ("took", figures.span(one.get("started"), one.get("ended"))),
         ("exit code", one.get("exit_code")),
         ("attempt", one.get("attempt")),
-        ("by", f"{one.get('user')} on {one.get('host')}"),
+        by(one),
         ("cpus", one.get("cpus")),
         ("gpus", one.get("gpus") or None),
         ("memory", figures.size(one.get("memory"))),
         ("run", one.get("run")),
+        ("tags", one.get("tags")),
         ("id", one.get("id")),
     ]
     lines += [[], *facts(pairs, scene.width)]
-    if usage:
-        lines += [
-            [],
-            heading("Used"),
-            *facts([(clean(name), _used(name, value)) for name, value in usage.items()], scene.width),
-        ]
-    if one.get("output"):
-        lines += [
-            [],
-            heading("Gave"),
-            *facts([(clean(name), value) for name, value in one["output"].items()], scene.width),
-        ]
+    used = [(clean(name), _used(name, value)) for name, value in usage.items()]
+    gave = [(clean(name), value) for name, value in (one.get("output") or {}).items()]
+    for words, found in (("Used", used), ("Gave", gave)):
+        if found:
+            lines += [[], heading(words), *facts(found, scene.width)]
     return lines
 
 
@@ -126,19 +123,13 @@ def _log(record: Record) -> Ask | None:
 
 PANE = Pane(
     name=JOBS,
-    title="Jobs",
     kind="jobs",
     about="job",
-    noun="job",
-    feeds=frozenset({"job"}),
-    ident=lambda one: str(one.get("id")),
-    ref=lambda one: str(one.get("id")),
     columns=columns,
-    tabs=(Tab("Overview", overview), Tab("Log", lambda scene: [], log=_log)),
+    tabs=(Tab("Overview", overview), comments.tab("job"), Tab("Log", lambda scene: [], log=_log)),
     empty=(
         "Jobs: what runs in the background, and goes on when you leave.",
         ":job submit -- COMMAND runs any command; training and importing are jobs too.",
     ),
-    label=lambda one: str(one.get("name") or one.get("id")),
     files=lambda one: f"jobs/{str(one.get('submitted'))[:7]}/{one.get('id')}",
 )

@@ -1,4 +1,4 @@
-"""The main screen: header, panes, one table and one detail pane, the keys. It decides; the widgets below only say."""
+"""The main screen: it decides; the widgets say what was pressed, and show what they are given."""
 
 import asyncio
 import time
@@ -7,125 +7,107 @@ from typing import Any, ClassVar
 from textual import events, work
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.containers import Horizontal
-from textual.worker import Worker
+from textual.screen import Screen
+from textual.worker import Worker, WorkerState
 
-from cupola.errors import CupolaError
+from cupola.errors import CupolaError, NotFound
 from cupola_tui import keymap, verbs
+from cupola_tui.actions import Actions
+from cupola_tui.company import Company
 from cupola_tui.lists import Lists
-from cupola_tui.paint import entitle
 from cupola_tui.plain import clean
-from cupola_tui.screens import panes
-from cupola_tui.screens.acting import Acting
-from cupola_tui.screens.pane import Pane
-from cupola_tui.state import PaneState, State
+from cupola_tui.reader import Reader
+from cupola_tui.screens import activity, comments, doing, finding, flowlist, lineage, panes, rollouts, views
+from cupola_tui.screens.doing import Chosen
+from cupola_tui.state import State
 from cupola_tui.widgets.bars import Facts, Footer, Header, PaneTabs
+from cupola_tui.widgets.body import Body
 from cupola_tui.widgets.detail import Detail
+from cupola_tui.widgets.filterline import FilterEntry
 from cupola_tui.widgets.log import LogView
-from cupola_tui.widgets.rows import Record, Rows
-from cupola_tui.widgets.table import RecordTable, View
+from cupola_tui.widgets.rows import Record
+from cupola_tui.widgets.table import RecordTable
 
-NARROW, WIDE = 100, 180
-GAUGE, IDLE, AGES = 6, 30.0, 10
+IDLE = 30.0
+SETTINGS = "workspace.toml"  # where roles stand
+EDIT_FLOW = "flow edit "
 OPENING = ("verb", "menu", "command")  # groups of workers that end in a dialog: keys wait for it
-TITLES = ("Datasets", "Experiments", "Jobs", "Registry", "Endpoints")
+CHANGES = {keymap.DATASETS: "dataset set", keymap.REGISTRY: "model set", keymap.ENDPOINTS: "endpoint update"}
 
 
-class Main(Acting):
-    """Shows one pane at a time; the views of the others are kept."""
+class Main(Screen[None]):
+    """Shows one pane at a time; `lists` are what it shows, `actions` what it does, `kept` what it remembers,
+    `company` who else is here, `reader` how the reading goes."""
 
     BINDINGS: ClassVar[list[BindingType]] = keymap.bindings("main")
     AUTO_FOCUS = "#table"
+    app: Any
 
-    def __init__(self, lists: Lists, kept: State, root: str, readonly: bool) -> None:
+    def __init__(self, lists: Lists, actions: Actions, kept: State, root: str, readonly: bool) -> None:
         super().__init__()
-        self.lists = lists
-        self.kept = kept
-        self.root = root
-        self.actions: dict[str, Record] = {}
-        self.forms: dict[str, Record] = {}
-        self.trashed: list[tuple[str, str, str]] = []
-        self._open_jobs: dict[str, Record] | None = None
-        self._looked = 0.0
-        self._user = ""
-        self._ticks = 0
+        self.lists, self.actions, self.kept, self.root = lists, actions, kept, root
         self.pane = panes.pane(kept.pane if kept.pane in panes.named() else keymap.EXPERIMENTS)
         self.before = keymap.DATASETS if self.pane.name != keymap.DATASETS else keymap.EXPERIMENTS
-        self.views: dict[str, View] = {}
         self.header = Header()
         self.header.set_reactive(Header.facts, Facts(path=root, readonly=readonly))
+        self.company = Company(lists.bridge, self.header.say)
+        self.reader = Reader(lists, self.header.say, self.ready)
         self.tabs = PaneTabs()
-        self.tabs.set_reactive(PaneTabs.names, TITLES)
+        self.tabs.set_reactive(PaneTabs.names, tuple(name.capitalize() for name in panes.named()))
         self.tabs.set_reactive(PaneTabs.chosen, panes.named().index(self.pane.name))
-        self.table = RecordTable(self.view(self.pane), list(self.pane.empty), id="table")
-        self.detail = Detail(self.pane, id="detail")
-        self.details = [self.detail]
+        self.body = Body(self.pane, lists.records, lists.reading, kept.panes)
+        self.table, self.detail = self.body.table, self.body.detail
         self.footer = Footer()
-        self.footer.set_reactive(Footer.keys, tuple(keymap.footer(("table", "main"), self.pane.name)))
+        self.footer.set_reactive(Footer.keys, tuple(keymap.footer("table", self.pane.name)))
+        self._looked = 0.0
 
     def compose(self) -> ComposeResult:
         yield self.header
         yield self.tabs
-        with Horizontal(id="body"):
-            yield self.table
-            yield self.detail
+        yield self.body
         yield self.footer
 
-    # What is shown.
+    @property
+    def readonly(self) -> bool:
+        return self.header.facts.readonly
 
-    def view(self, pane: Pane) -> View:
-        """The view of a pane, as it was left the last time."""
-        if pane.name not in self.views:
-            view = View(Rows(pane.ident))
-            kept = self.kept.panes.setdefault(pane.name, PaneState())
-            view.cursor, view.rows.sort, view.rows.backwards = kept.cursor, kept.sort, kept.backwards
-            self.views[pane.name] = view
-        return self.views[pane.name]
+    def on_resize(self, event: events.Resize) -> None:
+        self.body.fit(event.size.width)
 
-    def on_mount(self) -> None:
-        self.watch(self.app, "theme", self.refresh_css_soon, init=False)
-
-    def refresh_css_soon(self) -> None:
-        self.call_after_refresh(self.table.renew)
+    # The workspace: opened, watched, lost and found.
 
     def begin(self) -> None:
         """After the first frame: asks for everything, the list in front first."""
-        self.show_pane()
+        self._show_pane()
         self.ready()
-        for kind in dict.fromkeys((self.pane.kind, "jobs", "endpoints", "models", "datasets", "runs", "agent")):
-            self.lists.refresh(kind)
-        self.set_timer(0.2, self._still_reading)
-        slow = self.app.slow
-        self.set_interval(2.0 if slow else 1.0, self._tick)
+        self.lists.begin(self.pane.kind)
+        self.set_timer(0.2, self.body.still_reading)
+        self.set_interval(2.0 if self.app.slow else 1.0, self._tick)
 
     @work(exclusive=True, group="ready", exit_on_error=False)
     async def ready(self) -> None:
         """What the reader says of the directory: its name, its mount, or that it is no workspace."""
-        self.opened(await asyncio.wrap_future(self.lists.bridge.ready))
+        self._opened(await asyncio.wrap_future(self.lists.bridge.ready))
 
-    def opened(self, said: Record) -> None:
-        """Takes what the reader said of the directory."""
-        workspace, error = said.get("workspace"), said.get("error")
+    def _opened(self, said: Record) -> None:
+        workspace = said.get("workspace")
         if workspace is None:
-            self.no_workspace(error)
+            self.action_init(said.get("error"))
             return
-        self._user = str(workspace.get("user") or "")
-        self._say(
-            name=workspace.get("name") or "",
-            path=workspace.get("path") or self.header.facts.path,
-            mount=_mount(workspace.get("mount")),
-            readonly=bool(workspace.get("readonly")),
-        )
-        for notice in workspace.get("notices") or []:
-            self.notify(clean(notice), severity="warning", markup=False, timeout=10)
+        self.app.user = self.company.me = str(workspace.get("user") or "")
+        self.look_round()
+        self._stand()
+        self.header.opened(workspace)
+        if advice := workspace.get("advice"):
+            self.notify(clean(advice), severity="warning", markup=False, timeout=10)
 
     @work(exclusive=True, group="offer", exit_on_error=False)
-    async def no_workspace(self, error: Record | None) -> None:
+    async def action_init(self, error: Record | None = None) -> None:
         """A directory that is no workspace is offered to become one; a broken one says what is wrong."""
         from cupola_tui.screens.offer import Offer
 
         said = clean((error or {}).get("message") or "this directory is no workspace yet")
-        self._say(trouble=said)
+        self.header.say(trouble=said)
         self.table.busy = said
         if error and error.get("kind") != "NotFound":
             return
@@ -133,17 +115,153 @@ class Main(Acting):
         if not name:
             self.table.busy = f"{said}: `:init` makes it one, q leaves"
             return
-        try:
-            answer = await self.app.ask("init", name=name)
-        except CupolaError as fault:
-            self.app.complain(fault)
-            return
-        self._say(trouble="")
-        self.kept.panes.clear()  # what was remembered belongs to a workspace that was here before
-        self.views.clear()
-        self.opened(answer)
+        answer = await self.app.ask("init", name=name)
+        self.header.say(trouble="")
+        self.body.forget()
+        self._opened(answer)
         self.lists.again()
         self.action_pane(keymap.DATASETS)
+
+    def action_replace_reader(self) -> None:
+        """Gives the reader up and starts another."""
+        self.reader.replace()
+
+    def took(self, kind: str) -> None:
+        """A list was read, or could not be."""
+        if not self.is_active:
+            return  # beneath a dialog each change would draw the whole screen; it is caught up with afterwards
+        if kind == "agent":
+            agent = (self.lists.get("agent") or [{}])[0]
+            self.header.say(agent=bool(agent.get("running", agent.get("pid"))))
+        if kind == self.pane.kind:
+            self.body.fill(self.lists.errors.get(kind))
+            self._dim()
+            if not self.actions.by_name and kind not in self.lists.errors:
+                self.learn()
+        elif kind in ("models", "endpoints"):
+            self.body.ask_again(lineage.TITLE)
+        self.header.say(jobs=len(self.lists.open_jobs()), endpoints=len(self.lists.serving()))
+
+    def on_screen_resume(self) -> None:
+        """A dialog is gone: what changed meanwhile is shown."""
+        for kind in self.lists.records:
+            self.took(kind)
+
+    def _tick(self) -> None:
+        """Once a second: what is open is read again, what is silent is said, ages grow."""
+        silent = self.reader.tend()
+        if silent < 1 and self.is_active:
+            self.lists.follow(endpoints=self.pane.name == keymap.ENDPOINTS)
+            self.body.tick()
+            if self.company.late:
+                self.look_round()
+            # The gauges follow the host while something of this workspace runs; else they are looked at now and then.
+            live = self.lists.open_jobs() or self.lists.serving()
+            if time.monotonic() - self._looked >= (1.5 if live else IDLE):
+                self._looked = time.monotonic()
+                self.measure()
+
+    @work(exclusive=True, group="host", exit_on_error=False)
+    async def measure(self) -> None:
+        host = await self._answer("host")
+        if self.is_active and not isinstance(host, CupolaError):
+            self.header.measured(host)
+
+    # The others: who is here, what they do, and what they see of this user.
+
+    def heard(self, changes: list[Record]) -> None:
+        """Somebody has done something: who is here, what is said of a record, the activity may be others than shown."""
+        kinds = {str(one.get("kind")) for one in changes}
+        if any(one.get("ref") == SETTINGS for one in changes):  # what this user may do
+            self.learn()
+        if kinds & {"presence", "note"}:
+            self.look_round()
+        if "note" in kinds:
+            self.body.ask_again()
+        if self.pane.name == keymap.ACTIVITY and kinds - {"presence"}:
+            self.lists.refresh(self.pane.kind)
+
+    @work(exclusive=True, group="company", exit_on_error=False)
+    async def look_round(self) -> None:
+        await self.company.refresh()
+
+    def _stand(self) -> None:
+        self.company.stand(self._sight)
+
+    def _sight(self) -> tuple[str, str, str]:
+        """What is looked at: the pane, and the record under the cursor."""
+        record = self.table.cursor_record() if self.pane.leads is None else None
+        return (self.pane.title, self.pane.about, self.pane.ref(record)) if record else (self.pane.title, "", "")
+
+    def on_body_led(self, message: Body.Led) -> None:
+        """Goes to the record that an act is about, where it is still here; to a flow in its editor."""
+        if message.pane == flowlist.FLOWS:
+            doing.edit_flow(self.app, message.ref)
+            return
+        if message.pane == keymap.EXECUTION:
+            self._open_graph(message.ref)
+            return
+        pane = message.pane and panes.pane(message.pane)
+        ident = self.body.ident(pane, message.ref) if pane else None
+        if not pane or ident is None:
+            self.app.say(f"{message.ref or 'this'} is not here any more", "warning")
+            return
+        self.go_to(pane.name, ident)
+        if message.said:
+            self.body.show_tab(comments.TITLE)
+
+    @work(group="learn", exclusive=True, exit_on_error=False)
+    async def learn(self) -> None:
+        await self.actions.learn()
+        self._dim()
+
+    # What the widgets ask and say.
+
+    async def _answer(self, call: str, **more: Any) -> Any:
+        """What the bridge answers; an error stands for itself."""
+        try:
+            return await asyncio.wrap_future(self.lists.bridge.ask(call, **more))
+        except CupolaError as error:
+            return error
+
+    @work(exclusive=False, group="details", exit_on_error=False)
+    async def on_log_view_wanted(self, message: LogView.Wanted) -> None:
+        asked = {"kind": message.kind, "ref": message.ref, "offset": message.offset, "limit": message.limit}
+        message.log.take(message.kind, message.ref, await self._answer("log", **asked))
+
+    @work(exclusive=False, group="details", exit_on_error=False)
+    async def on_detail_wanted(self, message: Detail.Wanted) -> None:
+        async def answer(name: str, call: str, more: dict[str, Any]) -> None:
+            found = await self._answer(call, **more)
+            message.detail.answer(message.about, name, found)
+            if call == "notes" and isinstance(found, dict) and message.detail.display:
+                await self.company.read(found)
+
+        await asyncio.gather(*(answer(name, call, more) for name, (call, more) in message.asks.items()))
+
+    def on_body_changed(self) -> None:
+        self._stand()
+        self._dim()
+        self.remember()
+
+    def on_body_refused(self, message: Body.Refused) -> None:
+        self.app.say(message.words, "warning")
+
+    def on_footer_pressed(self, message: Footer.Pressed) -> None:
+        self.call_later(self._press, message.key)
+
+    async def _press(self, key: keymap.Key) -> None:
+        """Does what a key does, whoever asks for it."""
+        await (self.body if key.scope == "body" else self).run_action(key.action)
+
+    def on_tabs_chosen(self, message: PaneTabs.Chosen) -> None:
+        self.action_pane(panes.named()[message.place])
+
+    def on_record_table_menu(self, message: RecordTable.Menu) -> None:
+        self.action_menu(message.x, message.y)
+
+    def on_descendant_focus(self) -> None:
+        self._foot()
 
     def run_worker(self, work: Any, name: str | None = "", group: str = "default", *more: Any, **named: Any) -> Any:
         if group in OPENING:
@@ -153,271 +271,252 @@ class Main(Acting):
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
         if event.worker.group in OPENING and event.worker.is_finished:
             self.app.keys.release()
+        if event.state is WorkerState.ERROR and event.worker.error is not None:
+            self.app.failed(event.worker.error)
 
-    def took(self, kind: str) -> None:
-        """A list was read, or could not be."""
-        if kind == "jobs":
-            self._note_ends()
-        if not self.is_active:
-            return  # beneath a dialog each change would draw the whole screen; it is caught up with afterwards
-        if kind == "agent":
-            agent = (self.lists.get("agent") or [{}])[0]
-            self._say(agent=bool(agent.get("running", agent.get("pid"))))
-        if kind == self.pane.kind:
-            self._fill()
-            if not self.actions and kind not in self.lists.errors:
-                self.learn()
-        elif kind in ("models", "endpoints"):
-            for detail in self.details:
-                detail.again()
-        self._say(jobs=len(self.lists.open_jobs()), endpoints=len(self.lists.serving()))
+    # The line of keys, and what is remembered.
 
-    def on_screen_resume(self) -> None:
-        """A dialog is gone: what changed meanwhile is shown."""
-        for kind in self.lists.records:
-            self.took(kind)
-
-    def trouble(self, error: Record | None) -> None:
-        """Watching the workspace failed, or works again."""
-        self._say(trouble=clean(error.get("message")) if error else "")
-
-    def reader_ended(self) -> None:
-        """The process that reads the workspace is gone: another one takes its place."""
-        self._say(trouble="the reader of the workspace ended; starting it again")
-        self.set_timer(1.0, self.replace_reader)
-
-    def replace_reader(self) -> None:
-        """Gives the reader up and starts another, which reads everything anew."""
-        self.lists.bridge.start()
-        self._say(trouble="", silent=0)
-        self.ready()
-        for kind in ("agent", "datasets", "runs", "jobs", "models", "endpoints"):
-            self.lists.refresh(kind)
-
-    def _say(self, **facts: Any) -> None:
-        self.header.facts = Facts(
-            **{**{name: getattr(self.header.facts, name) for name in Facts.__dataclass_fields__}, **facts}
-        )
-
-    def _still_reading(self) -> None:
-        if not self.view(self.pane).rows.loaded and not self.table.busy:
-            self.table.busy = "reading ..."
-
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """A key means something only in the panes that the table names for it."""
-        called = f"{action}({', '.join(map(repr, parameters))})" if parameters else action
-        keys = [key for key in keymap.TABLE if key.scope == "main" and key.action == called]
-        return not keys or any(keymap.applies(key, self.pane.name) for key in keys)
-
-    @property
-    def readonly(self) -> bool:
-        return self.header.facts.readonly
-
-    def plain_text(self) -> str:
-        """The details as text, for the plain screen."""
-        return self.detail.body.plain
-
-    def _tick(self) -> None:
-        """Once a second: what is open is read again, what is silent is said, ages grow."""
-        silent = self.lists.bridge.silence()
-        if self.is_active or silent > 3:
-            self._say(silent=int(silent) if silent > 3 else 0)
-        if silent < 1 and self.is_active:
-            if self.lists.serving() and self.pane.name == keymap.ENDPOINTS:
-                self.lists.refresh("endpoints")
-            running = [one for one in self.lists.open_jobs() if one.get("status") != "Queued"]
-            if running:
-                self.lists.look("jobs", [str(one.get("id")) for one in running])
-            if (self.table.cursor_record() or {}).get("status") == "InProgress":
-                for detail in self.details:
-                    detail.ask_again()
-            self._look_at_host()
-            self._ticks += 1
-            if self._ticks % AGES == 0:
-                self.table.renew()
-
-    def _look_at_host(self) -> None:
-        """The gauges follow the host while something of this workspace runs; else they are looked at now and then."""
-        live = self.lists.open_jobs() or self.lists.serving()
-        if time.monotonic() - self._looked >= (1.5 if live else IDLE):
-            self._looked = time.monotonic()
-            self.measure()
-
-    @work(exclusive=True, group="host", exit_on_error=False)
-    async def measure(self) -> None:
-        try:
-            host = await asyncio.wrap_future(self.lists.bridge.ask("host"))
-        except CupolaError:
-            return
-        gpus = tuple(
-            (float(one.get("busy") or 0), 100 * (one.get("memory_used") or 0) / (one.get("memory_total") or 1))
-            for one in host.get("gpus") or []
-        )
-        if not self.is_active:
-            return
-        self._say(cpu=(*self.header.facts.cpu, float(host.get("cpu") or 0))[-GAUGE:], gpus=gpus)
-
-    def _note_ends(self) -> None:
-        """The bell and the title say it when a job of ours has ended, also to a window that is not in front."""
-        now = {str(one.get("id")): one for one in self.lists.open_jobs()}
-        before, self._open_jobs = self._open_jobs, now
-        ended = {one.get("id"): one for one in self.lists.get("jobs")}
-        for ident in set(before or {}) - set(now):
-            job = ended.get(ident)
-            if job and job.get("user") == (self._user or job.get("user")):
-                self.app.ring(
-                    f"{job.get('kind')} {job.get('name') or ident}: {job.get('status')}",
-                    bad=job.get("status") == "Failed",
-                )
-
-    def _fill(self) -> None:
-        """Puts the newest list into the table in front."""
-        pane, view = self.pane, self.view(self.pane)
-        error = self.lists.errors.get(pane.kind)
-        if error is not None and not view.rows.loaded:
-            self.table.busy = f"✗ {clean(error)}"
-            return
-        if pane.kind not in self.lists.records:
-            return
-        self.table.busy = ""
-        records = self.lists.get(pane.kind)
-        view.columns = pane.columns(records)
-        if not view.rows.loaded:
-            view.rows.records = {pane.ident(one): one for one in records}
-            self.apply_filter(view, self.kept.panes[pane.name].filter)
-        if view.awaited and any(pane.ident(one) == view.awaited for one in records):
-            view.cursor, view.awaited = view.awaited, None
-        view.rows.put(records, view.columns, hold=self.table.has_focus and view.row > 0)
-        self.table.renew()
-        self.retitle()
-        self._show_record()
-
-    def retitle(self, fault: str = "") -> None:
-        rows, pane = self.view(self.pane).rows, self.pane
-        total, shown = len(rows.records), len(rows.order)
-        marks = f"  {len(rows.marks)} marked" if rows.marks else ""
-        new = f"  +{len(rows.waiting)} new, g shows them" if rows.waiting else ""
-        query = self.kept.panes[pane.name].filter
-        told = (
-            f"/{clean(query)}  {fault}"
-            if fault
-            else f"/{clean(query)}  {shown:,} of {total:,}"
-            if query
-            else f"{total:,}"
-        )
-        entitle(self.table, pane.title, told + marks + new)
-
-    def _show_record(self) -> None:
-        record = self.table.cursor_record()
-        for detail in self.details:
-            detail.lists = self.lists.records
-            detail.show(self.pane, record)
+    def _show_pane(self) -> None:
+        self.tabs.chosen = panes.named().index(self.pane.name)
+        self.body.show(self.pane, self.lists.errors.get(self.pane.kind))
+        self._foot()
         self._dim()
+
+    def _foot(self) -> None:
+        scopes = ((LogView, "log"), (RecordTable, "table"), (FilterEntry, "filter"))
+        inner = next((scope for kind, scope in scopes if isinstance(self.focused, kind)), "detail")
+        self.footer.keys = tuple(keymap.footer(inner, self.pane.name))
 
     def _dim(self) -> None:
         """Which keys of the footer could do nothing now."""
-        chosen = self.table.chosen()
-        stop = verbs.STOPPING.get(self.pane.name, ("",))[0]
-        named = {
-            key.id: stop if key.id == "stop" else key.action[6:-2]
-            for key in self.footer.keys
-            if key.id == "stop" or key.action.startswith("verb(")
-        }
-        self.footer.dimmed = frozenset(
-            ident for ident, name in named.items() if verbs.why_not(name, chosen, self.readonly)
+        self.footer.dimmed = verbs.dimmed(
+            self.footer.keys, self.pane, self.table.chosen(), self.readonly, self.actions.by_name
         )
 
-    def show_pane(self) -> None:
-        self.tabs.chosen = panes.named().index(self.pane.name)
-        self.table.busy = ""
-        self.detail.set_reactive(Detail.tab, self.kept.panes.setdefault(self.pane.name, PaneState()).tab)
-        if len(self.details) > 1:
-            self.details[1].set_reactive(Detail.tab, _beside(self.pane))
-        self.table.show(self.view(self.pane), list(self.pane.empty))
-        self._fill()
-        self.retitle()
-        self._foot()
-
-    def _foot(self) -> None:
-        inner = "log" if isinstance(self.focused, LogView) else "table" if self.focused is self.table else "detail"
-        self.footer.keys = tuple(keymap.footer((inner, "main"), self.pane.name))
-
-    def on_descendant_focus(self) -> None:
-        self._foot()
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """A key means something only in the panes that the table names for it."""
+        return keymap.means("main", action, parameters, self.pane.name)
 
     def remember(self) -> None:
         """Writes down what is on the screen."""
-        kept = self.kept.panes.setdefault(self.pane.name, PaneState())
-        view = self.view(self.pane)
-        kept.cursor, kept.sort, kept.backwards = view.cursor, view.rows.sort, view.rows.backwards
-        kept.tab = self.detail.tab
+        self.body.remember()
         self.kept.pane = self.pane.name
         self.app.remember()
 
-    # What the widgets say.
+    # Keys that go somewhere.
 
-    @work(exclusive=False, group="details", exit_on_error=False)
-    async def on_log_view_wanted(self, message: LogView.Wanted) -> None:
-        answer: Any
+    def action_pane(self, name: str) -> None:
+        if name != self.pane.name:
+            self.before = self.pane.name
+        self.pane = panes.pane(name)
+        self._show_pane()
+        self._stand()
+        if name == keymap.ACTIVITY:
+            self.lists.refresh(self.pane.kind)
+        self.table.focus()
+        self.remember()
+
+    def action_last_view(self) -> None:
+        self.action_pane(self.before)
+
+    def go_to(self, pane: str, ident: str | None) -> None:
+        """Goes to a pane, and to a record of it as soon as it is there."""
+        view = self.body.view(panes.pane(pane))
+        if ident:
+            view.cursor = view.awaited = ident
+        self.action_pane(pane)
+
+    @work(group="menu", exclusive=True, exit_on_error=False)
+    async def action_palette(self) -> None:
+        """Everything there is, found by a few of its letters."""
+        await self._do_chosen(await doing.from_palette(self.app, self.actions, self.pane, self.lists.records))
+
+    async def _do_chosen(self, chosen: str | None) -> None:
+        """Does what a row of the palette or of a menu stands for."""
+        what, _, rest = (chosen or "").partition(" ")
+        match what:
+            case "at":
+                self.go_to(*rest.split(" ", 1))
+            case "do":
+                self.action_verb(rest)
+            case "key":
+                await self._press(keymap.named(rest))
+            case "word":
+                await self.obey(rest)
+
+    @work(group="command", exclusive=True, exit_on_error=False)
+    async def action_command(self) -> None:
+        """Any action, by name."""
+        text = await doing.typed_line(self.app, self.actions, self.kept)
+        if text:
+            self.remember()
+            await self.obey(text)
+
+    async def obey(self, text: str) -> None:
+        """Does what a line after `:` says: a word of the screen's own, or a command of `cupola`."""
+        from cupola_tui.screens.menus import WORDS
+
+        word = " ".join(text.split())
+        if word in panes.named():
+            self.action_pane(word)
+        elif word in WORDS:
+            await self.run_action(WORDS[word][0])
+        elif word.startswith(EDIT_FLOW):
+            doing.edit_flow(self.app, word.removeprefix(EDIT_FLOW))
+        elif (query := finding.query(text)) is not None:
+            found = await finding.choose(self.app, query)
+            if found and found["kind"] == "schedule":  # which stands in no pane, unless it runs a pipeline
+                await doing.run_line(self.app, self.actions, f"schedule show {found['ref']}", self.root, self.readonly)
+            elif found:
+                pane = activity.PANES.get(str(found["kind"]), "")
+                shown = "name" if found["kind"] == "execution" else "ref"  # an execution stands with its pipeline
+                self.on_body_led(Body.Led(pane, str(found[shown]), said=False))
+        elif await self.actions.unfilled(word):
+            self.action_verb(word)
+        else:
+            await doing.run_line(self.app, self.actions, text, self.root, self.readonly)
+
+    def action_help(self) -> None:
+        from cupola_tui.screens.help import Help
+
+        self.app.push_screen(Help(self.pane.name, dict(self.app._keymap)))
+
+    @work(group="menu", exclusive=True, exit_on_error=False)
+    async def action_jump(self) -> None:
+        from cupola_tui.screens.jump import Jump
+
+        targets = [one for one in self.app.screen.query("*") if one.focusable and one.is_on_screen]
+        target = await self.app.push_screen_wait(Jump(targets))
+        if target is not None:
+            target.focus()
+
+    def action_leave(self) -> None:
+        self.app.leave()
+
+    # Keys that do something with the records chosen.
+
+    def _chosen(self) -> Chosen:
+        return Chosen(self.pane, self.table.chosen(), self.readonly)
+
+    @work(group="verb", exit_on_error=False)
+    async def action_verb(self, name: str) -> None:
+        """Opens the form of that action for the records chosen, or says why not."""
+        chosen = self._chosen()
+        if words := verbs.beforehand(name, next(iter(chosen.records), None)):
+            self.app.say(f"{name}: {words}")
+        result = await doing.fill_in(self.app, self.actions, name, chosen)
+        if result is None:
+            return
+        if made := doing.made(name, result):
+            self.go_to(*made)
+        doing.tell(self.app, name, result)
+        self.lists.begin(self.pane.kind)
+
+    def action_edit(self) -> None:
+        """The form of the action that changes the record."""
+        self.action_verb(CHANGES[self.pane.name])
+
+    @work(group="menu", exclusive=True, exit_on_error=False)
+    async def action_menu(self, x: int = -1, y: int = -1) -> None:
+        """All verbs of the record."""
+        at = (x, y) if x >= 0 else None
+        await self._do_chosen(await doing.from_menu(self.app, self.actions, self._chosen(), at))
+
+    @work(group="verb", exit_on_error=False)
+    async def action_stop(self) -> None:
+        """Stops what runs, after a y."""
+        known, names = await self.actions.known(), verbs.STOPPING.get(self.pane.name, ("",))
+        name = next((one for one in names if one in known), names[0])
+        await self._lose(name, "Stop", "What they have done so far stays; they do not go on by themselves.")
+
+    @work(group="verb", exit_on_error=False)
+    async def action_roll_back(self) -> None:
+        """Brings back what an endpoint served before its last change, after its name."""
+        await self._lose(verbs.ROLL_BACK, "Roll back", rollouts.loss(self.table.cursor_record() or {}))
+
+    @work(group="verb", exit_on_error=False)
+    async def action_trash(self) -> None:
+        """Moves records to the trash, after a y or their name."""
+        loss = "u brings them back, as long as the trash is not emptied."
+        await self._lose(f"{self.pane.about} rm", "Move to the trash:", loss)
+
+    async def _lose(self, name: str, asked: str, loss: str) -> None:
+        chosen = self._chosen()
+        if not await doing.agreed(self.app, self.actions, name, chosen, asked, loss):
+            return
         try:
-            answer = await asyncio.wrap_future(
-                self.lists.bridge.ask(
-                    "log", kind=message.kind, ref=message.ref, offset=message.offset, limit=message.limit
-                )
+            undo = "; u brings it back" * await self.actions.each(name, chosen.pane, chosen.records)
+        finally:
+            self.body.unmark()
+            self.lists.refresh(chosen.pane.kind)
+        self.app.say(f"{name}: {chosen.words}{undo}")
+
+    @work(group="undo", exit_on_error=False)
+    async def action_undo(self) -> None:
+        """Brings back what was thrown away last."""
+        try:
+            self.app.say(f"{clean(await self.actions.undo())} is back")
+        except NotFound as error:
+            self.app.say(error.message, "warning")
+        self.lists.refresh(self.pane.kind)
+
+    @work(group="menu", exclusive=True, exit_on_error=False)
+    async def action_views(self) -> None:
+        """Shows what one of the pane's views selects, or keeps what is shown as one."""
+        chosen = await views.choose(self.app, self.pane)
+        if chosen is views.SAVE:
+            begin = {"kind": views.kind(self.pane), **self.body.shown()}
+            result = await doing.fill_in(
+                self.app, self.actions, "view save", Chosen(self.pane, [], self.readonly), begin
             )
-        except CupolaError as error:
-            answer = error
-        message.log.take(message.kind, message.ref, answer)
+            if result is not None:
+                doing.tell(self.app, "view save", result)
+        elif chosen is not None:
+            self.body.show_view(chosen)
+            self.remember()
 
-    def action_back(self) -> None:
-        if not self.leave_prompt():
-            super().action_back()
+    @work(group="menu", exclusive=True, exit_on_error=False)
+    async def action_copy(self) -> None:
+        """Offers what can be copied of the record."""
+        await doing.copy(self.app, self.pane, self.table.cursor_record(), self.root)
 
-    def on_record_table_moved(self, message: RecordTable.Moved) -> None:
-        self._show_record()
-        self.remember()
+    def action_plain(self) -> None:
+        """The details in a plain screen, the mouse released."""
+        from cupola_tui.screens.plainview import PlainView
 
-    def on_record_table_marked(self) -> None:
-        self.retitle()
-        self.remember()
+        self.app.push_screen(PlainView(self.detail.body.plain))
 
-    def on_footer_pressed(self, message: Footer.Pressed) -> None:
-        self.call_later(self.run_action, message.key.action)
+    def action_compare(self) -> None:
+        """The marked runs side by side."""
+        doing.compare(self.app, self._chosen())
 
-    def on_tabs_chosen(self, message: PaneTabs.Chosen) -> None:
-        self.action_pane(panes.named()[message.place])
+    def action_explore(self) -> None:
+        """All runs of the experiment under the cursor in one plot."""
+        doing.explore(self.app, self.table, lambda run: self.go_to(keymap.EXPERIMENTS, run))
 
-    def on_detail_tab_changed(self, message: Detail.TabChanged) -> None:
-        self.remember()
+    def action_graph(self) -> None:
+        """The steps of the pipeline under the cursor, as its newest execution stands."""
+        self._open_graph(None)
 
-    @work(exclusive=False, group="details", exit_on_error=False)
-    async def on_detail_wanted(self, message: Detail.Wanted) -> None:
-        await asyncio.gather(*(self._answer(message, name, call, more) for name, (call, more) in message.asks.items()))
+    def _open_graph(self, execution: str | None) -> None:
+        chosen = self._chosen()
+        doing.graph(self.app, self.actions, Chosen(self.pane, chosen.records[:1], self.readonly), execution)
 
-    async def _answer(self, message: Detail.Wanted, name: str, call: str, more: dict[str, Any]) -> None:
-        try:
-            value = await asyncio.wrap_future(self.lists.bridge.ask(call, **more))
-        except CupolaError as error:
-            value = error
-        message.detail.answer(message.about, name, value)
+    def action_report(self) -> None:
+        """The report of the version under the cursor."""
+        record = self.table.cursor_record()
+        doing.report(self.app, self.actions, Chosen(self.pane, [record] if record else [], self.readonly))
 
-    def on_resize(self, event: events.Resize) -> None:
-        width = event.size.width
-        self.set_class(width < NARROW, "-narrow")
-        self.set_class(width >= WIDE, "-wide")
-        if width >= WIDE and len(self.details) == 1:
-            aside = Detail(self.pane, id="aside")
-            aside.set_reactive(Detail.tab, _beside(self.pane))
-            self.details.append(aside)
-            self.query_one("#body").mount(aside)
-            self.call_after_refresh(self._show_record)
+    def action_grid(self) -> None:
+        """The rows of the version under the cursor in a grid."""
+        doing.grid(self.app, self.table.cursor_record())
 
+    @work(group="verb", exit_on_error=False)
+    async def action_prepare(self) -> None:
+        """A flow of the dataset under the cursor in its editor."""
+        await doing.prepare(self.app, self.table.cursor_record())
 
-def _beside(pane: Pane) -> int:
-    """Which tab the third pane begins with: the log, else the second."""
-    return next((place for place, tab in enumerate(pane.tabs) if tab.log), 1)
-
-
-def _mount(mount: Any) -> str:
-    kind = mount.get("kind") if isinstance(mount, dict) else mount
-    return clean(kind or "")
+    def action_editor(self) -> None:
+        """The record's TOML file in $EDITOR; the app waits and comes back."""
+        record = self.table.cursor_record()
+        doing.edit(self.app, Chosen(self.pane, [record] if record else [], self.readonly), self.root)

@@ -1,8 +1,8 @@
-"""The panes there are, in the order of their keys; each module is loaded when its pane is first shown."""
+"""The panes there are, in the order of their tabs; each module is loaded when its pane is first shown."""
 
 import importlib
 
-from cupola_tui.keymap import PANES
+from cupola_tui.keymap import ACTIVITY, PANES
 from cupola_tui.screens.pane import Pane
 
 
@@ -13,4 +13,5 @@ def pane(name: str) -> Pane:
 
 
 def named() -> tuple[str, ...]:
-    return PANES
+    """All of them: those of records, and that of what was done to them."""
+    return (*PANES, ACTIVITY)

@@ -3,14 +3,16 @@
 from typing import Any
 
 import msgspec
+from rich.cells import cell_len
 
 from cupola_tui import figures
-from cupola_tui.paint import Line
+from cupola_tui.paint import Line, fit
 from cupola_tui.plain import clean
 from cupola_tui.screens.dialog import Reading
 from cupola_tui.screens.pane import facts, heading
 from cupola_tui.widgets.rows import Record
 
+HEIGHT = 14  # lines of a plot
 MOST = 200  # rows of an answer that are shown; y copies all
 
 
@@ -18,7 +20,8 @@ class Result(Reading):
     """A record as names and values, a list of them as a table; predictions with their probabilities beside them."""
 
     def __init__(self, name: str, result: Any) -> None:
-        super().__init__(clean(name), classes="-large" if isinstance(result, list) else "")
+        large = isinstance(result, list) or (isinstance(result, dict) and any(map(is_table, result.values())))
+        super().__init__(clean(name), classes="-large" if large else "")
         self.result = result
 
     def lines(self, width: int) -> list[Line]:
@@ -28,20 +31,35 @@ class Result(Reading):
         return msgspec.json.format(msgspec.json.encode(self.result)).decode()
 
 
+def is_table(value: Any) -> bool:
+    """Whether it is a list of records."""
+    return isinstance(value, list) and bool(value) and all(isinstance(one, dict) for one in value)
+
+
 def _lines(value: Any, width: int) -> list[Line]:
-    if isinstance(value, list) and value and isinstance(value[0], dict):
+    if is_table(value):
         return table(value, width)
     if not isinstance(value, dict):
         return [[(figures.short(value), "")]]
     predicted = value.get("predictions")
     if isinstance(predicted, list):
         return predictions(value, predicted)
-    plain = {key: one for key, one in value.items() if not isinstance(one, dict)}
+    if isinstance(value.get("plots"), list):
+        return plots(value["plots"], width)
+    plain = {key: one for key, one in value.items() if not isinstance(one, dict) and not is_table(one)}
     lines = facts([(clean(key), one) for key, one in plain.items()], width)
     for key, one in value.items():
-        if isinstance(one, dict) and one:
+        if is_table(one) or (isinstance(one, dict) and one):
             lines += [[], heading(clean(key)), *_lines(one, width)]
     return lines
+
+
+def plots(found: list[Any], width: int) -> list[Line]:
+    """All of them, one below the other."""
+    from cupola.plots.records import Plot
+    from cupola_tui.widgets.plot import drawn
+
+    return [line for one in msgspec.convert(found, list[Plot]) for line in [*drawn(one, width, HEIGHT), []]]
 
 
 def predictions(answer: Record, predicted: list[Any]) -> list[Line]:
@@ -52,7 +70,7 @@ def predictions(answer: Record, predicted: list[Any]) -> list[Line]:
     lines: list[Line] = [[(f" {'row':>5}  {'predicted':<14}" + "".join(f"{one:>{cell}}" for one in classes), "dim")]]
     for place, value in enumerate(predicted[:MOST]):
         shown = figures.short(value.get("predicted_label", value) if isinstance(value, dict) else value)
-        line: Line = [(f" {place + 1:>5}  ", "dim"), (f"{shown:<14}", "bold")]
+        line: Line = [(f" {place + 1:>5}  ", "dim"), (fit(shown, 14), "bold")]
         if place < len(chances) and isinstance(chances[place], list):
             line.append(("".join(f"{one:>{cell}.1%}" for one in chances[place]), ""))
         lines.append(line)
@@ -61,12 +79,17 @@ def predictions(answer: Record, predicted: list[Any]) -> list[Line]:
 
 
 def table(rows: list[Record], width: int) -> list[Line]:
-    """Records as a table, as many columns as there is room for."""
+    """Records as a table, as many columns as there is room for; the last has all that the others leave."""
     names = list(rows[0])
     cells = [[figures.short(one.get(name)) for name in names] for one in rows[:MOST]]
-    widths = [min(30, max(len(clean(name)), *(len(row[place]) for row in cells))) for place, name in enumerate(names)]
+    heads = [clean(name) for name in names]
+    widths = [
+        min(30, max(1, *(cell_len(one) for one in (head, *(row[place] for row in cells)))))
+        for place, head in enumerate(heads)
+    ]
+    widths[-1] = max(widths[-1], width - 1 - sum(one + 2 for one in widths[:-1]))
     lines: list[Line] = []
-    for row in ([clean(name) for name in names], *cells):
-        text = " " + "  ".join(f"{one[:space]:<{space}}" for one, space in zip(row, widths, strict=True))
-        lines.append([(text[:width], "" if lines else "dim")])
+    for row in (heads, *cells):
+        text = " " + "  ".join(fit(one, space) for one, space in zip(row, widths, strict=True))
+        lines.append([(fit(text, width).rstrip(), "" if lines else "dim")])
     return lines

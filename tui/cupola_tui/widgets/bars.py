@@ -1,33 +1,44 @@
 """The lines at the top and the bottom: who and what is here, the panes, the keys."""
 
-from dataclasses import dataclass, field
-from typing import ClassVar
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar
 
 from textual import events
 from textual.message import Message
 from textual.reactive import reactive
 from textual.strip import Strip
 
-from cupola_tui import figures
+from cupola_tui import figures, keymap
 from cupola_tui.keymap import Key
 from cupola_tui.paint import Line, Painter, Span, fit, width_of
 from cupola_tui.plain import clean
 
+GAUGE = 6
+ROOMY = 100  # columns from which on it is said who is here
+
 
 @dataclass(frozen=True)
 class Facts:
-    """What the header says. agent: None while unknown. silent: for how many seconds the mount has not answered."""
+    """What the header says. agent: None while unknown. silent: for how many seconds the mount has not answered.
+
+    late: up to how many seconds old views are on this mount, and the options that mend it; None where that is well.
+    gone: why there is no workspace to be seen any more. trouble: what else is wrong.
+    """
 
     name: str = ""
     path: str = ""
     mount: str = ""
     readonly: bool = False
+    late: tuple[int, str] | None = None
     agent: bool | None = None
     jobs: int = 0
     endpoints: int = 0
     cpu: tuple[float, ...] = ()
     gpus: tuple[tuple[float, float], ...] = field(default=())
+    people: str = ""
+    unread: int = 0
     silent: int = 0
+    gone: str = ""
     trouble: str = ""
 
 
@@ -47,29 +58,57 @@ class Bar(Painter):
 
 
 class Header(Bar):
-    """Workspace, agent, jobs, endpoints, gauges; names and paths fall away first when it is narrow."""
+    """Workspace, agent, jobs, endpoints, gauges, who is here; people and paths fall away first when it is narrow."""
 
     facts: reactive[Facts] = reactive(Facts())
+
+    def say(self, **facts: Any) -> None:
+        """Says these facts; the others stay."""
+        self.facts = replace(self.facts, **facts)
+
+    def opened(self, workspace: dict[str, Any]) -> None:
+        """Says which workspace this is, and on what it lies."""
+        mount = workspace.get("mount")
+        self.say(
+            name=workspace.get("name") or "",
+            path=workspace.get("path") or self.facts.path,
+            mount=clean((mount.get("kind") if isinstance(mount, dict) else mount) or ""),
+            readonly=bool(workspace.get("readonly")),
+            late=(round(workspace["late"]), clean(workspace["mend"])) if workspace.get("mend") else None,
+        )
+
+    def measured(self, host: dict[str, Any]) -> None:
+        """Shows how busy the host is now, beside how it was."""
+        gpus = tuple(
+            (float(one.get("busy") or 0), 100 * (one.get("memory_used") or 0) / (one.get("memory_total") or 1))
+            for one in host.get("gpus") or []
+        )
+        self.say(cpu=(*self.facts.cpu, float(host.get("cpu") or 0))[-GAUGE:], gpus=gpus)
 
     def watch_facts(self) -> None:
         self.renew()
 
     def renew(self) -> None:
         facts, width = self.facts, self.size.width
-        right = self._right(facts)
+        right, gauges = self._right(facts), self._gauges(facts)
         left: Line = [(" cupola ", "title")]
+        late, right = self._late(facts, right, gauges, width - width_of(left))
+        if facts.people and width >= ROOMY:
+            people = [*right, (f" {facts.people} ", "accent")]
+            right = people if width_of([*left, *self._left(facts)[:1], *late, *people]) + 2 <= width else right
         for span in self._left(facts):
-            if width_of([*left, span, *right]) + 2 <= width:
+            if width_of([*left, span, *late, *right]) + 2 <= width:
                 left.append(span)
+        left += late
         if facts.silent:
             left = [
                 (" cupola ", "title"),
                 (f" the mount has not answered for {facts.silent} s", "bad"),
-                ("  :reader replace gives it up", "dim"),
+                ("  it goes on by itself", "dim"),
             ]
-        elif facts.trouble:
-            left = [(" cupola ", "title"), (f" {facts.trouble}", "bad")]
-        if (facts.silent or facts.trouble) and width_of(left) + width_of(right) >= width:
+        elif facts.gone or facts.trouble:
+            left = [(" cupola ", "title"), (f" {facts.gone or facts.trouble}", "bad")]
+        if (facts.silent or facts.gone or facts.trouble) and width_of(left) + width_of(right) >= width:
             right = []  # what is wrong matters more than what is well
         space = width - width_of(left) - width_of(right)
         if space < 1:
@@ -86,18 +125,40 @@ class Header(Bar):
             spans.append((f" · {clean(facts.path)}{kind}", "dim"))
         return spans
 
+    def _late(self, facts: Facts, right: Line, gauges: Line, room: int) -> tuple[Line, Line]:
+        """That views are late, in as many words as there is room for, and what stands to the right of it."""
+        if facts.late is None:
+            return [], [*right, *gauges]
+        seconds, mend = facts.late
+        words = (
+            f"  views are up to {seconds} s old: mount with -o {mend}",
+            f"  views {seconds} s old: {mend.partition(',')[0]}",
+        )
+        ends = ([*right, *gauges], [*right, (" ", "")])
+        choices = [(text, end) for text in words for end in ends]
+        wanted = room - 2 - len(clean(facts.name)) - 1  # with the name beside it, as long as that can be had
+        fits = (
+            (text, end) for most in (wanted, room - 2) for text, end in choices if len(text) + width_of(end) <= most
+        )
+        text, end = next(fits, choices[-1])
+        return [(text, "warn")], end
+
     def _right(self, facts: Facts) -> Line:
-        line: Line = []
+        line: Line = [(f"@{facts.unread}  ", "accent bold")] if facts.unread else []
         if facts.agent is not None:
             line += [("● agent" if facts.agent else "○ no agent", "good" if facts.agent else "dim")]
         line.append((f"  {facts.jobs} job{'s' * (facts.jobs != 1)}", "accent" if facts.jobs else "dim"))
         line.append(
             (f"  {facts.endpoints} endpoint{'s' * (facts.endpoints != 1)}", "accent" if facts.endpoints else "dim")
         )
+        return line
+
+    def _gauges(self, facts: Facts) -> Line:
+        line: Line = []
         if facts.cpu:
             line += [
                 ("  cpu ", "dim"),
-                (figures.sparkline([0.0] * (6 - len(facts.cpu)) + list(facts.cpu), 100), "good"),
+                (figures.sparkline([0.0] * (GAUGE - len(facts.cpu)) + list(facts.cpu), 100), "good"),
             ]
         for number, (busy, memory) in enumerate(facts.gpus):
             line += [
@@ -109,11 +170,14 @@ class Header(Bar):
 
 
 class Tabs(Bar):
-    """A line of names, one of them in front; a click chooses."""
+    """A line of names, one of them in front; a click chooses.
+
+    Where not all of them fit, those about the one in front are shown, and marks at the ends lead to the others.
+    """
 
     names: reactive[tuple[str, ...]] = reactive(())
     chosen: reactive[int] = reactive(0)
-    numbered: ClassVar[bool] = False
+    labels: ClassVar[tuple[str, ...]] = ()
 
     class Chosen(Message):
         def __init__(self, tabs: "Tabs", place: int) -> None:
@@ -131,45 +195,64 @@ class Tabs(Bar):
         self.renew()
 
     def renew(self) -> None:
-        line: Line = [(" ", "")]
-        for place, name in enumerate(self.names):
-            if self.numbered:
-                line.append((f"{place + 1} ", "key"))
-            line += [(name, "title" if place == self.chosen else "dim"), ("  ", "")]
-        if width_of(line) - 1 > self.size.width > 0:
-            line = [(" " if text == "  " else text, style) for text, style in line]
-        if self.names and width_of(line) - 1 > self.size.width > 0:
-            # The one in front keeps its whole name; the others are cut as far as they must be.
-            spare = self.size.width - 1 - len(self.names) - len(self.names[self.chosen])
-            room = max(2, spare // max(1, len(self.names) - 1))
-            cut = [
-                text if place == self.chosen or text.isspace() else text[:room] for place, text in enumerate(self.names)
-            ]
-            line = [
-                (" ", ""),
-                *(
-                    span
-                    for place, text in enumerate(cut)
-                    for span in ((text, "title" if place == self.chosen else "dim"), (" ", ""))
-                ),
-            ]
-        self.line = line
+        self.line = [span for _, spans in self._parts() for span in spans]
+
+    def _parts(self) -> list[tuple[int, Line]]:
+        """What is drawn from left to right, and which name a click on it chooses."""
+        every, room = range(len(self.names)), self.size.width
+        gap = 2 if self._width(every, 2) <= room else 1
+        shown = every if self._width(every, gap) <= room or not room else self._about_the_chosen(room)
+        parts: list[tuple[int, Line]] = [(shown.start - 1, [("‹ ", "key")])] if shown.start else [(0, [(" ", "")])]
+        for place in shown:
+            label: Line = [(f"{self.labels[place]} ", "key")] if self.labels else []
+            name = (self._shown(place), "title" if place == self.chosen else "dim")
+            parts.append((place, [*label, name, (" " * gap, "")]))
+        return parts if shown.stop == len(self.names) else [*parts, (shown.stop, [("›", "key")])]
+
+    def _shown(self, place: int) -> str:
+        """What is written of a name."""
+        return self.names[place]
+
+    def _about_the_chosen(self, room: int) -> range:
+        """As many names as fit, whole: from the first on, as long as the one in front is among them."""
+        starts = (start for start in range(self.chosen) if self._width(range(start, self.chosen + 1), 1) <= room)
+        start = stop = next(starts, self.chosen)
+        while stop < len(self.names) and (stop == start or self._width(range(start, stop + 1), 1) <= room):
+            stop += 1
+        return range(start, stop)
+
+    def _width(self, shown: range, gap: int) -> int:
+        """How many cells these names take, with what stands at the ends."""
+        names = sum(width_of([(self._shown(place), "")]) for place in shown)
+        labels = sum(len(self.labels[place]) + 1 for place in shown if self.labels)
+        ends = (2 if shown.start else 1) + 2 * (shown.stop < len(self.names))
+        return names + labels + gap * (len(shown) - 1) + ends
 
     def on_click(self, event: events.Click) -> None:
-        edge, place = 0, 0
-        for text, _ in self.line:
-            edge += len(text)
+        edge = 0
+        for place, spans in self._parts():
+            edge += width_of(spans)
             if event.x < edge:
-                break
-            place += text.isspace() and edge > 1 and place < len(self.names)
-        if place < len(self.names):
-            self.post_message(self.Chosen(self, place))
+                self.post_message(self.Chosen(self, place))
+                return
 
 
 class PaneTabs(Tabs):
-    """The panes, each with the number that is its key."""
+    """The panes, each with its key; where there is little room, the names of all but the one in front are cut."""
 
-    numbered = True
+    labels = tuple(keymap.named(f"pane_{name}").label for name in (*keymap.PANES, keymap.ACTIVITY))
+
+    def _shown(self, place: int) -> str:
+        name = self.names[place]
+        return name if place == self.chosen else name[: self._letters()]
+
+    def _letters(self) -> int:
+        """How many letters of each name there is room for; at least one."""
+        longest = max(map(len, self.names))
+        fixed = len(self.names[self.chosen]) + 1 + sum(len(label) + 2 for label in self.labels) - 1
+        others = [len(name) for place, name in enumerate(self.names) if place != self.chosen]
+        room = self.size.width - fixed
+        return next((most for most in range(longest, 1, -1) if sum(min(most, one) for one in others) <= room), 1)
 
 
 class Footer(Bar):

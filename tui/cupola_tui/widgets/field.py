@@ -1,5 +1,6 @@
 """One field of a form: painted, until it is gone to; a form of twenty inputs would take half a second to open."""
 
+from rich.cells import cell_len
 from textual import events
 from textual.message import Message
 from textual.reactive import reactive
@@ -24,7 +25,7 @@ class Typed(Entry):
 
 
 class FormField(Painter, can_focus=True):
-    """One parameter: its name, its value, and a note on what it is for or what is wrong with it."""
+    """One parameter: its name, its value (and the first that it had), and a note on what it is for or what is wrong."""
 
     wrong: reactive[str] = reactive("", init=False)
 
@@ -35,7 +36,7 @@ class FormField(Painter, can_focus=True):
         super().__init__()
         self.field = field
         self.input: Typed | None = None
-        self._begun = value
+        self._begun = self.first = value
 
     @property
     def value(self) -> str:
@@ -64,13 +65,15 @@ class FormField(Painter, can_focus=True):
 
     def render_line(self, y: int) -> Strip:
         required = " *" if self.field.get("required") else ""
-        name = f" {clean(self.field['name']).rstrip('_').replace('_', '-')}"
+        label = self.field.get("label") or self.field["name"].rstrip("_").replace("_", "-")
+        name = f" {clean(label)}"
+        name = name if cell_len(name) < NAME else fit(name, NAME - 1)
         width = self.size.width
         room = width // 2
         value, empty = self.value, not self.value
         line: Line = [
             (name, ""),
-            (fit(required, max(0, NAME - len(name))), "mark"),
+            (fit(required, max(0, NAME - cell_len(name))), "mark"),
             (fit(clean(value or _placeholder(self.field)), room), "field dim" if empty else "field"),
             (f" {'✗ ' if self.wrong else ''}{clean(self.wrong or self.field.get('help') or '')}", ""),
         ]

@@ -87,11 +87,10 @@ class LogView(PaintedScroll, can_focus=True, inherit_bindings=False):
         if not self.ref or self._asking or not self.is_on_screen or not self.display:
             return
         self._asking = True
-        if self._next is None:
-            most = min(MOST_BYTES, max(FIRST_BYTES, RANGES[self.range] * BYTES_A_LINE))
-            self.post_message(self.Wanted(self, self.kind, self.ref, -most, most))
-        else:
-            self.post_message(self.Wanted(self, self.kind, self.ref, self._next, STEP_BYTES))
+        most = min(MOST_BYTES, max(FIRST_BYTES, RANGES[self.range] * BYTES_A_LINE))
+        offset, limit = (-most, most) if self._next is None else (self._next, STEP_BYTES)
+        # Its own sender: what is sent by a parent, in whose handler this may run, goes no further than that.
+        self.post_message(self.Wanted(self, self.kind, self.ref, offset, limit).set_sender(self))
 
     def take(self, kind: str, ref: str, answer: object) -> None:
         """Takes an answer; one about another log is dropped, an error is said in place of an empty log."""

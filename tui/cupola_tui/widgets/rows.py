@@ -2,7 +2,10 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from cupola.search.fields import Fields
 
 Record = dict[str, Any]
 
@@ -26,7 +29,10 @@ class Column:
 
 @dataclass
 class Rows:
-    """The records of one pane, their order, marks and filter."""
+    """The records of one pane, their order, marks and filter. applied: the text of the filter.
+
+    fields: what a filter can name, and with which titles.
+    """
 
     ident: Callable[[Record], str]
     records: dict[str, Record] = field(default_factory=dict)
@@ -37,8 +43,11 @@ class Rows:
     backwards: bool = False
     wanted: Callable[[Record], bool] | None = None
     loaded: bool = False
+    applied: str = ""
+    fields: tuple[tuple[str, ...], "Fields"] | None = None
     _places: dict[str, int] = field(default_factory=dict)
-    _said: dict[int, str] = field(default_factory=dict)
+    _said: dict[str, tuple[Record, str]] = field(default_factory=dict)
+    _whole: tuple[dict[str, Record], Column, bool, list[str]] | None = None
 
     def put(self, records: Iterable[Record], columns: list[Column], hold: bool = False) -> None:
         """Takes the newest records; with `hold`, rows that are new to a sorted table wait until `release`."""
@@ -48,7 +57,8 @@ class Rows:
         else:
             self.waiting = set()
         self.records = fresh
-        self._said.clear()
+        self.fields = None
+        self._said = {one: kept for one, kept in self._said.items() if one in fresh}
         self.marks &= fresh.keys()
         self.loaded = True
         self.arrange(columns)
@@ -60,22 +70,19 @@ class Rows:
 
     def arrange(self, columns: list[Column]) -> None:
         """Filters and sorts anew."""
-        wanted, waiting = self.wanted, self.waiting
-        kept = [
-            one for one, record in self.records.items() if one not in waiting and (wanted is None or wanted(record))
-        ]
+        wanted, waiting, records = self.wanted, self.waiting, self.records
         column = next((one for one in columns if one.key == self.sort), None)
-        if column is not None:
-            kept = self._sorted(kept, column)
-        self.order = kept
-        self._places = {one: place for place, one in enumerate(kept)}
+        whole = list(records) if column is None else self._sorted(column)
+        self.order = [one for one in whole if one not in waiting and (wanted is None or wanted(records[one]))]
+        self._places = {one: place for place, one in enumerate(self.order)}
 
     def said(self, record: Record) -> str:
         """What the record says, worked out once: 10,000 of them are looked through at each key."""
-        key = id(record)
-        if key not in self._said:
-            self._said[key] = texts_of(record)
-        return self._said[key]
+        ident = self.ident(record)
+        kept = self._said.get(ident)
+        if kept is None or kept[0] is not record:
+            kept = self._said[ident] = record, texts_of(record)
+        return kept[1]
 
     def place(self, ident: str | None) -> int | None:
         """The row of that record, None when it is not shown."""
@@ -84,12 +91,17 @@ class Rows:
     def at(self, place: int) -> Record | None:
         return self.records[self.order[place]] if 0 <= place < len(self.order) else None
 
-    def _sorted(self, idents: list[str], column: Column) -> list[str]:
-        """Sorted by the column; what has no value comes last either way."""
-        keyed = [(_rank(column.value(self.records[one])), one) for one in idents]
+    def _sorted(self, column: Column) -> list[str]:
+        """All records by the column, sorted once: a filter changes with each key. What has no value comes last."""
+        kept = self._whole
+        if kept and kept[0] is self.records and kept[1] is column and kept[2] == self.backwards:
+            return kept[3]
+        keyed = [(_rank(column.value(record)), one) for one, record in self.records.items()]
         present = [pair for pair in keyed if pair[0] is not None]
         present.sort(key=lambda pair: pair[0], reverse=self.backwards)  # type: ignore[arg-type, return-value]
-        return [one for _, one in present] + [one for key, one in keyed if key is None]
+        found = [one for _, one in present] + [one for key, one in keyed if key is None]
+        self._whole = (self.records, column, self.backwards, found)
+        return found
 
 
 def _rank(value: Any) -> tuple[int, Any] | None:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from textual import events
 from textual.geometry import Region, Size
+from textual.message import Message
 from textual.strip import Strip
 
 from cupola_tui import keymap
@@ -14,6 +15,14 @@ class Sheet(PaintedScroll, can_focus=True, inherit_bindings=False):
     """Shows what `draw(width, height)` gives; scrolls both ways."""
 
     BINDINGS = keymap.bindings("detail")
+    DEFAULT_CSS = "Sheet { scrollbar-size: 0 1; }"
+
+    class Turned(Message):
+        """Another one of some thing is wanted: so many steps on, or back; of a line, what stands in so many cells."""
+
+        def __init__(self, thing: str, by: int) -> None:
+            super().__init__()
+            self.thing, self.by = thing, by
 
     def __init__(self, id: str | None = None) -> None:
         super().__init__(id=id)
@@ -54,6 +63,16 @@ class Sheet(PaintedScroll, can_focus=True, inherit_bindings=False):
 
     def on_resize(self, event: events.Resize) -> None:
         self.renew()
+
+    def watch_show_vertical_scrollbar(self) -> None:
+        """The bar takes a column from the lines."""
+        self.renew()
+
+    def on_click(self, event: events.Click) -> None:
+        self.post_message(self.Turned(f"line {event.y + round(self.scroll_y)}", event.x + round(self.scroll_x)))
+
+    def action_turn(self, thing: str, by: int) -> None:
+        self.post_message(self.Turned(thing, by))
 
     def action_line(self, by: int) -> None:
         self.scroll_to(y=self.scroll_y + by, animate=False)

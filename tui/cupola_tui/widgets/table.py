@@ -23,6 +23,7 @@ class View:
 
     def __init__(self, rows: Rows) -> None:
         self.rows = rows
+        self.whole = False  # whether all the rows were there when they were last put in
         self.cursor: str | None = None
         self.awaited: str | None = None
         self.column = 0
@@ -117,6 +118,14 @@ class RecordTable(PaintedScroll, can_focus=True, inherit_bindings=False):
         record = self.cursor_record()
         return [record] if record else []
 
+    @property
+    def plain(self) -> str:
+        """The whole table as text."""
+        if not self._layout:
+            self._lay_out(self.size.width)
+        lines = [self._head(), *map(self._row_line, self.view.rows.order)]
+        return "\n".join("".join(text for text, _ in line).rstrip() for line in lines)
+
     # Drawing.
 
     def render_line(self, y: int) -> Strip:
@@ -180,11 +189,11 @@ class RecordTable(PaintedScroll, can_focus=True, inherit_bindings=False):
         """Which columns fit, and how wide: those of lowest priority fall away, the rest takes what its cells need."""
         rows = self.view.rows
         shown = list(enumerate(self.view.columns))
-        while len(shown) > 1 and MARGIN + sum(column.width + 1 for _, column in shown) > width:
+        while len(shown) > 1 and MARGIN + sum(column.width + 1 for _, column in shown) - 1 > width:
             shown.remove(min(reversed(shown), key=lambda pair: pair[1].priority))
         sample = [rows.records[one] for one in rows.order[:SAMPLE]]
         widths = [self._needs(column, sample) for _, column in shown]
-        over = MARGIN + sum(widths) + len(widths) - width
+        over = MARGIN + sum(widths) + len(widths) - 1 - width
         for place in sorted(range(len(widths)), key=lambda place: shown[place][1].priority):
             if over <= 0:
                 break

@@ -1,0 +1,135 @@
+"""From the fits that were chosen to one model: a pipeline of all of them, measured on the rows that none has seen."""
+
+import pickle
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from sklearn.pipeline import Pipeline
+
+from cupola.autopilot import ensemble, fits
+from cupola.autopilot.candidates import SAVING, Candidate
+from cupola.autopilot.fits import Answer
+from cupola.autopilot.measuring import Floats, Measured, measured
+from cupola.autopilot.scoring import predictions, score
+from cupola.autopilot.search import Search
+from cupola.training.blending import BlendedClasses, BlendedNumbers, tempered
+from cupola.training.deciding import JUDGED_BY, Decided
+from cupola.training.fitting import Fitted
+from cupola.training.metrics import RESAMPLES
+from cupola.training.preparation import Preparation
+
+LARGEST = 48 << 20  # bytes of the members that a candidate has; one may be larger
+THRESHOLDS = np.linspace(0, 1, 201)
+
+
+@dataclass
+class Assembled:
+    """chosen: the candidates in it; said: what they say together of the rows at `places` (validation)."""
+
+    chosen: list[Candidate]
+    fitted: Fitted
+    measured: Measured
+    said: Floats
+    notes: list[str]
+
+
+def assemble(search: Search, *, single: bool) -> Assembled:
+    """The candidates that answer together (or the best alone), as a fitted training. Their weights are set."""
+    problem = search.problem
+    chosen, places = search.together(single=single)
+    chosen = _affordable(search, chosen)
+    shares = [one.weight for one in chosen]
+    said = ensemble.mean([search.said(one, places) for one in chosen], shares)
+    kept = _kept(search, chosen)
+    asked = ensemble.mean([fits.mean([one.said[1] for one in answers]) for _, answers in kept], shares)
+    temperature, threshold, notes = 1.0, None, []
+    if problem.classes:
+        temperature = ensemble.temperature(said, problem.truth[places])
+        said, asked = tempered(said, temperature), tempered(asked, temperature)
+        if temperature != 1:
+            notes.append(f"its probabilities are calibrated by a temperature of {temperature:.3g}")
+        threshold = _threshold(search, said, places)
+        if threshold is not None:
+            notes.append(f"{problem.training.metric} is best where {threshold:.3g} or more is the second class")
+    found = measured(problem, said, places, asked, threshold=threshold, resamples=RESAMPLES)
+    pipeline = _pipeline(search, kept, temperature, threshold)
+    counts = {"train": len(problem.rows), "validation": len(places), "test": len(problem.test)}
+    fitted = Fitted(
+        pipeline, problem.table, problem.usable.target, found.metrics, found.errors, counts, found.rows,
+        found.predictions, [*problem.usable.notes, *notes, *_left_out(search, chosen)], found.repeats,
+    )  # fmt: skip
+    return Assembled(chosen, fitted, found, said, notes)
+
+
+def _pipeline(
+    search: Search, kept: list[tuple[Candidate, list[Answer]]], temperature: float, threshold: float | None
+) -> Pipeline:
+    problem = search.problem
+    styles = list(dict.fromkeys(one.style for one, _ in kept))
+    preparations = [problem.matrices(one)[0] for one in styles]
+    members, places, weights = [], [], []
+    for one, answers in kept:
+        for answer in answers:
+            members.append(pickle.loads(answer.fitted))  # from our own child
+            places.append(styles.index(one.style))
+            weights.append(one.weight / len(answers))
+    used = [column for column in problem.training.features if any(column[0] in one.encoders_ for one in preparations)]
+    untouched = Preparation(used, "raw").fit(problem.table)
+    blend: Any
+    if problem.classes:
+        classes = np.array(problem.usable.target.classes)
+        blend = BlendedClasses(preparations, members, places, weights, classes, temperature)
+    else:
+        blend = BlendedNumbers(preparations, members, places, weights)
+    return Pipeline([("prepare", untouched), ("estimator", blend if threshold is None else Decided(blend, threshold))])
+
+
+def _left(search: Search) -> float:
+    """Seconds of a CPU that there are for saving members."""
+    return (search.end - time.monotonic()) / search.slowness - search.ending
+
+
+def _affordable(search: Search, chosen: list[Candidate]) -> list[Candidate]:
+    """Those of which there is time to save a fit each, the heaviest first: trees of many classes take seconds."""
+    left = max(_left(search), SAVING * len(chosen))
+    found: list[Candidate] = []
+    for one in sorted(chosen, key=lambda one: -one.weight):
+        left -= one.saving
+        if not found or left >= 0:
+            found.append(one)
+    whole = sum(one.weight for one in found)
+    for one in chosen:
+        one.weight = one.weight / whole if one in found else 0.0
+    return [one for one in chosen if one in found]
+
+
+def _kept(search: Search, chosen: list[Candidate]) -> list[tuple[Candidate, list[Answer]]]:
+    """The fits of each that become members: as many as there is time to save, one at least, more of those that weigh
+    more; the first ones, which are of different folds."""
+    room = max(_left(search), SAVING * len(chosen))
+    found = []
+    for one in chosen:
+        size = max(len(answer.fitted) for answer in one.fits.values())
+        most = max(1, min(round(one.weight * room / one.saving), LARGEST // size))
+        found.append((one, list(one.fits.values())[:most]))
+    return found
+
+
+def _threshold(search: Search, said: Floats, places: Any) -> float | None:
+    """From which probability on the second of two classes is said, for metrics that hang on it; None for the half."""
+    metric, truth = search.problem.training.metric, search.problem.truth[places]
+    if search.problem.classes != 2 or metric not in JUDGED_BY or metric == "accuracy":
+        return None
+    edges = np.unique(np.quantile(said[:, 1], THRESHOLDS))
+    tried = (edges[1:] + edges[:-1]) / 2
+    reached = [predictions(truth, said, 2, float(one)).figures().get(metric, -np.inf) for one in tried]
+    if not len(tried) or max(reached) <= score(metric, truth, said, 2):
+        return None
+    return float(tried[int(np.argmax(reached))])
+
+
+def _left_out(search: Search, chosen: list[Candidate]) -> list[str]:
+    preparation = search.problem.matrices(chosen[0].style)[0]
+    return [*preparation.notes_, *(f"{name} is left out: it {why}" for name, why in preparation.left_out_.items())]

@@ -1,0 +1,58 @@
+"""A setting as it is tried, and what has come of it by now."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from cupola.autopilot.fits import Answer
+from cupola.autopilot.portfolio import Setting
+
+SAVING = 0.15  # seconds of a CPU for each member of the ensemble, that has to be written and read back
+WRITTEN = 400 << 10  # bytes of scikit-learn's boosted trees, which are written one by one, for which that is enough
+
+
+@dataclass
+class Candidate:
+    """A setting as it is tried. fits: by (repeat, fold). share: of the rows of a fold, that its next fit is given.
+    state: waiting, trying, dropped, failed, kept."""
+
+    name: str
+    setting: Setting
+    style: str = ""
+    state: str = "waiting"
+    why: str = ""
+    fits: dict[tuple[int, int], Answer] = field(default_factory=dict)
+    value: float | None = None
+    folds: int = 0
+    weight: float = 0.0
+    share: float = 1.0
+
+    @property
+    def seconds(self) -> float:
+        """What a fit of it takes."""
+        return sum(one.seconds for one in self.fits.values()) / len(self.fits) if self.fits else 0.0
+
+    def takes(self, share: float) -> float:
+        """What a fit of it with that share of the rows should take, going by those that it has had."""
+        return share * sum(one.seconds / one.share for one in self.fits.values()) / len(self.fits)
+
+    @property
+    def saving(self) -> float:
+        """Seconds of a CPU that it takes to write one of its fits and read it back."""
+        size = max((len(one.fitted) for one in self.fits.values()), default=0)
+        return SAVING * max(1.0, size / WRITTEN if self.setting.estimator.startswith("HistGradientBoosting") else 1.0)
+
+    @property
+    def learnt(self) -> float:
+        """The largest share of the rows that a fit of it has learnt from."""
+        return max((one.share for one in self.fits.values()), default=0.0)
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """Its parameters, with as many rounds as were found to be best, in the middle of its fits."""
+        grown: dict[str, list[int]] = {}
+        for one in self.fits.values():
+            for name, value in one.grown.items():
+                grown.setdefault(name, []).append(value)
+        return self.setting.params | {name: int(np.median(values)) for name, values in grown.items()}

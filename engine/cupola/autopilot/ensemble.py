@@ -1,0 +1,61 @@
+"""Which candidates answer together, and with what weights: greedy selection with replacement.
+
+R. Caruana, A. Niculescu-Mizil, G. Crew, A. Ksikes: Ensemble Selection from Libraries of Models (2004). It begins with
+the best one; each round adds the one that makes the mean of all chosen so far best on rows that none has seen.
+"""
+
+import time
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cupola.autopilot.scoring import score
+from cupola.training.blending import tempered
+
+Floats = NDArray[np.float64]
+ROUNDS = 40
+BEGUN_WITH = 3  # of the best, where there are many: what is chosen one by one fits the rows too well
+TEMPERATURES = np.geomspace(0.4, 4, 61)
+
+
+def weights(
+    said: list[Floats], truth: NDArray[Any], metric: str, classes: int, until: float | None = None
+) -> list[float]:
+    """The share of each in the mean (0 for those that are not chosen); ends early at `until` (of time.monotonic)."""
+    alone = [score(metric, truth, one, classes) for one in said]
+    best = int(np.argmax(alone))
+    counts = np.zeros(len(said), dtype=int)
+    counts[best] = 1
+    total, reached = said[best].astype(np.float64), alone[best]
+    kept = counts.copy()
+    for taken in range(1, ROUNDS):
+        if until is not None and time.monotonic() > until:
+            break
+        tried = [score(metric, truth, (total + one) / (taken + 1), classes) for one in said]
+        chosen = int(np.argmax(tried))
+        counts[chosen] += 1
+        total = total + said[chosen]
+        if tried[chosen] > reached:
+            reached, kept = tried[chosen], counts.copy()
+    found: list[float] = (kept / kept.sum()).tolist()
+    return found
+
+
+def mean(said: list[Floats], shares: list[float]) -> Floats:
+    """The weighted mean of what several say."""
+    found: Floats = sum(share * one for share, one in zip(shares, said, strict=True) if share)  # type: ignore[assignment]
+    return found
+
+
+def temperature(said: Floats, truth: NDArray[Any]) -> float:
+    """The temperature at which the probabilities hold best, by log loss; 1 where that is no better than by chance."""
+    losses = [-score("log_loss", truth, tempered(said, one), said.shape[1]) for one in TEMPERATURES]
+    found = float(TEMPERATURES[int(np.argmin(losses))])
+    rows = np.arange(len(truth))
+    gained = np.log(np.clip(tempered(said, found)[rows, truth], 1e-15, 1)) - np.log(
+        np.clip(said[rows, truth], 1e-15, 1)
+    )
+    if len(truth) < 2 or gained.mean() < 2 * gained.std() / np.sqrt(len(truth)):
+        return 1.0
+    return found

@@ -1,0 +1,174 @@
+"""What there is to say of a search beside its model: what matters, where the errors are, what the data is missing."""
+
+import itertools
+import time
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from cupola.autopilot.assembling import Assembled
+from cupola.autopilot.scoring import predictions, score
+from cupola.autopilot.search import Search
+from cupola.training.metrics import SMALLEST
+from cupola.training.records import SMALLER_IS_BETTER
+
+ROWS = 500  # that importance is found on
+SHUFFLES = 3
+FEWEST = 30  # rows of a group
+VALUES = 12  # a column of more is cut into quarters
+SHOWN = 10
+RARE = 50  # rows of a class
+SURE = 3.0  # standard errors
+
+
+def importance(search: Search, made: Assembled, until: float) -> list[dict[str, Any]]:
+    """How much worse the metric gets on test rows when a column is shuffled, with its error over a few shuffles.
+
+    The columns that the time does not suffice for (`until`, of time.monotonic) are left out.
+    """
+    problem = search.problem
+    order = np.random.default_rng(problem.training.seed)
+    rows = np.sort(order.permutation(problem.test)[:ROWS])
+    sample, truth = problem.table.iloc[rows], problem.usable.target.codes[rows]
+    metric, estimator = problem.training.metric, made.fitted.pipeline.named_steps["estimator"]
+
+    def reached(frame: pd.DataFrame) -> float:
+        said = estimator.predict_proba(frame) if problem.classes else estimator.predict(frame)
+        return score(metric, truth, said, problem.classes)
+
+    plain, found = reached(sample), []
+    for name, _ in made.fitted.takes:
+        lost = []
+        for _ in range(SHUFFLES):
+            if time.monotonic() > until:
+                break
+            shuffled = sample[name].iloc[order.permutation(len(sample))].set_axis(sample.index)
+            lost.append(plain - reached(sample.assign(**{name: shuffled})))
+        if len(lost) == SHUFFLES and np.isfinite(lost).all():
+            error = float(np.std(lost, ddof=1) / np.sqrt(SHUFFLES))
+            found.append({"feature": name, "importance": float(np.mean(lost)), "error": error})
+    return sorted(found, key=lambda one: -float(str(one["importance"])))
+
+
+def groups(search: Search, made: Assembled, until: float) -> list[dict[str, Any]]:
+    """The groups of validation rows (the values of a column, or its quarters) with clearly larger errors than the
+    others, the clearest first: their rows, and the metric in them beside that of all.
+
+    The columns that the time does not suffice for (`until`, of time.monotonic) are not looked at.
+    """
+    problem, rows = search.problem, made.measured.rows
+    losses, truth = _losses(search, made), made.measured.predictions.truth
+    metric = problem.training.metric
+    found: list[dict[str, Any]] = []
+    overall = predictions(truth, made.said, problem.classes).figures().get(metric)
+    for name, _ in made.fitted.takes:
+        if time.monotonic() > until:
+            break
+        column = problem.table[name].iloc[rows]
+        for value, inside in _parts(column):
+            if not FEWEST <= inside.sum() <= len(rows) - FEWEST:
+                continue
+            error = np.sqrt(losses[inside].var() / inside.sum() + losses[~inside].var() / (~inside).sum())
+            clear = float((losses[inside].mean() - losses[~inside].mean()) / error) if error else 0.0
+            if clear > SURE:
+                here = predictions(truth[inside], made.said[inside], problem.classes).figures().get(metric)
+                found.append({
+                    "column": name, "value": value, "rows": int(inside.sum()), "metric": here, "of_all": overall,
+                    "clear": clear,
+                })  # fmt: skip
+    return sorted(found, key=lambda one: -float(one["clear"]))[:SHOWN]
+
+
+def advice(search: Search, made: Assembled) -> list[str]:
+    """What the data is missing, a sentence each."""
+    problem = search.problem
+    return [*_more_rows(search), *_rare(search), *_noise(search, made), *_gaps(problem.table, made.fitted.takes)]
+
+
+def _more_rows(search: Search) -> list[str]:
+    """Whether half of the rows teach clearly less than all of them: then more would teach more."""
+    if search.half is None:
+        return []
+    problem, metric = search.problem, search.problem.training.metric
+    rest = problem.folds[0][0][1]
+    whole = next(one for one in search.candidates if one is search.half[0]).fits[0, 0].said[0]
+    losses = [_row_losses(problem.truth[rest], one, problem.classes) for one in (search.half[1].said[0], whole)]
+    gain = losses[0] - losses[1]
+    error = gain.std() / np.sqrt(len(gain))
+    half, all_ = (score(metric, problem.truth[rest], one, problem.classes) for one in (search.half[1].said[0], whole))
+    sign = -1 if metric in SMALLER_IS_BETTER else 1
+    said = f"half of the rows reach {metric} {sign * half:.4g}, all of them {sign * all_:.4g} (the default trees)"
+    if error and gain.mean() > 2 * error and all_ > half:
+        return [f"more rows would help: {said}"]
+    return [f"more rows would hardly help: {said}"]
+
+
+def _rare(search: Search) -> list[str]:
+    problem = search.problem
+    counts = np.bincount(problem.truth, minlength=problem.classes) if problem.classes else np.array([])
+    few = [(problem.usable.target.classes or [])[one] for one in np.flatnonzero(counts < RARE)]
+    rare = ", ".join(f"{one} ({counts[(problem.usable.target.classes or []).index(one)]})" for one in few[:5])
+    return (
+        [f"classes with fewer than {RARE} rows to learn from: {rare}{', ...' if len(few) > 5 else ''}"] if few else []
+    )
+
+
+def _noise(search: Search, made: Assembled) -> list[str]:
+    """Whether the columns say something of the target, and whether rows that are alike have one target."""
+    problem, found = search.problem, []
+    truth, said = made.measured.predictions.truth, made.said
+    losses = _row_losses(truth, said, problem.classes)
+    if problem.classes:
+        shares = np.bincount(truth, minlength=problem.classes) / len(truth)
+        constant = _row_losses(truth, np.tile(shares, (len(truth), 1)), problem.classes)
+    else:
+        constant = _row_losses(truth, np.full(len(truth), truth.mean()), 0)
+    gain = constant - losses
+    if gain.mean() <= 2 * gain.std() / np.sqrt(len(gain)):
+        found.append("the columns say nothing of the target that a constant would not: other columns are needed")
+    features = problem.table.iloc[problem.rows][[name for name, _ in problem.training.features]]
+    key = pd.util.hash_pandas_object(features, index=False).to_numpy()
+    frame = pd.DataFrame({"key": key, "truth": problem.truth})
+    alike = frame[frame["key"].duplicated(keep=False)]
+    mixed = alike.groupby("key")["truth"].nunique()
+    share = int(alike["key"].isin(mixed[mixed > 1].index).sum())
+    if share > len(frame) / 100:
+        found.append(f"{share} rows have the same columns as others, and another target: noise, or a column is missing")
+    return found
+
+
+def _gaps(table: pd.DataFrame, takes: list[tuple[str, str]]) -> list[str]:
+    missing = table[[name for name, _ in takes]].isna().mean()
+    most = missing[missing > 0.5].sort_values(ascending=False)
+    shown = ", ".join(f"{name} ({share:.0%})" for name, share in most.head(5).items())
+    return [f"missing in more than half of the rows: {shown}{', ...' if len(most) > 5 else ''}"] if len(most) else []
+
+
+def _losses(search: Search, made: Assembled) -> NDArray[np.float64]:
+    return _row_losses(made.measured.predictions.truth, made.said, search.problem.classes)
+
+
+def _row_losses(truth: NDArray[Any], said: NDArray[np.float64], classes: int) -> NDArray[np.float64]:
+    """The loss of each row: of its probability, or the square of its error."""
+    if not classes:
+        return np.asarray((truth - said) ** 2)
+    return np.asarray(-np.log(np.clip(said[np.arange(len(truth)), truth], SMALLEST, 1)))
+
+
+def _parts(column: "pd.Series[Any]") -> list[tuple[str, NDArray[np.bool_]]]:
+    """The rows by the value of a column; by quarters where it is a number of many values; none of many texts."""
+    missing = column.isna().to_numpy()
+    found = [("missing", missing)] if missing.any() else []
+    known = column[~missing]
+    if known.nunique() <= VALUES:
+        return found + [(str(value), (column == value).fillna(False).to_numpy(bool)) for value in known.unique()]
+    if pd.api.types.is_numeric_dtype(column.dtype) and not pd.api.types.is_bool_dtype(column.dtype):
+        values = column.to_numpy(np.float64, na_value=np.nan)
+        edges = np.unique(np.nanquantile(values, [0, 0.25, 0.5, 0.75, 1]))
+        for low, high in itertools.pairwise(edges):
+            last = high == edges[-1]
+            inside = (values >= low) & ((values <= high) if last else (values < high))
+            found.append((f"{low:.4g} to {high:.4g}", inside))
+    return found

@@ -1,0 +1,185 @@
+"""An autopilot as the job that was filed for it: searches until its time is nearly over, then makes a model of it."""
+
+import time
+from datetime import datetime
+from typing import Any
+
+import msgspec
+import psutil
+
+from cupola.autopilot import assembling, explaining, measuring, portfolio, problem, search
+from cupola.autopilot.assembling import Assembled
+from cupola.autopilot.candidates import Candidate
+from cupola.autopilot.records import ENOUGH, ESTIMATOR, Line, Spec
+from cupola.autopilot.search import Search
+from cupola.autopilot.trying import Trying
+from cupola.datasets import records as datasets
+from cupola.errors import CupolaError
+from cupola.experiments import records as experiments
+from cupola.experiments.records import Run
+from cupola.forecasting.records import Candidate as Forecaster
+from cupola.forecasting.records import ForecastSpec
+from cupola.jobs.attempt import Attempt
+from cupola.store import files, names
+from cupola.training import artifacts
+from cupola.training.job import Work, failed, publish, read, register
+
+MEMORY = 0.5  # of the memory may be taken by prepared rows
+CELLS = 400_000  # for each second of the budget: the default trees learn from so many in about half a second
+WIDTHS = {"category": 20, "text": 260, "date": 6, "datetime": 6}  # columns that one of a type becomes, about
+REPEATED = 100_000  # rows; of more there is hardly time for folds drawn anew, and these take seconds and memory
+WAITED = 3.0  # seconds from the filing to the start that count for the budget; a longer wait is that of the queue
+LAST = 0.3  # seconds that registering and publishing takes
+EARLY = 0.3  # seconds that it ends before its budget
+
+
+def work(attempt: Attempt) -> dict[str, Any]:
+    """Searches as the job's spec says; leaves the ensemble as its run. Raises BadInput for data that teach nothing."""
+    begun = time.monotonic()
+    spec = msgspec.convert(attempt.spec, Spec)
+    run = experiments.read(attempt.store, attempt.job.run or "")
+    run.started, run.attempt = names.now(), attempt.number
+    try:
+        return _done(attempt, spec, run, begun - _waited(run, attempt))
+    except CupolaError as error:
+        failed(attempt, run, str(error))
+        raise
+    except Exception as error:
+        failed(attempt, run, f"{type(error).__name__}: {error}")
+        raise
+
+
+def _done(attempt: Attempt, spec: Spec, run: Run, begun: float) -> dict[str, Any]:
+    trying = Trying(attempt, spec, run, begun)
+    if spec.forecast:
+        return _forecast(trying, spec.forecast)
+    trying.say("reading the rows", at_once=True)
+    version = datasets.find(attempt.store, spec.learnt.dataset)
+    drawn = drawn_of(version.rows, spec, attempt)
+    table = read(str(datasets.data_path(attempt.store, version)), spec.learnt, drawn)
+    solved = problem.of(table, spec.learnt, search.REPEATS if len(table) <= REPEATED else 1)
+
+    def tell(candidate: Candidate) -> None:
+        trying.tell(candidate)
+        if candidate.state in ("dropped", "failed") or found.is_complete(candidate):
+            _close(trying, found, candidate)
+
+    found = Search(
+        solved,
+        portfolio.settings(spec.learnt.task, solved.likeness),
+        workers=max(1, attempt.job.cpus),
+        end=begun + spec.budget - EARLY,
+        tell=tell,
+        stop=lambda: _is_enough(attempt, run),
+    )
+    found.run()
+    trying.say("putting the best together", at_once=True)
+    made = assembling.assemble(found, single=spec.mode == "single")
+    for candidate in found.candidates:
+        _close(trying, found, candidate)
+        trying.tell(candidate)
+    _judge(trying, found, made)
+    trying.board.stop_reason = "it was stopped" if _is_enough(attempt, run) else "nothing was left to try"
+    if time.monotonic() >= found.until:
+        trying.board.stop_reason = "the budget"
+    trying.say("saving", at_once=True)
+    work = Work(attempt, spec.learnt, run, attempt.report)
+    work.save_artifacts(artifacts.of_run(made.fitted, spec.learnt, {}, importance=False), made.fitted)
+    work.save_model(made.fitted, version)
+    board = trying.board
+    until = found.end - LAST
+    board.advice, board.groups = explaining.advice(found, made), explaining.groups(found, made, until)
+    board.importance = explaining.importance(found, made, until)
+    work.complete(made.fitted)
+    run.notes = [f"{spec.task}: {spec.why}", *run.notes]
+    registered = register(attempt, run, spec.learnt.register) if spec.learnt.register else None
+    trying.say("", at_once=True)
+    publish(attempt, run, [registered] if registered else [])
+    return {"run": run.id, "model": run.model, "metrics": run.metrics, "seconds": round(trying.seconds, 2)}
+
+
+def _forecast(trying: Trying, asked: ForecastSpec) -> dict[str, Any]:
+    """Hands a time series over; what has come of its candidates goes on the board."""
+    from cupola.forecasting import searching
+
+    attempt, run, board = trying.attempt, trying.run, trying.board
+    asked.budget = trying.spec.budget - trying.seconds
+    why = run.notes[:1]  # the others are those of the forecast, which says them again
+    run = searching.search(attempt, asked, run)
+    run.estimator, run.notes = ESTIMATOR, [*why, *run.notes]
+    path = f"{experiments.attempt_directory(attempt.store, run)}/artifacts/{searching.LEADERBOARD}"
+    for one in msgspec.json.decode(files.read_bytes(attempt.store, path), type=list[Forecaster]):
+        line = Line(name=one.name, estimator=one.name, run=one.run, metrics=one.metrics, errors=one.errors)
+        line.state, line.weight, line.why = one.status.lower(), one.weight, one.why
+        line.verdict, line.seconds = "tied" if one.tied else "", round(one.seconds, 3)
+        trying.lines[one.name] = line
+    board.ensemble = Line(name="ensemble", estimator=ESTIMATOR, state="kept", metrics=run.metrics, weight=1.0)
+    board.ensemble.errors = run.metric_errors
+    registered = register(attempt, run, asked.register) if asked.register else None
+    trying.say("", at_once=True)
+    publish(attempt, run, [registered] if registered else [])
+    return {"run": run.id, "model": run.model, "metrics": run.metrics, "seconds": round(trying.seconds, 2)}
+
+
+def drawn_of(rows: int, spec: Spec, attempt: Attempt) -> int | None:
+    """How many rows are drawn by chance, where not all can be learnt from, which is noted: the memory holds no more of
+    them as they are prepared for every fit at once, or no fit would end within the budget. None: all are."""
+    learnt = spec.learnt
+    room = MEMORY * (attempt.job.memory or psutil.virtual_memory().available)
+    width = sum(WIDTHS.get(kind, 1) for _, kind in learnt.features)
+    held = int(room / (8 * width * (2 + 2 * max(1, attempt.job.cpus))))
+    fitted = int(CELLS * spec.budget / len(learnt.features))
+    if rows <= min(held, fitted):
+        return None
+    why = "the memory does not hold more" if held < fitted else f"more take too long for {spec.budget:g} s"
+    learnt.notes.append(f"{min(held, fitted):,} of {rows:,} rows are learnt from: {why}")
+    return min(held, fitted)
+
+
+def _close(trying: Trying, found: Search, candidate: Candidate) -> None:
+    """Ends the run of a candidate that gets no more fits, or whose others go to the ensemble only."""
+    if candidate.name in trying.closed:
+        return
+    reached = None
+    if candidate.fits and candidate.state != "failed":
+        places = found.rows([candidate])
+        reached = measuring.measured(found.problem, found.said(candidate, places), places, found.asked(candidate))
+    trying.close(candidate, reached)
+
+
+def _judge(trying: Trying, found: Search, made: Assembled) -> None:
+    """Says of each candidate whether it is worse than the best, and of the ensemble how well it does."""
+    known = [one for one in found.candidates if one.fits and one.state != "failed"]
+    best = max(known, key=lambda one: (one.value is not None, one.value))
+    for one in known:
+        line = trying.lines[one.name]
+        places = found.rows([one, best])
+        if one is best:
+            line.verdict = "best"
+        elif len(places):
+            worse = measuring.is_worse(
+                found.problem, found.said(one, places), found.said(best, places), places, len(known) - 1
+            )
+            line.verdict = "worse" if worse else "tied"
+        line.weight = one.weight
+    trying.board.ensemble = Line(
+        name="ensemble",
+        estimator=ESTIMATOR,
+        state="kept",
+        metrics=made.measured.metrics,
+        errors=made.measured.errors,
+        weight=1.0,
+        folds=sum(len(one.fits) for one in made.chosen),
+        share=max(one.learnt for one in made.chosen),
+    )
+
+
+def _waited(run: Run, attempt: Attempt) -> float:
+    """Seconds since it was filed, as far as they count for the budget."""
+    filed = datetime.fromisoformat(run.submitted).timestamp()
+    return min(WAITED, max(0.0, time.time() - filed)) if attempt.number == 1 else 0.0
+
+
+def _is_enough(attempt: Attempt, run: Run) -> bool:
+    """Whether somebody has asked it to end with what it has."""
+    return files.absolute(attempt.store, f"{run.directory}/{ENOUGH}").exists()

@@ -1,0 +1,418 @@
+"""The search: which fit comes next, until the time is over, and what the candidates amount to then.
+
+1. Baselines: a linear model and scikit-learn's default boosted trees.
+2. Looks: every setting of the portfolio on the first folds, in the order in which they worked elsewhere.
+3. Climbs, where a table is large for the time: looks are at a share of the rows, those that answer best are looked at
+   again with more of them (successive halving, where the resource is the rows). The default trees climb first, as far
+   as there is time.
+4. Folds: those that answer best, and best together, get the other folds; the others are dropped (successive halving,
+   where the resource is the folds).
+5. Repeats: what is in the ensemble by then is fitted on folds drawn anew, as long as there is time.
+
+A candidate is what its fits on folds say together: each row is judged by fits that have not seen it.
+"""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.utils import _safe_indexing
+
+from cupola.autopilot import ensemble, fits
+from cupola.autopilot.candidates import SAVING, Candidate
+from cupola.autopilot.fits import Answer, Children, Rows
+from cupola.autopilot.portfolio import BASELINES, Setting
+from cupola.autopilot.problem import Problem
+from cupola.autopilot.scoring import score
+from cupola.errors import BadInput
+
+Floats = NDArray[np.float64]
+REPEATS = 6
+LOOKED_AT = 1000  # validation rows that a first look should have at least
+LOOKING = 0.45  # of the time
+LARGE = 100_000  # cells for each second of the search; of more a look is at a share of the rows
+LOWEST = 25_000  # cells for each second, to which that share comes down, so that a busy host has time for it too
+STEP = 4  # times as many rows as a step below
+FEWEST = 1000  # rows of a fold that the lowest step has
+SURE = 0.8  # of the time that is left, which a climb may take, as far as that is known
+PROMOTED = 5  # of the best alone, beside those that are best together
+SELECTED_ON = 20_000  # rows that the weights are found on
+TICK, LEAST_TICK = 0.25, 0.02  # seconds that it waits for a fit to end, at most and at least
+HALF = -1  # in the place of a fold: the first, with half of its rows to learn from
+HALVING = 0.1  # of the time that is left, which finding out whether more rows would help may take
+ENDING = 1.2  # seconds of a CPU that the end of the work takes, without what follows
+DESCRIBING = 0.015  # for each column, that is written with what it looks like, and looked at for groups
+MEMBERS = 20  # that there should be time for
+LONGEST_END = 0.3  # of the time
+
+
+Tell = Callable[[Candidate], None]
+Unit = tuple[Candidate, int, int]
+
+
+def ladder(cells: float, rows: int, seconds: float) -> list[float]:
+    """The shares of the rows that looks are at, rising to all of them; of a table that is small for the time just 1."""
+    found = [1.0]
+    if cells <= LARGE * seconds:
+        return found
+    while cells * found[0] > LOWEST * seconds and rows * found[0] >= STEP * FEWEST:
+        found.insert(0, found[0] / STEP)
+    return found
+
+
+class Search:
+    """Tries settings on a problem; `tell` hears of every change of a candidate.
+
+    end: of all the work (of time.monotonic), of which making a model of it is the last; `until` then it searches. stop:
+    asked now and then; True ends it before. half: the default trees, and a fit of them on half of the rows, which tells
+    whether more rows would help.
+    """
+
+    def __init__(
+        self,
+        problem: Problem,
+        settings: list[Setting],
+        *,
+        workers: int,
+        end: float,
+        tell: Tell = lambda candidate: None,
+        stop: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self.problem, self.tell, self.stop = problem, tell, stop
+        self.begun, self.end = time.monotonic(), end
+        self.workers = workers
+        self.children = Children(workers)
+        rows = len(problem.rows)
+        fitting = [one for one in settings if one.most_rows is None or rows <= one.most_rows]
+        self.candidates = [Candidate(one.name, one) for one in fitting]
+        learning, validated = (len(part) for part in problem.folds[0][0])
+        self.ladder = ladder(learning * problem.width, learning, self.until - self.begun)
+        for one in self.candidates:
+            one.share = self.ladder[0]
+        self.folds = len(problem.folds[0])
+        self.looks = min(self.folds, max(1, round(LOOKED_AT / validated)))
+        self.half: tuple[Candidate, Answer] | None = None
+        self._halving = False
+        self._step, self._ends_step = 0, 0.0
+        self._climbing: list[Candidate] = []
+        self._order: list[Candidate] = []
+        self._together: list[Candidate] = []
+
+    def run(self) -> None:
+        """Tries until the time is over, or nothing is left to do."""
+        try:
+            while not self._is_over(now := time.monotonic()):
+                while self.children.free and (unit := self._next()):
+                    self._begin(*unit)
+                if not self.children.tags:
+                    break
+                for (candidate, repeat, fold), answer in self.children.ended(
+                    min(TICK, max(LEAST_TICK, self.until - now))
+                ):
+                    self._take(candidate, repeat, fold, answer)
+        finally:
+            cut = {id(tag[0]): tag[0] for tag in self.children.kill()}
+        for one in self.candidates:
+            self._end(one, id(one) in cut)
+
+    def _is_over(self, now: float) -> bool:
+        """Whether it is time to end, or somebody has asked for that. Without any fit there would be no model: for the
+        first one it goes on."""
+        fitted = any(one.fits for one in self.candidates)
+        return fitted and (now >= self.until or self.stop())
+
+    @property
+    def until(self) -> float:
+        """Until when it searches: what is left of the time is for the end of the work."""
+        whole = self.end - self.begun
+        known = [one.saving for one in self.candidates if one.fits] or [SAVING]
+        saving = MEMBERS * sum(known) / len(known)
+        return self.end - min(LONGEST_END * whole, self.slowness * (self.ending + saving))
+
+    @property
+    def ending(self) -> float:
+        """Seconds of a CPU that the end of the work takes, without saving the members."""
+        return ENDING + DESCRIBING * len(self.problem.training.features)
+
+    @property
+    def slowness(self) -> float:
+        """How many seconds go by for one of a CPU: above 1 where others compute on this host."""
+        made = [one for candidate in self.candidates for one in candidate.fits.values()][-20:]
+        busy = sum(one.busy for one in made)
+        return max(1.0, sum(one.seconds for one in made) / busy) if busy else 1.0
+
+    # ---- what comes next
+
+    def _next(self) -> Unit | None:
+        begun = {(id(one), *unit) for one, *unit in self.children.tags}
+        if unit := self._trees_climb(begun):
+            return unit
+        for candidate in self._to_look_at():
+            if not candidate.fits and any(one is candidate for one, *_ in self.children.tags):
+                continue  # how long a fit of it takes is not known yet: it may hang
+            for fold in range(self.looks):
+                if (0, fold) not in candidate.fits and (id(candidate), 0, fold) not in begun:
+                    return candidate, 0, fold
+        if any(one.state == "trying" and not self._looked(one) for one in self.candidates) and not self._order:
+            return None  # what is looked at may be better than what is known
+        if unit := self._climb(begun):
+            return unit
+        if any(one in self._climbing for one, *_ in self.children.tags) and not self._order:
+            return None  # with more rows it may be better than what is known
+        for repeat in range(len(self.problem.folds)):
+            for candidate in self._promising(repeat):
+                missing = [fold for fold in range(self.folds) if (repeat, fold) not in candidate.fits]
+                open_ = [fold for fold in missing if (id(candidate), repeat, fold) not in begun]
+                if not open_:
+                    continue
+                if len(missing) < self.folds - (self.looks if repeat == 0 else 0) or self._fits_in(candidate, missing):
+                    return candidate, repeat, open_[0]
+        return self._one_more(begun)
+
+    def _trees_climb(self, begun: set[tuple[Any, ...]]) -> Unit | None:
+        """The default trees go before all others, so that nothing ends below them where they can be fitted in time."""
+        trees = next((one for one in self.candidates if one.name == BASELINES[1] and one.state == "trying"), None)
+        if trees is None or not self._looked(trees):
+            return None
+        if trees.share < 1 and all(one.share >= trees.share for one in trees.fits.values()):
+            higher = trees.share * STEP
+            if self._has_time(trees, higher):
+                trees.share = higher
+        return self._look_again(trees, begun)
+
+    def _climb(self, begun: set[tuple[Any, ...]]) -> Unit | None:
+        """A look at one of the best with more rows. Each step gets an equal part of the time that is left for them."""
+        while True:
+            share = self.ladder[self._step]
+            for candidate in self._climbing:
+                if candidate.state != "trying" or candidate.share > share:
+                    continue
+                is_in_time = time.monotonic() < self._ends_step and self._has_time(candidate, share)
+                if candidate.share == share or is_in_time:
+                    candidate.share = share
+                    if unit := self._look_again(candidate, begun):
+                        return unit
+            if self._step == len(self.ladder) - 1 or any(one in self._climbing for one, *_ in self.children.tags):
+                return None
+            self._climbing = [one for one in self._chosen() if one.learnt >= share and one.name != BASELINES[1]]
+            self._step += 1
+            now, steps = time.monotonic(), len(self.ladder) - self._step
+            self._ends_step = now + (self.until - now) / steps
+
+    def _look_again(self, candidate: Candidate, begun: set[tuple[Any, ...]]) -> Unit | None:
+        """A first fold that it has been fitted on with fewer rows than it may have by now."""
+        for fold in range(self.looks):
+            if candidate.fits[0, fold].share < candidate.share and (id(candidate), 0, fold) not in begun:
+                return candidate, 0, fold
+        return None
+
+    def _has_time(self, candidate: Candidate, share: float) -> bool:
+        takes = candidate.takes(share) * self.looks / min(self.looks, self.workers)
+        return takes < SURE * (self.until - time.monotonic())
+
+    def _one_more(self, begun: set[tuple[Any, ...]]) -> Unit | None:
+        """A fold of one of those that answer best together, where there is no time for all that are missing."""
+        left = self.until - time.monotonic()
+        for candidate in self._together:
+            for fold in range(self.folds):
+                if (0, fold) not in candidate.fits and (id(candidate), 0, fold) not in begun:
+                    if candidate.takes(candidate.share) < left:
+                        return candidate, 0, fold
+                    break
+        return None
+
+    def _to_look_at(self) -> list[Candidate]:
+        """Those to be looked at, while there is time for it."""
+        waiting = [one for one in self.candidates if one.state in ("waiting", "trying") and not self._looked(one)]
+        left = self.begun + LOOKING * (self.until - self.begun) - time.monotonic()
+        known = [one for one in self.candidates if one.name == BASELINES[1] and one.fits]
+        pace = known[0].takes(self.ladder[0]) * self.looks / self.workers if known else 0.0
+        found = [one for one in waiting if one.name in BASELINES or one.state == "trying"]
+        fitted = any(one.fits for one in self.candidates)
+        found += [one for one in waiting if one not in found and (pace * one.setting.cost < left or not fitted)]
+        return found
+
+    def _looked(self, candidate: Candidate) -> bool:
+        return all((0, fold) in candidate.fits for fold in range(self.looks))
+
+    def _fits_in(self, candidate: Candidate, missing: list[int]) -> bool:
+        return candidate.takes(candidate.share) * len(missing) / self.workers < self.until - time.monotonic()
+
+    def _promising(self, repeat: int) -> list[Candidate]:
+        """Those that are worth more fits, the best first: chosen once for the folds, then by the ensemble of them."""
+        if repeat == 0:
+            if not self._order:
+                self._order = self._chosen()
+                self._halve()
+            return self._order
+        shares = self.weights(self._order, self.rows(self._order)) if self._order else []
+        chosen = [(share, one) for share, one in zip(shares, self._order, strict=True) if share]
+        chosen.sort(key=lambda each: -each[0])
+        return [one for _, one in chosen if self.is_complete(one, repeat - 1)]
+
+    def _chosen(self) -> list[Candidate]:
+        """The best of those looked at: first those that answer best together, then by what they reach alone."""
+        looked = [one for one in self.candidates if one.state == "trying" and self._looked(one)]
+        if not looked:
+            return []
+        rows = self.rows(looked)
+        shares = self.weights(looked, rows)
+        alone = [self._score(one, rows) for one in looked]
+        order = sorted(range(len(looked)), key=lambda one: (-shares[one], -alone[one]))
+        self._together = [looked[one] for one in order if shares[one]]
+        best = sorted(range(len(looked)), key=lambda one: -alone[one])[:PROMOTED]
+        chosen = [looked[one] for one in order if shares[one] or one in best or looked[one].name in BASELINES]
+        for one in looked:
+            if one not in chosen:
+                one.state, one.why = "dropped", f"{PROMOTED} others are better on the first {self.looks} folds"
+                one.why += f", of whose rows it had {one.learnt:.0%}" if one.learnt < 1 else ""
+                self.tell(one)
+        return chosen
+
+    def _halve(self) -> None:
+        """Begins a fit of the default trees on half of the rows of the first fold, once."""
+        trees = next((one for one in self._order if one.name == BASELINES[1] and one.learnt == 1), None)
+        if trees and not self._halving and trees.seconds < HALVING * (self.until - time.monotonic()):
+            self._halving = True
+            self._fit(trees, 0, 0, self.until, half=True)
+
+    def is_complete(self, candidate: Candidate, repeat: int = 0) -> bool:
+        return all((repeat, fold) in candidate.fits for fold in range(self.folds))
+
+    # ---- a fit
+
+    def _begin(self, candidate: Candidate, repeat: int, fold: int) -> None:
+        limit = self.until - 0.1
+        if not candidate.fits and candidate.name not in BASELINES:
+            limit = min(limit, time.monotonic() + max(1.0, 0.12 * (self.until - self.begun)))
+        if candidate.state == "waiting":
+            candidate.state = "trying"
+            self.tell(candidate)
+        self._fit(candidate, repeat, fold, limit)
+
+    def _fit(self, candidate: Candidate, repeat: int, fold: int, limit: float, *, half: bool = False) -> None:
+        problem, setting = self.problem, candidate.setting
+        candidate.style = candidate.style or problem.style(setting)
+        _, X, asked = problem.matrices(candidate.style)
+        train, rest = problem.folds[repeat][fold]
+        seed, truth = problem.training.seed + 1000 * repeat + fold, problem.truth
+        share = 0.5 if half else candidate.share
+        if share < 1:
+            train = problem.some(train, share, seed)
+
+        def work() -> Answer:
+            watched = _safe_indexing(X, rest)
+            rows = Rows(_safe_indexing(X, train), truth[train], (watched, truth[rest]), [watched, asked])
+            return fits.fit(setting.estimator, setting.params, rows, classes=problem.classes, seed=seed, until=limit)
+
+        self.children.begin((candidate, repeat, HALF if half else fold), work)
+
+    def _take(self, candidate: Candidate, repeat: int, fold: int, answer: Answer | str) -> None:
+        if isinstance(answer, str):
+            if fold == HALF:
+                return
+            if not candidate.fits:
+                candidate.state, candidate.why = "failed", answer
+                self.children.kill(lambda tag: tag[0] is candidate)
+                self.tell(candidate)
+            else:
+                candidate.state, candidate.why = "dropped", f"fold {fold + 1} failed: {answer}"
+                self._order = [one for one in self._order if one is not candidate]
+                self.tell(candidate)
+            return
+        if fold == HALF:
+            self.half = (candidate, answer)
+            return
+        answer.share = candidate.share
+        candidate.fits[repeat, fold] = answer
+        rows = self.rows([candidate])
+        candidate.value, candidate.folds = self._score(candidate, rows), len(candidate.fits)
+        self.tell(candidate)
+
+    def _end(self, candidate: Candidate, cut: bool) -> None:
+        """What becomes of a candidate when the time is over."""
+        if candidate.state == "waiting":
+            candidate.state, candidate.why = "dropped", "there was no time to look at it"
+        elif candidate.state == "trying" and not candidate.fits:
+            candidate.state, candidate.why = "dropped", "its first fit took longer than there was time"
+        elif candidate.state == "trying":
+            candidate.state = "kept"
+
+    # ---- what the fits say
+
+    def said(self, candidate: Candidate, rows: NDArray[np.intp]) -> Floats:
+        """What a candidate says of rows that it was validated on, the mean of its fits that had not seen them."""
+        size = len(self.problem.rows)
+        total = np.zeros((size, self.problem.classes) if self.problem.classes else size)
+        count = np.zeros(size)
+        for (repeat, fold), answer in candidate.fits.items():
+            rest = self.problem.folds[repeat][fold][1]
+            total[rest] += answer.said[0]
+            count[rest] += 1
+        found: Floats = total[rows] / (count[rows][:, None] if self.problem.classes else count[rows])
+        return found
+
+    def asked(self, candidate: Candidate) -> Floats:
+        """What a candidate says of the test rows: the mean of all of its fits."""
+        return fits.mean([one.said[1] for one in candidate.fits.values()])
+
+    def rows(self, candidates: list[Candidate]) -> NDArray[np.intp]:
+        """The rows that all of these were validated on."""
+        seen = np.ones(len(self.problem.rows), dtype=bool)
+        for one in candidates:
+            mine = np.zeros(len(seen), dtype=bool)
+            for repeat, fold in one.fits:
+                mine[self.problem.folds[repeat][fold][1]] = True
+            seen &= mine
+        return np.flatnonzero(seen)
+
+    def _score(self, candidate: Candidate, rows: NDArray[np.intp]) -> float:
+        return score(
+            self.problem.training.metric, self.problem.truth[rows], self.said(candidate, rows), self.problem.classes
+        )
+
+    def weights(self, candidates: list[Candidate], rows: NDArray[np.intp]) -> list[float]:
+        """The weights with which these answer best together, by rows that all of them were validated on."""
+        if len(rows) > SELECTED_ON:
+            rows = np.sort(np.random.default_rng(0).permutation(rows)[:SELECTED_ON])
+        said = [self.said(one, rows) for one in candidates]
+        problem = self.problem
+        return ensemble.weights(said, problem.truth[rows], problem.training.metric, problem.classes)
+
+    def together(self, *, single: bool = False) -> tuple[list[Candidate], NDArray[np.intp]]:
+        """The candidates that answer together (or the best alone), with their weights, and the rows that these were
+        found on.
+
+        Those of all folds, unless those that were only looked at are clearly better on the rows that both have.
+        Raises BadInput where none was fitted.
+        """
+        known = [one for one in self.candidates if one.fits and one.state != "failed"]
+        if not known:
+            whys = [f"{one.name}: {one.why}" for one in self.candidates if one.why]
+            raise BadInput(f"no candidate could be fitted in the time; {'; '.join(whys)[:500]}")
+        # A baseline that had no time for all of its first folds counts by those that it has.
+        looked = [one for one in known if self._looked(one) or one.name in BASELINES] or known[:1]
+        whole = [one for one in known if self.is_complete(one)]
+        chosen = looked
+        if whole:
+            rows = self.rows(looked)
+            reached = []
+            for group in (whole, looked):
+                shares = self.weights(group, rows)
+                mixed = ensemble.mean([self.said(one, rows) for one in group], shares)
+                reached.append(
+                    score(self.problem.training.metric, self.problem.truth[rows], mixed, self.problem.classes)
+                )
+            margin = 0.02 * abs(reached[0]) if len(whole) > 1 else 0.0
+            chosen = looked if reached[1] > reached[0] + margin else whole
+        rows = self.rows(chosen)
+        if single:
+            alone = [self._score(one, rows) for one in chosen]
+            shares = [float(place == int(np.argmax(alone))) for place in range(len(alone))]
+        else:
+            shares = self.weights(chosen, rows)
+        for one, share in zip(chosen, shares, strict=True):
+            one.weight = share
+        return [one for one in chosen if one.weight], rows

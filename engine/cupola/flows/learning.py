@@ -1,0 +1,85 @@
+"""What several transforms learn from the training part: middles, quantiles and categories, exactly."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from cupola.datasets.sql import identifier, literal
+from cupola.flows.sql import Table
+from cupola.flows.transforms.transform import Ask
+
+HELD = 2_000_000  # rows of which a column may be held in memory to find its quantiles; more are sorted on the disk
+
+
+def middle(ask: Ask, table: Table, column: str, method: str) -> Any:
+    """The mean, median or mode of a column, None where it has no values. Of several modes the smallest."""
+    if method == "median":
+        return quantiles(ask, table, column, [0.5])[0]
+    if method == "mean":
+        return ask(f"SELECT avg(CAST({identifier(column)} AS DOUBLE)) FROM {table.training}")[0][0]
+    found = categories(ask, table, column, 1)
+    return found[0] if found else None
+
+
+def middles(ask: Ask, table: Table, column: str, method: str, by: list[str]) -> list[tuple[str, Any]]:
+    """The mean, median or mode of a column in each group of the training part, with the group's key."""
+    name, group = identifier(column), key(by)
+    if method == "mode":
+        return ask(
+            f"SELECT k, v FROM (SELECT {group} AS k, CAST({name} AS VARCHAR) AS v, count(*) AS n FROM {table.training} "
+            f"WHERE {name} IS NOT NULL AND {group} IS NOT NULL GROUP BY ALL) "
+            "QUALIFY row_number() OVER (PARTITION BY k ORDER BY n DESC, v) = 1 ORDER BY k"
+        )
+    function = {"mean": "avg", "median": "median"}[method]
+    return ask(
+        f"SELECT {group} AS k, {function}(CAST({name} AS DOUBLE)) FROM {table.training} "
+        f"WHERE {name} IS NOT NULL AND {group} IS NOT NULL GROUP BY k ORDER BY k"
+    )
+
+
+def key(by: list[str]) -> str:
+    """The values of some columns as one text, which no two groups share."""
+    parts = ", ".join(f"CAST({identifier(one)} AS VARCHAR)" for one in by)
+    return f"to_json([{parts}])::VARCHAR" if len(by) > 1 else f"CAST({identifier(by[0])} AS VARCHAR)"
+
+
+def quantiles(ask: Ask, table: Table, column: str, wanted: list[float]) -> list[float | None]:
+    """Quantiles of a column, interpolated as NumPy does."""
+    name = f"CAST({identifier(column)} AS DOUBLE)"
+    if table.rows <= HELD:
+        listed = ", ".join(map(str, wanted))
+        found = ask(f"SELECT quantile_cont({name}, [{listed}]) FROM {table.training}")[0][0]
+        return found or [None] * len(wanted)
+    count = ask(f"SELECT count({name}) FROM {table.training}")[0][0]
+    if not count:
+        return [None] * len(wanted)
+    exact = [one * (count - 1) for one in wanted]
+    places = sorted({int(one) for one in exact} | {min(int(one) + 1, count - 1) for one in exact})
+    rows = ask(
+        f"SELECT r, x FROM (SELECT x, row_number() OVER (ORDER BY x) - 1 AS r FROM (SELECT {name} AS x "
+        f"FROM {table.training}) WHERE x IS NOT NULL) WHERE r IN ({', '.join(map(str, places))})"
+    )
+    at: dict[int, float] = dict(rows)
+    return [at[int(p)] + (at[min(int(p) + 1, count - 1)] - at[int(p)]) * (p - int(p)) for p in exact]
+
+
+def categories(ask: Ask, table: Table, column: str, most: int) -> list[Any]:
+    """The values of a column in the training part as texts, the most frequent first, at most so many."""
+    name = identifier(column)
+    rows = ask(
+        f"SELECT CAST({name} AS VARCHAR) AS v, count(*) AS n FROM {table.training} WHERE {name} IS NOT NULL "
+        f"GROUP BY v ORDER BY n DESC, v LIMIT {most}"
+    )
+    return [value for value, _ in rows]
+
+
+def moments(ask: Ask, table: Table, names: list[str]) -> dict[str, tuple[float | None, float | None]]:
+    """The mean and the standard deviation (of a population) of columns."""
+    found = {}
+    for one in names:
+        name = f"CAST({identifier(one)} AS DOUBLE)"
+        found[one] = ask(f"SELECT avg({name}), stddev_pop({name}) FROM {table.training}")[0]
+    return found
+
+
+def listed(values: Sequence[str]) -> str:
+    return ", ".join(map(literal, values))

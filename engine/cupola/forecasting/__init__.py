@@ -1,0 +1,1 @@
+"""Forecasts of time series: candidates compared on rolling origins, the best of them as one model."""

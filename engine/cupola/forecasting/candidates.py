@@ -1,0 +1,121 @@
+"""What is tried: each candidate learns from a panel, and says quantiles of the steps after its end."""
+
+import itertools
+import time
+from collections.abc import Callable
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+from scipy.special import ndtri
+
+from cupola.forecasting import naive, smoothing, theta
+from cupola.forecasting.lagged import Linear, Trees
+from cupola.forecasting.naive import Floats, Path
+from cupola.forecasting.panel import Panel
+
+MANY = 20  # series
+FARTHEST = 50.0  # of a logarithm: a forecast beyond is none
+
+
+class OutOfTime(Exception):
+    """The budget is spent."""
+
+
+class Candidate(Protocol):
+    """One way to forecast. `fit` learns; `forecast` gives (items, steps, quantiles), also for items never seen."""
+
+    def fit(self, panel: Panel) -> None: ...
+
+    def forecast(self, panel: Panel, horizon: int) -> Floats: ...
+
+
+class Method(NamedTuple):
+    """How one series is forecast by itself."""
+
+    fit: Callable[[Floats, int], Floats]
+    forecast: Callable[[Floats, int, Floats, int], Path]
+
+
+METHODS = {
+    "naive": Method(naive.no_parameters, naive.naive),
+    "seasonal-naive": Method(naive.no_parameters, naive.seasonal_naive),
+    "drift": Method(naive.no_parameters, naive.drift),
+    "mean": Method(naive.no_parameters, naive.mean),
+    "croston": Method(naive.no_parameters, naive.croston),
+    "theta": Method(theta.fit, theta.forecast),
+    "ets": Method(smoothing.fit, smoothing.forecast),
+}
+
+
+class Local:
+    """A method that looks at each series by itself; what it has found of an item is kept by the item's name."""
+
+    def __init__(self, method: str, quantiles: list[float], until: float | None = None) -> None:
+        self.method, self.quantiles = method, quantiles
+        self.keys: list[str] = []
+        self.parameters: list[Floats] = []
+        self._until = until
+
+    def fit(self, panel: Panel) -> None:
+        fit = METHODS[self.method].fit
+        self.keys, self.parameters = [], []
+        for series in panel.series:
+            if self._until is not None and time.monotonic() > self._until:
+                raise OutOfTime
+            self.keys.append("\0".join(series.key))
+            self.parameters.append(fit(series.filled, panel.season) if len(series.values) else np.zeros(0))
+
+    def forecast(self, panel: Panel, horizon: int) -> Floats:
+        known = dict(zip(self.keys, self.parameters, strict=True))
+        method, scores = METHODS[self.method], ndtri(np.array(self.quantiles))
+        found = np.full((len(panel.series), horizon, len(self.quantiles)), np.nan)
+        for place, series in enumerate(panel.series):
+            values = series.filled
+            if not len(values):
+                continue
+            key = "\0".join(series.key)
+            parameters = known[key] if key in known else method.fit(values, panel.season)
+            path = method.forecast(values, panel.season, parameters, horizon)
+            spread = path.mean[:, None] + path.deviation[:, None] * scores
+            found[place] = np.exp(np.minimum(spread, FARTHEST)) if path.logged else spread
+        return found
+
+    def __getstate__(self) -> dict[str, Any]:
+        """As one array; nothing hangs on time any more."""
+        lengths = [len(one) for one in self.parameters]
+        whole = np.concatenate([np.zeros(0), *self.parameters])
+        return self.__dict__ | {"_until": None, "parameters": whole, "lengths": lengths}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        ends = np.cumsum([0, *state.pop("lengths")])
+        whole = state.pop("parameters")
+        self.__dict__.update(state)
+        self.parameters = [whole[start:end] for start, end in itertools.pairwise(ends)]
+
+
+def of(panel: Panel, quantiles: list[float], horizon: int, seed: int, until: float | None) -> dict[str, Candidate]:
+    """The candidates for such series, the quick ones first; of many series it is ETS that takes long."""
+    lengths = [len(one.values) for one in panel.series]
+    values = np.concatenate([one.values for one in panel.series]) if lengths else np.zeros(0)
+    names = ["naive", "drift", "mean", "theta"]
+    if panel.season > 1 and max(lengths) > panel.season:
+        names.insert(0, "seasonal-naive")
+    if (values[np.isfinite(values)] >= 0).all() and np.mean(values == 0) > 0.3:
+        names.insert(4, "croston")
+    found: dict[str, Candidate] = {one: Local(one, quantiles, until) for one in names}
+    learned: dict[str, Candidate] = {
+        "linear": Linear(quantiles, horizon, seed),
+        "trees": Trees(quantiles, horizon, seed),
+    }
+    ets: dict[str, Candidate] = {"ets": Local("ets", quantiles, until)}
+    return found | (learned | ets if len(panel.series) > MANY else ets | learned)
+
+
+def tidy(found: Floats, panel: Panel) -> Floats:
+    """Quantiles in order; nothing below zero of a series that never was, and a gap where nothing is said."""
+    found = np.sort(found, axis=2)
+    for place, series in enumerate(panel.series):
+        values = series.values[np.isfinite(series.values)]
+        if len(values) and values.min() >= 0:
+            found[place] = np.maximum(found[place], 0.0)
+    return found

@@ -1,0 +1,116 @@
+"""Columns that are known only when the target is: by where they are missing, and by the dates that they hold.
+
+Filled in with the target: a column that is missing where the target is, and nowhere else. Of the rows without a target
+nearly all lack the column, and of the rows that lack the column nearly all have no target (the lower ends of both
+shares, Wilson's at 99.9%, are at least TOGETHER). A column that lacks values for other reasons, or that is there for
+rows whose target is not known yet, does not fit. Rows that are blank altogether are no sign: at least half of the other
+columns have to be filled in there.
+
+Filled in for one class: of the rows that have the column (or lack it) at least PURE are of one class, of which
+not more than COMMON of all rows are; by chance that would have at most the probability BY_CHANCE over all columns.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+from cupola.insights import fixes
+from cupola.insights.finding import Found, counted, plain, said, share
+from cupola.insights.learning import OTHERS, Aim, powers
+from cupola.insights.records import Power
+from cupola.insights.sampling import Feature
+
+TOGETHER = 0.75
+PURE, COMMON, BY_CHANCE = 0.97, 0.9, 1e-6
+FEWEST = 20  # rows that lack something
+HALF = 0.5
+Z = 3.2905  # 99.9%, both sides
+LATER, TELLS = 0.99, 0.1
+
+
+def filled_in_with_the_target(features: list[Feature], target: Feature) -> Iterator[Found]:
+    """Columns that are there where the target is, and only there."""
+    gone = target.missing
+    if gone.sum() < FEWEST or gone.all():
+        return
+    fitting = [one for one in features if _fits(one.missing, gone)]
+    others = [one for one in features if one not in fitting]
+    filled = [1 - one.missing[gone].mean() for one in others]
+    if not filled or np.mean(filled) < HALF or len(fitting) > HALF * len(features):
+        return
+    for one in fitting:
+        mine = share(int((one.missing & gone).sum()), int(gone.sum()))
+        theirs = share(int((one.missing & ~gone).sum()), int((~gone).sum()))
+        words = plain(
+            f"{said(one.name)} is filled in only where {said(target.name)} is: it is missing in {mine} of the rows "
+            f"without a target and in {theirs} of the others, so it is known only with it"
+        )
+        where = f"{one.sql} IS NULL AND {target.sql} IS NULL"
+        yield Found("leakage_afterwards", [one.name], "high", words, where, fixes.drop([one.name]))
+
+
+def _fits(missing: NDArray[np.bool_], gone: NDArray[np.bool_]) -> bool:
+    both = int((missing & gone).sum())
+    return lowest(both, int(gone.sum())) >= TOGETHER and lowest(both, int(missing.sum())) >= TOGETHER
+
+
+def lowest(part: int, whole: int) -> float:
+    """The lower end of Wilson's interval of a share."""
+    if not whole:
+        return 0.0
+    rate, more = part / whole, Z**2 / whole
+    return float((rate + more / 2 - Z * np.sqrt(rate * (1 - rate) / whole + more / 4 / whole)) / (1 + more))
+
+
+def filled_in_for_one_class(features: list[Feature], aimed: Aim) -> Iterator[Found]:
+    """Columns whose being there (or not) tells the class."""
+    if aimed.task != "classification":
+        return
+    for one in features:
+        missing = one.missing[aimed.rows]
+        for what, chosen in (("filled in", ~missing), ("missing", missing)):
+            count = int(chosen.sum())
+            if count < FEWEST or count == len(aimed):
+                continue
+            sizes = np.bincount(aimed.codes[chosen], minlength=len(aimed.classes))
+            place, usual = int(sizes.argmax()), np.bincount(aimed.codes, minlength=len(aimed.classes)) / len(aimed)
+            chance = stats.binom.sf(sizes.max() - 1, count, usual[place]) * 2 * len(features)
+            if sizes.max() < PURE * count or usual[place] > COMMON or chance > BY_CHANCE:
+                continue
+            if aimed.classes[place] == OTHERS:
+                continue
+            rate, usually = share(int(sizes.max()), count), share(usual[place], 1)
+            target = said(aimed.feature.name)
+            words = counted(
+                f"where {said(one.name)} is {what}, in ",
+                f", {target} is {said(aimed.classes[place])} in {rate} of them, and in {usually} of all rows: "
+                f"it was written down when {target} was known",
+            )
+            where = f"{one.sql} IS {'NOT ' if what == 'filled in' else ''}NULL"
+            yield Found("leakage_missing", [one.name], "high", words, where, fixes.drop([one.name]))
+
+
+def dated_later(features: list[Feature], time: Feature | None, scores: list[Power], aimed: Aim) -> Iterator[Found]:
+    """Dates that lie after the row's own time and tell something of the target."""
+    if time is None or time.numbers is None:
+        return
+    score = {one.column: one.score for one in scores}
+    for one in features:
+        if one is time or one.type not in ("date", "datetime") or one.numbers is None:
+            continue
+        apart = one.numbers - time.numbers
+        known = ~np.isnan(apart)
+        if known.sum() < FEWEST or (apart[known] > 0).mean() < LATER or np.ptp(apart[known]) == 0:
+            continue
+        delay = Feature(one.name, one.sql, "number", "feature", np.isnan(apart), apart, None)
+        tells = max(score.get(one.name, 0.0), powers([delay], aimed)[0].score)
+        if tells >= TELLS:
+            words = counted(
+                f"{said(one.name)} lies after {said(time.name)} in ",
+                f", and how long after tells {said(aimed.feature.name)} (score {tells:.2f}): "
+                "is it known when one predicts?",
+            )
+            where = f"{one.sql} > {time.sql}"
+            yield Found("leakage_later", [one.name, time.name], "medium", words, where, fixes.drop([one.name]))

@@ -1,0 +1,209 @@
+"""Columns from which the target can be computed: one by itself, or two together.
+
+What makes it leakage is not that a column is good, but that it is all but certain, on rows it was not learned from, in
+a table whose other columns are not. A *hit* is a row whose class is met, or whose number is met within a tenth of the
+target's robust spread. Of a column, and of the others together, the *certainty* is 1 - misses / misses of a constant.
+It is said to leak where all of this holds on held-out rows:
+
+1. its certainty is at least CERTAIN, and the lower end of its interval (Clopper-Pearson, 99.9%) at least SURELY;
+2. it has at most a fifth of the misses of a model of all other columns (the suspects left out of it), whose certainty
+   is at most OTHERS_AT_MOST;
+3. so many more misses of that model on the same rows have at most the probability BY_CHANCE (of pairs of columns
+   BY_CHANCE_PAIR, as so many are tried) if it were as good (McNemar's exact test).
+
+So a flower that is told by its petals leaks nothing (its other measures tell it too, and none tells all); nor does a
+measurement that goes with the target as closely as 0.99 (its numbers are not met).
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+from cupola.insights import fixes
+from cupola.insights.finding import Found, listed, plain, said, share
+from cupola.insights.learning import FOLDS, Aim, binned
+from cupola.insights.records import Power
+from cupola.insights.sampling import Codes, Feature, Floats
+
+CERTAIN, SURELY, OTHERS_AT_MOST = 0.98, 0.85, 0.95
+BY_CHANCE, BY_CHANCE_PAIR = 1e-4, 1e-6
+FEWER = 5  # times fewer misses
+LEVEL = 0.001
+PROMISING = 0.9
+FEWEST = 50  # rows with a target
+LIKELY = 0.5  # the score from which a column is looked at closer
+ROWS = 4_000  # that are looked at closer
+
+Hits = NDArray[np.bool_]
+
+
+@dataclass
+class Suspect:
+    """A column, or two, and which rows it meets. how: in words, what of it tells the target."""
+
+    features: list[Feature]
+    hits: Hits
+    how: str = ""
+
+
+def narrowed(aimed: Aim) -> Aim:
+    """The same aim for as many rows as are looked at closer."""
+    if len(aimed) <= ROWS:
+        return aimed
+    chosen = np.sort(np.random.default_rng(0).permutation(len(aimed))[:ROWS])
+    codes = aimed.codes[chosen] if len(aimed.codes) else aimed.codes
+    return Aim(
+        aimed.feature, aimed.task, aimed.rows[chosen], codes, aimed.classes, aimed.values[chosen], aimed.tolerance,
+        aimed.fold[chosen],
+    )  # fmt: skip
+
+
+def certainty(hits: Hits, aimed: Aim) -> float:
+    """1 - misses / misses of a constant."""
+    return 1 - float((~hits).sum()) / max(1.0, float((~aimed.base).sum()))
+
+
+def is_certain(hits: Hits, aimed: Aim) -> bool:
+    """Condition 1."""
+    misses, most = int((~hits).sum()), float((~aimed.base).mean())
+    if len(aimed) < FEWEST or most == 0 or certainty(hits, aimed) < CERTAIN:
+        return False
+    highest = float(stats.beta.ppf(1 - LEVEL, misses + 1, len(aimed) - misses))
+    return 1 - highest / most >= SURELY
+
+
+def beats(hits: Hits, others: Hits, aimed: Aim, chance: float) -> bool:
+    """Conditions 2 and 3."""
+    mine, theirs = int((~hits).sum()), int((~others).sum())
+    if FEWER * mine > theirs or certainty(others, aimed) > OTHERS_AT_MOST:
+        return False
+    only_mine, only_theirs = int((~hits & others).sum()), int((hits & ~others).sum())
+    return float(stats.binom.cdf(only_mine, only_mine + only_theirs, 0.5)) <= chance
+
+
+def single(features: list[Feature], found: list[Power], aimed: Aim) -> list[Suspect]:
+    """The columns that are certain by themselves; whether the others are too is still to be seen."""
+    likely = {one.column for one in found if one.score >= LIKELY}
+    suspects = [Suspect([one], hits(one, aimed)) for one in features if one.name in likely]
+    return [one for one in suspects if is_certain(one.hits, aimed)]
+
+
+def hits(one: Feature, aimed: Aim) -> Hits:
+    """Which rows a column meets by itself, by the best of its bins, a tree, a line and a curve."""
+    tried = [met_by_value(*binned(one, aimed.rows), aimed)]
+    if one.numbers is not None:
+        column = one.numbers[aimed.rows]
+        tried.append(met_by_numbers(column[:, None], aimed))
+        tried += [met_by_curve(column, aimed)] if aimed.task == "regression" else []
+    return max(tried, key=lambda each: int(each.sum()))
+
+
+def met_by_value(bins: Codes, count: int, aimed: Aim) -> Hits:
+    """Which rows are met where each bin predicts its commonest class, or its mean, in the other folds."""
+    place = aimed.fold * count + bins
+    if aimed.task == "classification":
+        width = len(aimed.classes)
+        sizes = np.bincount(place * width + aimed.codes, minlength=FOLDS * count * width)
+        sizes = sizes.reshape(FOLDS, count, width)
+        sizes = sizes.sum(axis=0) - sizes
+        overall = sizes.sum(axis=1).argmax(axis=1)
+        best = np.where(sizes.sum(axis=2) > 0, sizes.argmax(axis=2), overall[:, None])
+        return aimed.met(best[aimed.fold, bins])
+    sizes = np.bincount(place, minlength=FOLDS * count).reshape(FOLDS, count).astype(float)
+    sums = np.bincount(place, aimed.values, FOLDS * count).reshape(FOLDS, count)
+    sizes, sums = sizes.sum(axis=0) - sizes, sums.sum(axis=0) - sums
+    means = sums / np.maximum(sizes, 1)
+    return aimed.met(means[aimed.fold, bins])
+
+
+def met_by_numbers(columns: Floats, aimed: Aim) -> Hits:
+    """Which rows a tree over these columns meets, learned from the other folds; of numbers also straight lines."""
+    from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
+
+    classes = aimed.task == "classification"
+    truth: NDArray[Any] = aimed.codes if classes else aimed.values
+    columns = np.where(np.isnan(columns), np.nan, np.clip(columns, -1e30, 1e30))
+    tree, line = np.zeros(len(aimed), dtype=bool), np.zeros(len(aimed), dtype=bool)
+    for fold in range(FOLDS):
+        test = aimed.fold == fold
+        model: Any = DecisionTreeClassifier if classes else DecisionTreeRegressor
+        fitted = model(random_state=0, max_leaf_nodes=256).fit(columns[~test], truth[~test])
+        tree[test] = aimed.met(fitted.predict(columns[test]), test)
+        if not classes:
+            line[test] = aimed.met(_straight(columns[~test], truth[~test], columns[test]), test)
+        if max(tree[test].mean(), line[test].mean()) < _needed(aimed):
+            break  # most columns are nothing of the kind, which a fold shows
+    return line if line.sum() > tree.sum() else tree
+
+
+def met_by_curve(column: Floats, aimed: Aim) -> Hits:
+    """Which numbers are met by the curve through the points of the other folds."""
+    hits = np.zeros(len(aimed), dtype=bool)
+    for fold in range(FOLDS):
+        test, known = aimed.fold == fold, (aimed.fold != fold) & ~np.isnan(column)
+        if known.any():
+            points, where = np.unique(column[known], return_inverse=True)
+            means = np.bincount(where, aimed.values[known]) / np.bincount(where)
+            hits[test] = aimed.met(np.interp(column[test], points, means), test)
+    return hits
+
+
+def _needed(aimed: Aim) -> float:
+    """The share of hits without which a fifth of the rows shows that a column is not certain."""
+    return 1 - (1 - PROMISING) * float((~aimed.base).mean())
+
+
+def _straight(columns: Floats, truth: Floats, wanted: Floats) -> Floats:
+    """A straight line through most of the rows: by least squares, and again without those it is far from."""
+    kept = ~np.isnan(columns).any(axis=1)
+    if kept.sum() < columns.shape[1] + 2:
+        return np.full(len(wanted), np.nan)
+    for _ in range(4):
+        design = np.column_stack([columns[kept], np.ones(int(kept.sum()))])
+        line = np.linalg.lstsq(design, truth[kept], rcond=None)[0]
+        off = np.abs(np.column_stack([columns, np.ones(len(columns))]) @ line - truth)
+        kept = off <= 3 * np.nanmedian(off) + 1e-12
+        if kept.sum() < columns.shape[1] + 2:
+            break
+    return np.asarray(np.column_stack([wanted, np.ones(len(wanted))]) @ line)
+
+
+def said_of_one(suspect: Suspect, others: Hits, aimed: Aim) -> Found:
+    """The warning about a column that tells the target by itself."""
+    one = suspect.features[0]
+    words = plain(
+        f"{said(one.name)} alone {_compared(suspect.hits, others, aimed, 'tells')}: "
+        "it is the target in other words, or is known only with it"
+    )
+    return Found("leakage_column", [one.name], "high", words, f"{one.sql} IS NOT NULL", fixes.drop([one.name]))
+
+
+def said_of_two(suspect: Suspect, others: Hits, aimed: Aim, found: list[Power]) -> Found:
+    """The warning about two columns that tell the target together."""
+    names = [one.name for one in suspect.features]
+    how = f" ({suspect.how})" if suspect.how else ""
+    words = plain(
+        f"{listed(names)} together{how} {_compared(suspect.hits, others, aimed, 'tell')}: "
+        "one of the two is known only with the target"
+    )
+    where = " AND ".join(f"{one.sql} IS NOT NULL" for one in suspect.features)
+    return Found("leakage_pair", names, "high", words, where, fixes.drop([_later(suspect, aimed, found)]))
+
+
+def _later(suspect: Suspect, aimed: Aim, found: list[Power]) -> str:
+    """Which of two is to go: that which is missing more often where the target is, or tells more of it by itself."""
+    gone, scores = aimed.feature.missing, {one.column: one.score for one in found}
+    order = {one.name: (int((one.missing & gone).sum()), scores.get(one.name, 0.0)) for one in suspect.features}
+    return max(order, key=lambda name: order[name])
+
+
+def _compared(hits: Hits, others: Hits, aimed: Aim, tell: str) -> str:
+    mine, theirs = (share(int(one.sum()), len(one)) for one in (hits, others))
+    how = "rightly" if aimed.task == "classification" else "to a tenth of its spread"
+    return (
+        f"{tell} {said(aimed.feature.name)} {how} in {mine} of the rows that were held out, and all other columns "
+        f"together in {theirs}"
+    )

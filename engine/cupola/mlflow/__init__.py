@@ -1,0 +1,1 @@
+"""MLflow's tracking and registry over a workspace: what its clients log are ordinary runs, and back."""

@@ -1,0 +1,154 @@
+"""Why a step was done again, or would be: what is different from the time when its result was kept."""
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from cupola.errors import CupolaError, NotFound
+from cupola.jobs import records as jobs
+from cupola.pipelines import definition, fingerprints, records, references, results
+from cupola.pipelines.records import Execution, ExecutionState, Pipeline, StepState
+from cupola.workspace import Workspace
+
+
+class Why(msgspec.Struct, kw_only=True):
+    """Why a step is as it is. cached: its result is, or would be, taken from `origin`; changes: what is different from
+    the execution `since`, a sentence each."""
+
+    pipeline: str
+    step: str
+    execution: str = ""
+    cached: bool = False
+    origin: str = ""
+    since: str = ""
+    changes: list[str] = []
+    said: str = ""
+
+
+def why(ws: Workspace, reference: str, step: str) -> Why:
+    """Why a step of an execution was done; of a pipeline, whether it would be now. Raises NotFound."""
+    if reference in definition.names(ws.store):
+        return _now(ws, reference, step)
+    execution = records.find(ws.store, reference)
+    state = records.step_of(records.state_of(ws.store, execution), step)
+    found = Why(
+        pipeline=execution.pipeline, step=step, execution=execution.id, cached=state.cached, origin=state.origin
+    )
+    if state.cached:
+        found.said = f"nothing that it depends on has changed since the execution {state.origin}"
+        return found
+    if not state.fingerprint:
+        found.said = _without(state)
+        return found
+    return _compared(ws, found, execution, state.fingerprint, _code(ws, execution))
+
+
+def _now(ws: Workspace, name: str, step: str) -> Why:
+    """What would come of a step if the pipeline ran now, with the parameters of its newest execution."""
+    pipeline, text = definition.read(ws.store, name)
+    made = records.executions(ws.store, name)
+    if not made:
+        if pipeline.steps:
+            pipeline.step(step)
+        return Why(pipeline=name, step=step, said="the pipeline has never run")
+    last = records.state_of(ws.store, made[0])
+    if not pipeline.steps:
+        pipeline = made[0].definition
+    found = Why(pipeline=name, step=step)
+    try:
+        now = _fingerprint(ws, pipeline, text, made[0], last, step)
+    except CupolaError as error:
+        if isinstance(error, NotFound):
+            raise
+        found.said = f"what it depends on cannot be told now: {error}"
+        return found
+    if not now:
+        found.said = _without(records.step_of(last, step))
+        return found
+    chosen = pipeline.step(step.partition("[")[0])
+    if chosen.cache and (kept := results.take(ws.store, name, now, chosen.expire_after)):
+        found.cached, found.origin = True, kept.execution
+        found.said = f"it would not be done again: nothing has changed since the execution {kept.execution}"
+        return found
+    return _compared(ws, found, None, now, ws.root)
+
+
+def _fingerprint(
+    ws: Workspace, pipeline: Pipeline, text: str, execution: Execution, last: ExecutionState, name: str
+) -> fingerprints.Fingerprint:
+    chosen = pipeline.step(name.partition("[")[0])
+    if chosen.type in ("Condition", "Fail", "Callback") or (chosen.type == "ForEach" and "[" not in name):
+        return {}
+    known = _known(pipeline, execution, last)
+    if "[" in name:
+        from cupola.pipelines import foreach
+
+        inner = foreach.steps(chosen, references.resolved(chosen.arguments["items"], known), known)
+        chosen = next((one for one in inner if one.name == name), chosen)
+    arguments = references.resolved(chosen.arguments, known)
+    return fingerprints.of(ws.store, chosen, arguments, fingerprints.Code(ws.root, pipeline.path, text))
+
+
+def _known(pipeline: Pipeline, execution: Execution, last: ExecutionState) -> dict[str, Any]:
+    parameters = {one.name: execution.parameters.get(one.name, one.default) for one in pipeline.parameters}
+    steps = {
+        one.name: {
+            "outputs": one.outputs, "metrics": one.metrics, "properties": one.properties, "status": one.status,
+        }
+        for one in last.steps
+    }  # fmt: skip
+    return {"parameters": parameters, "execution": execution.about, "steps": steps}
+
+
+def _compared(
+    ws: Workspace, found: Why, execution: Execution | None, mine: fingerprints.Fingerprint, code: Path
+) -> Why:
+    """Compares with the newest execution before that has done the step itself."""
+    for one in records.executions(ws.store, found.pipeline):
+        if execution is not None and (one.submitted, one.id) >= (execution.submitted, execution.id):
+            continue
+        states = records.state_of(ws.store, one).steps
+        before = next((state for state in states if state.name == found.step and state.fingerprint), None)
+        if before is None or before.status != "Succeeded":
+            continue
+        done_by = before.origin or one.id
+        found.since = done_by
+
+        def line(path: str, then: str = done_by) -> str:
+            return _line(ws, path, then, code)
+
+        found.changes = fingerprints.changes(before.fingerprint, mine, line)
+        if found.changes:
+            found.said = "; ".join(found.changes)
+        elif execution is None:
+            found.said = "it would be done again: its result is too old, or what it names is gone"
+        else:
+            found.said = "nothing had changed: its result was too old or gone, or none was to be taken"
+        return found
+    found.said = "it has not succeeded before"
+    return found
+
+
+def _line(ws: Workspace, path: str, then: str, code: Path) -> str:
+    """Where a file differs from what it was in an execution."""
+    try:
+        before = records.find(ws.store, then)
+        if path.endswith(".py") and path == before.definition.path:
+            return fingerprints.first_difference(before.text, (ws.root / path).read_text(errors="replace"))
+        return fingerprints.difference(_code(ws, before) / path, fingerprints.place(code, path))
+    except (CupolaError, OSError):
+        return ""
+
+
+def _code(ws: Workspace, execution: Execution) -> Path:
+    return ws.root / jobs.find(ws.store, execution.job).directory_in_store / "code"
+
+
+def _without(state: StepState) -> str:
+    """Of a step whose result is never kept, or that was not begun."""
+    if state.type in ("Condition", "Fail", "Callback", "ForEach"):
+        return f"a {state.type} is done every time"
+    if state.status == "Skipped":
+        return state.reason or "no branch has led to it"
+    return "it was not begun"

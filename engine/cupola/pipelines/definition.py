@@ -1,0 +1,273 @@
+"""Reading a pipeline from its file, and saying in a sentence, with the line, what is wrong with it."""
+
+import hashlib
+import math
+import re
+from collections.abc import Callable
+from typing import Any, cast
+
+import msgspec
+
+from cupola.errors import BadInput, BadOption, CupolaError, NotFound
+from cupola.jobs import amounts
+from cupola.pipelines import conditions, graph, references, types
+from cupola.pipelines.records import DIRECTORY, Parameter, ParameterType, Pipeline, Retry, Step
+from cupola.store import Store, files, toml
+from cupola.store.names import NAME, check_name
+
+HEADER = re.compile(r"\s*\[\s*steps\s*\.\s*[\"']?([\w-]+)[\"']?\s*\]")
+STEP_KEYS = ("type", "description", "depends_on", "if_steps", "else_steps", "cache", "expire_after", "retry")
+Wrong = Callable[[str, str], BadInput]
+FUNCTION = re.compile(r"(?:[A-Za-z_][\w.]*|pipelines/[\w.-]+\.py):[A-Za-z_]\w*")
+PLAIN = {"String": str, "Integer": int, "Float": float, "Boolean": bool}
+
+
+class WrittenParameter(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """[parameters.NAME] as people write it."""
+
+    type: str = ""
+    default: str | int | float | bool | None = None
+    choices: list[str | int | float] = []
+    description: str = ""
+
+
+class Written(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """pipelines/NAME.toml as people write it; parallel: how many steps are run at once at most."""
+
+    format: int = 1
+    revision: int = 1
+    description: str = ""
+    parameters: dict[str, WrittenParameter | str | int | float | bool] = {}
+    steps: dict[str, dict[str, Any]] = {}
+    parallel: int = 8
+    cache: bool = True
+    expire_after: str | None = None
+    retry: list[Retry] = []
+
+
+class Lines:
+    """Where in a file a step, or one of its fields, stands."""
+
+    def __init__(self, text: str, path: str) -> None:
+        self.text, self.path = text, path
+
+        headers = ((HEADER.match(line), number) for number, line in enumerate(text.splitlines(), 1))
+        self.steps = {found[1]: number for found, number in reversed([*headers]) if found}
+
+    def of(self, where: str) -> int:
+        return toml.place_of(self.text, where)[0]
+
+    def of_step(self, name: str) -> int:
+        """Where a step begins; looked up, since looking through the file for each of many steps takes minutes."""
+        return self.steps.get(name) or self.of(f"$.steps.{name}")
+
+    def wrong(self, where: str, message: str) -> BadInput:
+        return BadInput(f"line {self.of(where)}: {message}", where=self.path)
+
+
+def names(store: Store) -> list[str]:
+    """The names of all pipelines that have a file, in order."""
+    found = [one.rpartition(".") for one in files.listing(store, DIRECTORY)]
+    return sorted({stem for stem, _, end in found if end in ("toml", "py") and NAME.fullmatch(stem)})
+
+
+def path_of(store: Store, name: str) -> str:
+    """Where a pipeline stands. Raises NotFound, BadInput where there are two files."""
+    check_name(name, "name of a pipeline")
+    there = [one for one in files.listing(store, DIRECTORY) if one in (f"{name}.toml", f"{name}.py")]
+    if not there:
+        import difflib
+
+        near = difflib.get_close_matches(name, names(store), 1, 0.5)
+        hint = f"did you mean {near[0]}?" if near else f"one is a file {DIRECTORY}/NAME.toml or NAME.py"
+        raise NotFound(f"there is no pipeline {name!r} here", hint=hint)
+    if len(there) > 1:
+        raise BadInput(f"there are {' and '.join(there)}; which is meant cannot be told", where=DIRECTORY)
+    return f"{DIRECTORY}/{there[0]}"
+
+
+def read(store: Store, name: str) -> tuple[Pipeline, str]:
+    """A pipeline and its text; of one in Python only what the file is, since nothing runs it here.
+
+    Raises NotFound, BadInput, Corrupt.
+    """
+    path = path_of(store, name)
+    data = files.read_bytes(store, path)
+    try:
+        text = data.decode()
+    except UnicodeDecodeError as error:
+        raise BadInput(f"byte 0x{data[error.start]:02x} is not UTF-8 text", where=path) from None
+    sha256 = hashlib.sha256(data).hexdigest()
+    if path.endswith(".py"):
+        return Pipeline(name=name, path=path, sha256=sha256), text
+    return parse(text, name, path, sha256), text
+
+
+def parse(text: str, name: str, path: str, sha256: str) -> Pipeline:
+    """The pipeline that a TOML text says. Raises BadInput, Corrupt with the line of what is wrong."""
+    raw = toml.parse(text.encode(), path)
+    written = toml.convert(raw, Written, text.encode(), path)
+    lines = Lines(text, path)
+    parameters = [_parameter(one, said, lines) for one, said in written.parameters.items()]
+    steps = []
+    for one, said in written.steps.items():
+        steps.append(step(one, dict(said), written, lines.wrong))
+        steps[-1].line = lines.of_step(one)
+    if written.parallel < 1:
+        raise lines.wrong("$.parallel", "parallel is 1 or more")
+    found = Pipeline(
+        name=name, path=path, sha256=sha256, description=written.description, parameters=parameters, steps=steps,
+        parallel=written.parallel,
+    )  # fmt: skip
+    check(found, lines.wrong)
+    return found
+
+
+def check(pipeline: Pipeline, wrong: Wrong) -> None:
+    """Raises what `wrong(where, message)` makes of the first thing that is wrong with a pipeline as a whole."""
+    if not pipeline.steps:
+        raise wrong("$.steps", "a pipeline has at least one step: [steps.NAME]")
+    known, parameters = [one.name for one in pipeline.steps], [one.name for one in pipeline.parameters]
+    for step in pipeline.steps:
+        at = f"$.steps.{step.name}"
+        for field in ("depends_on", "if_steps", "else_steps"):
+            for other in getattr(step, field):
+                if other not in known:
+                    raise wrong(f"{at}.{field}", f"there is no step {other!r}")
+        if step.type != "Condition" and (step.if_steps or step.else_steps):
+            raise wrong(at, "if_steps and else_steps go with a Condition")
+        _check_arguments(step.type, step.arguments, at, wrong, parameters, known, False)
+    if found := graph.circle(pipeline):
+        raise wrong(f"$.steps.{found[0]}", f"these steps wait for one another: {' -> '.join(found)}")
+
+
+def _check_arguments(
+    type: str, arguments: dict[str, Any], at: str, wrong: Wrong, parameters: list[str], known: list[str], within: bool
+) -> None:
+    try:
+        chosen = types.find(type)
+    except BadInput as error:
+        raise wrong(f"{at}.type", f"{error.message} ({error.hint})") from None
+    for name, value in arguments.items():
+        for one in references.found({} if type == "ForEach" and name == "step" else value):
+            if said := references.wrong(one, parameters, known, within):
+                raise wrong(f"{at}.{name}", said)
+    if found := types.wrong(chosen, arguments):
+        raise wrong(f"{at}.{found[0]}" if found[0] else at, found[1])
+    function = arguments.get("function")
+    if isinstance(function, str) and not any(references.found(function)) and not FUNCTION.fullmatch(function):
+        raise wrong(f"{at}.function", f"{function!r} is no function: module:name names one of src/")
+    for field in ("outputs", "property_files"):
+        named = arguments.get(field)
+        for path in named.values() if isinstance(named, dict) else ():
+            if path.startswith("/") or ".." in path.split("/"):
+                raise wrong(f"{at}.{field}", f"{path!r} lies outside of $CUPOLA_OUTPUTS")
+    if type == "Condition" and (said := conditions.wrong(arguments["conditions"])):
+        raise wrong(f"{at}.conditions", said)
+    if type == "ForEach":
+        inner = dict(arguments["step"])
+        kind = inner.pop("type", "")
+        if kind in ("ForEach", "Condition", "Callback"):
+            raise wrong(f"{at}.step", f"a {kind} cannot be the step of a ForEach")
+        if misplaced := next((one for one in STEP_KEYS if one in inner), ""):
+            raise wrong(f"{at}.step", f"{misplaced} is said of the ForEach itself (it holds for each of its steps)")
+        _check_arguments(str(kind), inner, f"{at}.step", wrong, parameters, known, True)
+
+
+def _parameter(name: str, said: WrittenParameter | str | int | float | bool, lines: Lines) -> Parameter:
+    at = f"$.parameters.{name}"
+    if not NAME.fullmatch(name) or "." in name:
+        raise lines.wrong(at, f"{name!r} cannot be the name of a parameter")
+    given = said if isinstance(said, WrittenParameter) else WrittenParameter(default=said)
+    type = given.type or next((one for one in ("Boolean", "Integer", "Float") if _is(given.default, one)), "String")
+    if type not in PLAIN:
+        raise lines.wrong(at, f"a parameter is a String, an Integer, a Float or a Boolean, and not {type!r}")
+    found = Parameter(name=name, type=cast(ParameterType, type), choices=given.choices, description=given.description)
+    try:
+        found.choices = [_value(found, one) for one in given.choices]
+        found.default = None if given.default is None else value(found, given.default)
+    except BadOption as error:
+        raise lines.wrong(at, error.message) from None
+    return found
+
+
+def step(name: str, said: dict[str, Any], written: Written, wrong: Wrong) -> Step:
+    """A step as it is written, with what holds for all steps. Raises what `wrong(where, message)` makes."""
+    at = f"$.steps.{name}"
+    if not NAME.fullmatch(name) or "." in name:
+        raise wrong(at, f"{name!r} cannot be the name of a step")
+    given = {key: said.pop(key) for key in STEP_KEYS if key in said}
+    if not isinstance(given.get("type"), str):
+        raise wrong(at, "a step has a type, such as Processing, Training or Condition")
+    if "retry" in given and isinstance(given["retry"], dict):
+        given["retry"] = [given["retry"]]
+    expires = given.pop("expire_after", written.expire_after)
+    try:
+        found = msgspec.convert(given | {"name": name, "arguments": said}, Step)
+        found.expire_after = amounts.seconds(expires, "expire_after")
+    except msgspec.ValidationError as error:
+        reason, _, where = str(error).partition(" - at ")
+        raise wrong(at + where.strip("`").removeprefix("$"), reason) from None
+    except CupolaError as error:
+        raise wrong(f"{at}.expire_after", str(error)) from None
+    never = types.catalogue().get(found.type)
+    found.cache = given.get("cache", written.cache and not (never is not None and never.again))
+    found.retry = found.retry or written.retry
+    return found
+
+
+def given(pipeline: Pipeline, parameters: dict[str, Any]) -> dict[str, Any]:
+    """All parameters of an execution: those that are given, and the defaults of the others.
+
+    Texts, as a command line gives them, become what the parameter is. Raises BadOption.
+    """
+    known = {one.name: one for one in pipeline.parameters}
+    for name in parameters:
+        if name not in known:
+            import difflib
+
+            near = difflib.get_close_matches(name, known, 1, 0.5)
+            hint = f"did you mean {near[0]}?" if near else f"it has: {', '.join(known) or 'none'}"
+            raise BadOption(f"the pipeline {pipeline.name} has no parameter {name!r}", where="-p", hint=hint)
+    found = {}
+    for name, one in known.items():
+        if name in parameters:
+            found[name] = value(one, parameters[name])
+        elif one.default is None:
+            raise BadOption(
+                f"the pipeline {pipeline.name} needs its parameter {name}", where="-p", hint=one.description
+            )
+        else:
+            found[name] = one.default
+    return found
+
+
+def value(parameter: Parameter, given: Any) -> Any:
+    """A value as the parameter is. Raises BadOption where it cannot be that, or is none of its choices."""
+    found = _value(parameter, given)
+    if isinstance(found, float) and not math.isfinite(found):
+        raise BadOption(f"{parameter.name} cannot be {found}", where="-p", hint="give a number")
+    if parameter.choices and found not in parameter.choices:
+        hint = f"one of {', '.join(map(str, parameter.choices))}"
+        raise BadOption(f"{parameter.name} cannot be {found!r}", where="-p", hint=hint)
+    return found
+
+
+def _value(parameter: Parameter, given: Any) -> Any:
+    if _is(given, parameter.type):
+        return float(given) if parameter.type == "Float" else given
+    if parameter.type == "String" and isinstance(given, int | float) and not isinstance(given, bool):
+        return str(given)
+    try:
+        return msgspec.convert(given, PLAIN[parameter.type], strict=not isinstance(given, str))
+    except msgspec.ValidationError:
+        an = "an" if parameter.type == "Integer" else "a"
+        raise BadOption(f"{parameter.name} is {an} {parameter.type}, and not {given!r}", where="-p") from None
+
+
+def _is(value: Any, type: str) -> bool:
+    if type == "Float":
+        return isinstance(value, int | float) and not isinstance(value, bool)
+    if type == "Integer":
+        return isinstance(value, int) and not isinstance(value, bool)
+    return isinstance(value, PLAIN[type])

@@ -1,0 +1,151 @@
+"""Changing the file of a pipeline step by step, as forms and commands do it; its comments and its order stay."""
+
+import contextlib
+import tomllib
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from cupola import arguments as words
+from cupola.actions import Parameter
+from cupola.errors import BadInput, BadOption, NotFound
+from cupola.pipelines import definition, references, types
+from cupola.pipelines.records import DIRECTORY, Pipeline
+from cupola.store import Store, basis, claims, feed, files, records
+from cupola.store.names import check_name
+
+NAMED = ("depends_on", "if_steps", "else_steps")
+
+
+def put_step(
+    store: Store,
+    name: str,
+    step: str,
+    *,
+    type: str | None = None,
+    after: list[str] | None = None,
+    if_steps: list[str] | None = None,
+    else_steps: list[str] | None = None,
+    arguments: dict[str, Any] | None = None,
+    unset: list[str] | None = None,
+) -> Pipeline:
+    """Adds a step to a pipeline, which is made where there is none, or changes one; what is None stays.
+
+    Texts among the arguments become what the type takes. Raises BadInput, BadOption for what would be wrong with it.
+    """
+
+    def change(document: Any) -> None:
+        import tomlkit
+
+        steps = document.setdefault("steps", tomlkit.table(is_super_table=True))
+        fresh = step not in steps
+        if fresh and type is None:
+            raise BadOption(f"the step {step} is new, and needs a type", hint=f"one of {', '.join(types.catalogue())}")
+        table = steps.setdefault(step, tomlkit.table())
+        if type is not None and table.get("type") != type:
+            types.find(type)
+            for old in [one for one in table if one not in definition.STEP_KEYS]:
+                del table[old]
+            table["type"] = type
+        for key in unset or []:
+            table.pop(key, None)
+        for key, value in converted(str(table["type"]), arguments or {}).items():
+            table[key] = _inline(value)
+        for key, value in zip(NAMED, (after, if_steps, else_steps), strict=True):
+            if value:
+                table[key] = value
+            elif value is not None:
+                table.pop(key, None)
+
+    return _edit(store, name, change)
+
+
+def remove_step(store: Store, name: str, step: str) -> Pipeline:
+    """Takes a step out, and out of what others say comes before or after them. Raises NotFound, BadInput."""
+
+    def change(document: Any) -> None:
+        steps = document.get("steps", {})
+        if step not in steps:
+            raise NotFound(f"the pipeline {name} has no step {step!r}", hint=f"it has: {', '.join(steps)}")
+        del steps[step]
+        for table in steps.values():
+            for key in NAMED:
+                left = [one for one in table.get(key, []) if one != step]
+                if left != list(table.get(key, [])):
+                    if left:
+                        table[key] = left
+                    else:
+                        del table[key]
+
+    return _edit(store, name, change)
+
+
+def converted(type: str, arguments: dict[str, Any]) -> dict[str, Any]:
+    """Arguments as a step of that type takes them, of texts as they are typed. Raises BadOption, BadInput."""
+    known = {one.name: one for one in types.find(type).fields}
+    for name in arguments:
+        if name not in known:
+            raise BadOption(f"a {type} step takes no {name!r}", hint=f"it takes {', '.join(known)}")
+    return {name: _value(known[name], value) for name, value in arguments.items()}
+
+
+def _value(parameter: Parameter, value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    if value[:1] in ("[", "{") or (value[:1] == '"' and value[-1:] == '"'):
+        return _parsed(parameter.name, value)
+    if words.kind(parameter) == "pairs":
+        return dict(pair for one in words.split(value) for pair in words.convert(parameter, one).items())
+    if any(references.found(value)):
+        return value
+    if parameter.repeated:
+        return [words.convert(parameter, one) for one in words.split(value)]
+    return words.convert(parameter, value)
+
+
+def _parsed(name: str, text: str) -> Any:
+    """A list or a table as TOML or JSON writes it."""
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        with contextlib.suppress(msgspec.DecodeError):
+            return msgspec.json.decode(text)
+        raise BadOption(f"{name}: {text[:60]!r} is neither TOML nor JSON") from None
+
+
+def _inline(value: Any) -> Any:
+    """A value as it stands on one line."""
+    import tomlkit
+
+    if not isinstance(value, dict):
+        return value
+    found = tomlkit.inline_table()
+    found.update({name: _inline(one) for name, one in value.items()})
+    return found
+
+
+def _edit(store: Store, name: str, change: Callable[[Any], None]) -> Pipeline:
+    """Changes the file under its claim, once what comes of it can be read as a pipeline; keeps the version before."""
+    import tomlkit
+
+    check_name(name, "name of a pipeline")
+    try:
+        path = definition.path_of(store, name)
+    except NotFound:
+        path = f"{DIRECTORY}/{name}.toml"
+    if path.endswith(".py"):
+        raise BadInput("a pipeline in Python is changed with an editor", where=path)
+    store.check_writable()
+    with claims.held(store, f"edit/{path}"):
+        data = files.read_bytes(store, path) if path.rpartition("/")[2] in files.listing(store, DIRECTORY) else b""
+        basis.check(path, lambda: basis.of_content(data))
+        document = tomlkit.parse(data.decode())
+        change(document)
+        text = tomlkit.dumps(document)
+        found = definition.parse(text, name, path, "")
+        before = records.keep(store, path, 1, data) if data else ""
+        files.write_bytes(store, path, text.encode())
+        records.keep(store, path, 1, text.encode(), before)
+    feed.announce(store, "pipeline", name, 0)
+    return found

@@ -1,0 +1,77 @@
+"""What steps have come to, kept by what that depended on: pipelines/NAME/results/KEY.json.
+
+The newest of a key replaces the one before. A result is taken again while it is not too old and what it names is
+still there: a run, a version, the files that it has written.
+"""
+
+import msgspec
+
+from cupola.datasets import records as datasets
+from cupola.errors import CupolaError, NotFound
+from cupola.experiments import records as experiments
+from cupola.pipelines import fingerprints
+from cupola.pipelines.fingerprints import Fingerprint
+from cupola.pipelines.records import DIRECTORY, StepState
+from cupola.registry import records as models
+from cupola.store import Store, files
+from cupola.store.names import now
+
+FILES = "files"  # of the outputs: the digests of the files that were written
+
+
+class Result(msgspec.Struct, kw_only=True):
+    """A step that has succeeded, in which execution, and the digests of the files that it has written."""
+
+    execution: str
+    state: StepState
+    files: dict[str, str] = {}
+
+
+def keep(store: Store, pipeline: str, execution: str, state: StepState, written: list[str]) -> None:
+    """Keeps what a step has come to, for later executions. Raises DiskTrouble."""
+    digests = {path: fingerprints.file_digest(store, path) for path in written}
+    result = Result(execution=execution, state=state, files=digests)
+    path = _path(pipeline, fingerprints.key(state.fingerprint))
+    files.write_bytes(store, path, msgspec.json.encode(result), durable=False)
+
+
+def take(store: Store, pipeline: str, found: Fingerprint, expire_after: float | None) -> Result | None:
+    """What a step has come to before with the same fingerprint; None where there is nothing that still holds."""
+    try:
+        data = files.read_bytes(store, _path(pipeline, fingerprints.key(found)))
+        result = msgspec.json.decode(data, type=Result)
+    except (NotFound, msgspec.MsgspecError):
+        return None
+    if result.state.fingerprint != found or (expire_after is not None and _age(result.state.ended) > expire_after):
+        return None
+    return result if _there(store, result) else None
+
+
+def _there(store: Store, result: Result) -> bool:
+    outputs = result.state.outputs
+    try:
+        for path, digest in result.files.items():
+            if fingerprints.file_digest(store, path) != digest:
+                return False
+        kind = result.state.type
+        if kind == "Training":
+            experiments.find(store, str(outputs["run"]))
+        elif kind == "RegisterModel":
+            models.find(store, str(outputs["ref"]))
+        elif isinstance(outputs.get("dataset"), str) and outputs.get("version"):
+            datasets.find(store, f"{outputs['dataset']}@{outputs['version']}")
+    except (CupolaError, KeyError):
+        return False
+    return True
+
+
+def _age(ended: str | None) -> float:
+    from datetime import datetime
+
+    if ended is None:
+        return float("inf")
+    return (datetime.fromisoformat(now()) - datetime.fromisoformat(ended)).total_seconds()
+
+
+def _path(pipeline: str, key: str) -> str:
+    return f"{DIRECTORY}/{pipeline}/results/{key}.json"

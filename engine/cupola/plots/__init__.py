@@ -1,0 +1,1 @@
+"""Plots as data, and as SVG, PNG and CSV; a terminal draws the same data in cells."""

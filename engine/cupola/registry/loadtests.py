@@ -1,0 +1,61 @@
+"""What a load test has found for a version: how it is best served on a host, kept in the version's journal."""
+
+from typing import Any
+
+import msgspec
+
+
+class Step(msgspec.Struct, kw_only=True):
+    """One step of a staircase: so many requests a second for a while, on so many server processes.
+
+    answered: requests a second that were answered well. The latencies count from when a request was due, of every
+    request of the step (those that nobody waited for any longer count as long as they were waited for); None where
+    there was none. held: 99 of 100 were answered within the target, and none failed. busy: the share of its time for
+    which the generator computed: near 1 it is what was measured.
+    """
+
+    workers: int
+    rate: float
+    answered: float
+    p50_ms: float | None = None
+    p99_ms: float | None = None
+    most_ms: float | None = None
+    requests: int = 0
+    errors: int = 0
+    busy: float = 0.0
+    held: bool = False
+
+
+class LoadTest(msgspec.Struct, kw_only=True):
+    """What a load test recommends: server processes, and the most requests a second that they hold within the target.
+
+    needed: the requests a second that were asked for, 0 where nobody asked. cpus: those of the host that it had.
+    """
+
+    target_ms: float
+    workers: int
+    rate: float
+    p99_ms: float | None = None
+    needed: float = 0.0
+    cpus: int = 0
+    user: str = ""
+    host: str = ""
+    time: str = ""
+    steps: list[Step] = []
+
+    @property
+    def words(self) -> str:
+        """What it recommends, as a person says it."""
+        processes = f"{self.workers} server process{'es' * (self.workers > 1)}"
+        return f"{processes}: {self.rate:,.0f} requests a second, 99 of 100 within {self.target_ms:g} ms"
+
+
+def newest(entries: list[dict[str, Any]], host: str) -> LoadTest | None:
+    """The newest load test among the lines of a version's journal: of this host, else of any."""
+    found = []
+    for entry in entries:
+        try:
+            found.append(msgspec.convert(entry["load_test"], LoadTest))
+        except (KeyError, msgspec.ValidationError):
+            continue  # a line of another kind, or of a newer Cupola
+    return next((one for one in reversed(found) if one.host == host), found[-1] if found else None)

@@ -1,0 +1,1 @@
+"""Runs of any script: what `cupola.run()` and `cupola.autolog()` log, and how that reaches a disk nobody waits for."""

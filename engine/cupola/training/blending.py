@@ -1,0 +1,102 @@
+"""Several fitted estimators that answer as one: the weighted mean of what each says.
+
+A blend takes rows as they stand in the table. Its members share preparations: rows are prepared once for all members
+that take them in the same style. Members of a classifier learn codes of classes, from 0, and one whose rows had none of
+a class gives it the probability 0.
+"""
+
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+
+from cupola.training.preparation import Preparation
+
+Floats = NDArray[np.float64]
+
+
+class BlendedNumbers(RegressorMixin, BaseEstimator):  # type: ignore[misc]
+    """Members that predict numbers. members: fitted estimators; places: which of the `preparations` each takes."""
+
+    def __init__(
+        self, preparations: list[Preparation], members: list[Any], places: list[int], weights: list[float]
+    ) -> None:
+        self.preparations = preparations
+        self.members = members
+        self.places = places
+        self.weights = weights
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return True
+
+    def fit(self, X: Any, y: Any = None) -> Self:
+        return self
+
+    def predict(self, X: pd.DataFrame) -> Floats:
+        found = np.zeros(len(X))
+        for member, weight, rows in _prepared(self, X):
+            found += weight * np.ravel(member.predict(rows))
+        return found
+
+
+class BlendedClasses(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+    """Members that tell classes apart. classes: what the codes mean; temperature: as `tempered` takes it."""
+
+    def __init__(
+        self,
+        preparations: list[Preparation],
+        members: list[Any],
+        places: list[int],
+        weights: list[float],
+        classes: NDArray[Any],
+        temperature: float = 1.0,
+    ) -> None:
+        self.preparations = preparations
+        self.members = members
+        self.places = places
+        self.weights = weights
+        self.classes = classes
+        self.temperature = temperature
+
+    @property
+    def classes_(self) -> NDArray[Any]:
+        return self.classes
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return True
+
+    def fit(self, X: Any, y: Any = None) -> Self:
+        return self
+
+    def predict_proba(self, X: pd.DataFrame) -> Floats:
+        found = np.zeros((len(X), len(self.classes)))
+        for member, weight, rows in _prepared(self, X):
+            found[:, member.classes_] += weight * member.predict_proba(rows)
+        return tempered(found, self.temperature)
+
+    def predict(self, X: pd.DataFrame) -> NDArray[Any]:
+        found: NDArray[Any] = self.classes[self.predict_proba(X).argmax(axis=1)]
+        return found
+
+
+def tempered(probabilities: Floats, temperature: float) -> Floats:
+    """Probabilities to the power of 1/temperature, made to add up to 1: above 1 less sure, below it surer.
+
+    C. Guo, G. Pleiss, Y. Sun, K. Weinberger: On Calibration of Modern Neural Networks (2017), section 4.2.
+    """
+    if temperature == 1:
+        return probabilities
+    powers = np.maximum(probabilities, 1e-15) ** (1 / temperature)
+    found: Floats = powers / powers.sum(axis=1, keepdims=True)
+    return found
+
+
+def _prepared(blend: Any, X: pd.DataFrame) -> Any:
+    """Each member with its weight and the rows as it takes them; every preparation is done once."""
+    for place, preparation in enumerate(blend.preparations):
+        rows = preparation.transform(X)
+        for member, taken, weight in zip(blend.members, blend.places, blend.weights, strict=True):
+            if taken == place:
+                yield member, weight, rows

@@ -1,0 +1,1 @@
+"""Batch transform: a file of rows in, a file of predictions out."""

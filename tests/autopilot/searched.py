@@ -1,0 +1,122 @@
+"""A search in a process of its own, as a job has it: `python -m tests.autopilot.searched WHAT`; prints what came of it.
+
+A test's process may have computed by several threads, and a fork after that hangs.
+"""
+
+import json
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tests.training.conftest import FEATURES, table
+
+from cupola.autopilot import assembling, explaining, portfolio, problem, scoring, search
+from cupola.autopilot.portfolio import Setting
+from cupola.autopilot.search import Search
+from cupola.environments import own
+from cupola.registry.signature import PLAIN
+from cupola.training import saving
+from cupola.training.records import Training, split_of
+
+PATIENCE = 120.0  # seconds: a search ends before where nothing is left to try
+
+
+def training(target: str, metric: str) -> Training:
+    """A training of the small table, with five folds."""
+    task: Any = "regression" if target == "value" else "classification"
+    return Training(
+        dataset="small@1", target=target, target_type="number" if target == "value" else "category", task=task,
+        estimator=f"HistGradientBoosting{'Regressor' if target == 'value' else 'Classifier'}",
+        features=FEATURES, split=split_of(None, 5, task, None, None), metric=metric, seed=0,
+    )  # fmt: skip
+
+
+def searched(target: str, metric: str, settings: list[Setting], seconds: float) -> Search:
+    """A search that has ended."""
+    solved = problem.of(table(400), training(target, metric), repeats=2)
+    found = Search(solved, settings, workers=2, end=time.monotonic() + seconds)
+    found.run()
+    return found
+
+
+def told(found: Search) -> dict[str, Any]:
+    """What a search and its model amount to."""
+    made = assembling.assemble(found, single=False)
+    solved, metric = found.problem, found.problem.training.metric
+    places = found.rows(made.chosen)
+    rows = solved.table.iloc[solved.test]
+    pipeline = made.fitted.pipeline
+    said = pipeline.predict_proba(rows) if solved.classes else pipeline.predict(rows)
+    asked = found.asked(made.chosen[0]) if len(made.chosen) == 1 else None
+    with tempfile.TemporaryDirectory() as directory:
+        notes = saving.save(Path(directory), made.fitted, solved.training, list(solved.table.columns), PLAIN)
+        files = sorted(one.name for one in Path(directory).iterdir())
+    return {
+        "candidates": [
+            {
+                "name": one.name, "state": one.state, "why": one.why, "fits": sorted(one.fits), "value": one.value,
+                "weight": one.weight, "params": one.params,
+            }
+            for one in found.candidates
+        ],
+        "ensemble": scoring.score(metric, solved.truth[places], made.said, solved.classes),
+        "alone": max(
+            scoring.score(metric, solved.truth[places], found.said(one, places), solved.classes) for one in made.chosen
+        ),
+        "test": scoring.score(metric, solved.test_truth, said, solved.classes),
+        "test_said": made.measured.metrics[f"test_{metric}"],
+        "asked": None if asked is None else bool(np.allclose(asked, said)),
+        "folds": [[rest.tolist() for _, rest in one] for one in solved.folds],
+        "rows": len(solved.rows),
+        "files": files,
+        "notes": notes,
+        "advice": explaining.advice(found, made),
+        "groups": explaining.groups(found, made, time.monotonic() + PATIENCE),
+        "importance": explaining.importance(found, made, time.monotonic() + PATIENCE),
+    }  # fmt: skip
+
+
+OWN = """
+import os, time
+from sklearn.base import BaseEstimator, ClassifierMixin
+import numpy as np
+
+class Broken(ClassifierMixin, BaseEstimator):
+    def __init__(self, how="raises"):
+        self.how = how
+    def fit(self, X, y):
+        if self.how == "raises":
+            raise ValueError("[bold]no\\x1b[31m[/bold]")
+        if self.how == "dies":
+            os._exit(3)
+        time.sleep(600)
+"""
+
+
+def broken(directory: Path) -> list[Setting]:
+    """A linear model, and candidates that raise, die and hang."""
+    (directory / "src").mkdir()
+    (directory / "src" / "broken.py").write_text(OWN)
+    own.use(directory)
+    sys.path.insert(0, str(directory / "src"))
+    ways = [Setting(one, "broken:Broken", {"how": one}, 1.0) for one in ("raises", "dies", "hangs")]
+    return [*ways, Setting("plain", "LogisticRegression", {}, 0.3)]
+
+
+def main() -> None:
+    if sys.argv[1] == "numbers":
+        found = searched("value", "rmse", portfolio.settings("regression")[:4], PATIENCE)
+    elif sys.argv[1] == "classes":
+        found = searched("kind", "log_loss", portfolio.settings("classification")[:4], PATIENCE)
+    else:
+        search.LOOKING = 1.0  # so that each is begun, however slow the host is
+        with tempfile.TemporaryDirectory() as directory:
+            found = searched("kind", "roc_auc", broken(Path(directory)), 8)
+    print(json.dumps(told(found)))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,134 @@
+"""A real autopilot, run by an agent: it ends within its budget; it is stopped, killed, and refuses what cannot be."""
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import msgspec
+import numpy as np
+import pandas as pd
+import pytest
+
+import cupola
+from cupola.autopilot import actions, job, records
+from cupola.errors import BadOption, NotFound
+from cupola.experiments import records as experiments
+from cupola.jobs import attempts
+from cupola.jobs import records as jobs
+from cupola.workspace import Workspace
+
+PATIENCE = 180.0
+
+
+@pytest.fixture(scope="module")
+def ws(host: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
+    """A workspace with a table of all kinds of columns."""
+    root = tmp_path_factory.mktemp("autopilot") / "ws"
+    made = cupola.init(root, name="autopilot")
+    random = np.random.default_rng(0)
+    rows = 400
+    amount, colour = random.normal(size=rows), random.choice(["red", "green", "blue"], rows)
+    frame = pd.DataFrame({"amount": amount, "colour": colour, "day": pd.date_range("2024-01-01", periods=rows)})
+    frame["kind"] = np.where(amount + (colour == "red") + random.normal(size=rows) / 2 > 0.7, "late", "ok")
+    frame.loc[::9, "amount"] = np.nan
+    frame.to_parquet(root.parent / "things.parquet")
+    made.dataset.import_(root.parent / "things.parquet", name="things", target="kind")
+    yield Workspace.open(root)
+
+
+def wait(ws: Workspace, name: str, condition: str) -> records.AutopilotState:
+    """How it stands, as soon as it is so."""
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        state = actions.show(ws, name)
+        if state.over if condition == "over" else any(one.metrics for one in state.leaderboard):
+            return state
+        time.sleep(0.1)
+    raise AssertionError(f"{name} is not {condition}: {state}")
+
+
+def test_it_ends_with_a_registered_ensemble_and_every_candidate_is_a_run(ws: Workspace) -> None:
+    filed = actions.autopilot(ws, dataset="things", budget="8s", register="late", name="whole", seed=3)
+    assert filed.task == "binary"
+    assert "two values" in filed.why
+    state = wait(ws, "whole", "over")
+    assert state.status == "Completed", state.reason
+    assert state.model is not None
+    assert state.model.startswith("late@1")
+    assert {"ensemble", "linear"} <= {one.name for one in state.leaderboard}
+    assert any(one.verdict == "best" for one in state.leaderboard)
+    for one in state.leaderboard[1:]:
+        if one.run:
+            run = experiments.find(ws.store, one.run)
+            assert run.part_of == state.autopilot
+            assert run.over
+            assert run.estimator == one.estimator
+        else:
+            assert one.why, one
+    run = experiments.find(ws.store, "whole")
+    assert run.metrics["test_roc_auc"] > 0.6
+    assert ws.action("model verify", model="late@1")
+
+
+def test_a_stop_ends_it_with_a_model_of_what_it_has(ws: Workspace) -> None:
+    actions.autopilot(ws, dataset="things", budget="30m", name="enough")
+    wait(ws, "enough", "measured")
+    actions.stop(ws, "enough")
+    state = wait(ws, "enough", "over")
+    assert state.status == "Completed", state.reason
+    assert state.stop_reason == "it was stopped"
+    assert experiments.find(ws.store, "enough").model_directory
+
+
+def test_a_kill_loses_what_was_not_finished_and_says_so(ws: Workspace) -> None:
+    filed = actions.autopilot(ws, dataset="things", budget="30m", name="killed")
+    wait(ws, "killed", "measured")
+    job = jobs.find(ws.store, filed.job)
+    started = attempts.optional(ws.store, f"{job.attempt(1)}/started.json", attempts.Started)
+    assert started is not None
+    assert started.process is not None
+    os.kill(started.process.pid, signal.SIGKILL)
+    state = wait(ws, "killed", "over")
+    assert state.status == "Failed"
+    assert state.reason
+    assert any(one.metrics for one in state.leaderboard), "what it had found out by then is there"
+    for run in experiments.ls(ws.store):
+        if run.part_of == state.autopilot:
+            assert run.over, run.status
+
+
+def test_what_is_asked_for_is_checked_before_anything_is_filed(ws: Workspace) -> None:
+    for given, where in (
+        ({"budget": "1s"}, "--budget"),
+        ({"target": "nothing"}, "--target"),
+        ({"task": "regression"}, "--task"),
+        ({"metric": "rmse"}, "--metric"),
+        ({"exclude": ["nothing"]}, "--exclude"),
+    ):
+        with pytest.raises(BadOption) as refused:
+            actions.autopilot(ws, dataset="things", **given)  # type: ignore[arg-type]
+        assert refused.value.where == where
+    with pytest.raises(NotFound, match="no run"):
+        actions.show(ws, "nobody")
+
+
+def test_of_more_rows_than_the_budget_or_the_memory_allows_some_are_drawn_and_it_is_said(ws: Workspace) -> None:
+    filed = jobs.find(ws.store, actions.autopilot(ws, dataset="things", budget="1m", name="drawn").job)
+    actions.stop(ws, "drawn")
+    spec = msgspec.convert(filed.spec, records.Spec)
+    attempt: Any = SimpleNamespace(job=SimpleNamespace(memory=64 << 30, cpus=2))
+    assert job.drawn_of(1_000_000, spec, attempt) is None
+    assert not spec.learnt.notes
+    assert job.drawn_of(100_000_000, spec, attempt) == 8_000_000
+    attempt.job.memory = 100 << 20
+    held = job.drawn_of(1_000_000, spec, attempt)
+    assert held
+    assert held < 100_000
+    assert spec.learnt.notes == [
+        "8,000,000 of 100,000,000 rows are learnt from: more take too long for 60 s",
+        f"{held:,} of 1,000,000 rows are learnt from: the memory does not hold more",
+    ]

@@ -1,0 +1,157 @@
+"""What a search comes to: baselines, folds, weights, what fails; each search in a process of its own."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from tests.autopilot import searched
+from tests.environments.built import built, known
+from tests.training.conftest import table
+
+from cupola.autopilot import fits, portfolio, problem, search
+from cupola.errors import BadInput
+
+__all__ = ["built", "known"]
+
+
+def run(what: str, known: Path) -> dict[str, Any]:
+    command = [sys.executable, "-W", "ignore", "-m", "tests.autopilot.searched", what]
+    done = subprocess.run(
+        command, capture_output=True, text=True, timeout=300, check=False, cwd=Path(__file__).parents[2], env=os.environ
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+def named(found: dict[str, Any], name: str) -> dict[str, Any]:
+    return next(one for one in found["candidates"] if one["name"] == name)
+
+
+@pytest.mark.parametrize("what", ["classes", "numbers"])
+def test_a_search_makes_one_model_of_candidates_none_of_which_is_better_on_the_same_rows(
+    what: str, known: Path
+) -> None:
+    found = run(what, known)
+    assert named(found, "linear")["fits"], "a linear model is among those that are tried"
+    assert named(found, "default trees")["params"] == {}, "and scikit-learn's default trees as they come"
+    assert found["ensemble"] >= found["alone"] - 1e-9
+    assert sum(one["weight"] for one in found["candidates"]) == pytest.approx(1)
+    assert found["test"] == pytest.approx(-found["test_said"], rel=1e-6), "the pipeline says what was measured"
+    assert "model.skops" in found["files"], found["notes"]
+    for repeat in found["folds"]:
+        assert sorted(row for fold in repeat for row in fold) == list(range(found["rows"])), "each row once a repeat"
+    assert found["importance"]
+    assert all(one["error"] >= 0 for one in found["importance"])
+
+
+def test_a_candidate_that_fails_dies_or_hangs_says_so_and_takes_nothing_with_it(known: Path) -> None:
+    found = run("broken", known)
+    assert named(found, "raises")["state"] == "failed"
+    assert "ValueError: [bold]no" in named(found, "raises")["why"]
+    assert named(found, "dies")["state"] == "failed"
+    assert "without an answer" in named(found, "dies")["why"]
+    assert named(found, "hangs")["state"] == "dropped"
+    assert "longer than there was time" in named(found, "hangs")["why"]
+    assert named(found, "plain")["fits"]
+
+
+def test_rows_of_one_class_teach_nothing_and_that_is_said() -> None:
+    X, y = np.zeros((4, 1)), np.ones(4, dtype=int)
+    with pytest.raises(BadInput, match="are all of one class"):
+        fits.fit("LogisticRegression", {}, fits.Rows(X, y, (X, y), [X]), classes=2, seed=0, until=0.0)
+
+
+def test_a_baseline_with_one_fold_only_counts_where_it_is_better_there() -> None:
+    solved = problem.of(table(400), searched.training("value", "rmse"), 1)
+    found = search.Search(solved, portfolio.settings("regression")[:2], workers=1, end=time.monotonic() + 60)
+    linear, trees = found.candidates
+    assert (linear.name, trees.name) == portfolio.BASELINES
+    for fold, (_, rest) in enumerate(solved.folds[0]):
+        said = np.zeros(len(rest))
+        linear.fits[0, fold] = fits.Answer([said, np.zeros(len(solved.test))], b"", {}, 1.0, 1.0)
+    rest = solved.folds[0][0][1]
+    trees.fits[0, 0] = fits.Answer([solved.truth[rest], np.zeros(len(solved.test))], b"", {}, 1.0, 1.0)
+    chosen, rows = found.together()
+    assert [one.name for one in chosen] == [trees.name]
+    assert sorted(rows) == sorted(rest)
+
+
+def climbed(found: search.Search, seconds: dict[str, float]) -> list[tuple[str, float]]:
+    """The fits that a search would make, one after the other: of whom, on which share of the rows.
+
+    Each answers as well as it has rows; seconds: that one of all rows would take.
+    """
+    solved, made = found.problem, []
+    while (unit := found._next()) and len(made) < 40:
+        candidate, repeat, fold = unit
+        candidate.state = "trying"
+        rest = solved.folds[repeat][fold][1]
+        noise = np.random.default_rng(len(made)).normal(size=len(rest)) * (1.1 - candidate.share)
+        said = [solved.truth[rest] + noise, np.zeros(len(solved.test))]
+        takes = candidate.share * seconds[candidate.name]
+        found._take(candidate, repeat, fold, fits.Answer(said, b"", {}, takes, takes))
+        if repeat == 0 and fold == 0:
+            made.append((candidate.name, candidate.share))
+    return made
+
+
+def searching(monkeypatch: pytest.MonkeyPatch) -> search.Search:
+    """A search of a table that is large for its time, with a ladder of three steps."""
+    monkeypatch.setattr(search, "FEWEST", 10)
+    monkeypatch.setattr(search, "LARGE", 0.01)
+    monkeypatch.setattr(search, "LOWEST", 0.01)
+    monkeypatch.setattr(search, "LOOKED_AT", 1)
+    monkeypatch.setattr(search, "HALVING", 0.0)
+    solved = problem.of(table(400), searched.training("value", "rmse"), 1)
+    settings = portfolio.settings("regression")[:4]
+    return search.Search(solved, settings, workers=1, end=time.monotonic() + 10_000)
+
+
+def test_of_a_large_table_candidates_are_looked_at_on_few_rows_and_the_best_on_more(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    found = searching(monkeypatch)
+    assert found.ladder == [1 / 16, 1 / 4, 1]
+    made = climbed(found, dict.fromkeys((one.name for one in found.candidates), 1.0))
+    first = {one.name: next(share for name, share in made if name == one.name) for one in found.candidates}
+    assert set(first.values()) == {1 / 16}
+    trees = [place for place, (name, share) in enumerate(made) if name == "default trees" and share == 1]
+    others = [place for place, (name, share) in enumerate(made) if name != "default trees" and share > 1 / 16]
+    assert trees[0] < others[0], "the default trees come to all rows before any other has more"
+    assert [share for name, share in made if name == "linear"] == found.ladder
+    assert all(one.fits[0, 0].share == 1 for one in found.candidates if one.state == "trying")
+
+
+def test_a_fit_on_more_rows_for_which_there_is_no_time_is_not_begun(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = searching(monkeypatch)
+    slow = {one.name: 20_000.0 for one in found.candidates} | {"linear": 1.0}
+    made = climbed(found, slow)
+    assert ("default trees", 1 / 4) in made
+    assert ("default trees", 1) not in made, "it would take longer than there is"
+    assert ("linear", 1) in made
+    trees = next(one for one in found.candidates if one.name == "default trees")
+    assert trees.learnt == 1 / 4
+    assert found.together()[0]
+
+
+def test_a_table_that_is_small_for_its_time_is_looked_at_with_all_rows() -> None:
+    assert search.ladder(5_900_000, 20_000, 60) == [1.0]
+    assert search.ladder(24_000_000, 80_000, 60) == [1 / 16, 1 / 4, 1.0]
+    assert search.ladder(24_000_000, 1_000, 60) == [1.0], "few rows are not made fewer"
+
+
+def test_a_share_of_the_rows_has_every_class_and_a_larger_one_has_the_rows_of_a_smaller() -> None:
+    solved = problem.of(table(400), searched.training("kind", "log_loss"), 1)
+    train = solved.folds[0][0][0]
+    few, more = (set(solved.some(train, share, 0)) for share in (0.25, 0.5))
+    assert few < more < set(train)
+    assert set(solved.truth[sorted(few)]) == set(solved.truth)
+    numbers = problem.of(table(400), searched.training("value", "rmse"), 1)
+    assert len(numbers.some(train, 0.25, 0)) == round(len(train) / 4)

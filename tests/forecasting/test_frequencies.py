@@ -1,0 +1,88 @@
+"""How often a series is measured is found from its moments, which become whole numbers and moments again."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cupola.errors import BadOption
+from cupola.forecasting import frequencies
+from cupola.forecasting.frequencies import Frequency
+
+
+def found(moments: Any, asked: str = "auto") -> tuple[Frequency, list[str]]:
+    array = np.asarray(moments)
+    array = array.astype("datetime64[us]") if array.dtype.kind == "M" else array.astype(float)
+    return frequencies.of(array, np.zeros(len(array), np.int64), asked)
+
+
+@pytest.mark.parametrize(
+    ("freq", "name", "seasons"),
+    [
+        ("min", "minutely", [60]), ("15min", "every 900 seconds", [4, 96]), ("h", "hourly", [24, 168]),
+        ("D", "daily", [7, 364]), ("B", "business days", [5, 260]), ("W", "weekly", [52]), ("MS", "monthly", [12]),
+        ("ME", "monthly", [12]), ("QS", "quarterly", [4]), ("QE", "quarterly", [4]), ("YS", "yearly", [1]),
+        ("YE", "yearly", [1]), ("2h", "every 7200 seconds", [12, 84]), ("2D", "every 172800 seconds", [1]),
+    ],
+)  # fmt: skip
+def test_each_frequency_is_found_and_gives_its_moments_back(freq: str, name: str, seasons: list[int]) -> None:
+    moments = pd.date_range("2019-01-31", periods=60, freq=freq).to_numpy()
+    frequency, notes = found(moments)
+    assert (frequency.name, frequency.seasons, notes) == (name, seasons, [])
+    places = frequency.places(moments.astype("datetime64[us]"))
+    assert places.tolist() == list(range(60))
+    assert frequency.moments(places).astype("datetime64[us]").tolist() == moments.astype("datetime64[us]").tolist()
+
+
+@pytest.mark.parametrize(
+    ("values", "name", "season"),
+    [
+        (1949 + np.arange(48) / 12, "monthly", 12), (1960 + np.arange(20) / 4, "quarterly", 4),
+        (np.arange(1900, 1950), "yearly", 1), (np.arange(1, 40), "steps of 1", 1),
+        (np.arange(0, 9, 0.5), "steps of 0.5", 1),
+    ],
+)  # fmt: skip
+def test_years_with_a_fraction_and_columns_that_count_have_a_frequency(values: Any, name: str, season: int) -> None:
+    frequency, _ = found(np.round(values, 4))
+    assert (frequency.name, frequency.seasons[0]) == (name, season)
+    places = frequency.places(np.round(values, 4))
+    assert places.tolist() == list(range(len(values)))
+    assert np.allclose(frequency.moments(places), values, atol=1e-3)
+
+
+def test_gaps_do_not_hide_the_frequency() -> None:
+    moments = pd.date_range("2020-01-01", periods=200, freq="h").to_numpy()
+    keep = np.random.default_rng(0).random(200) > 0.3
+    frequency, notes = found(moments[keep])
+    assert frequency.name == "hourly" and notes == []
+
+
+def test_irregular_moments_are_taken_together_and_it_is_said() -> None:
+    random = np.random.default_rng(1)
+    moments = np.datetime64("2020-01-01", "us") + np.sort(random.integers(0, 10**13, 300)).astype("timedelta64[us]")
+    frequency, notes = found(moments)
+    assert frequency.name == "daily" and "irregular" in notes[0]
+
+
+def test_a_frequency_can_be_asked_for_by_word_or_as_pandas_has_it() -> None:
+    moments = pd.date_range("2020-01-01", periods=50, freq="h").to_numpy()
+    assert found(moments, "daily")[0].name == "daily"
+    assert found(moments, "15min")[0].size == 900
+    for wrong in ("sometimes", ""):
+        with pytest.raises(BadOption, match="is no frequency"):
+            found(moments, wrong)
+    with pytest.raises(BadOption, match="the time is a number"):
+        found(np.arange(10.0), "daily")
+
+
+@given(
+    st.sampled_from([("seconds", 3600.0), ("seconds", 86400.0), ("months", 1), ("months", 3), ("business", 1)]),
+    st.integers(1, 31), st.integers(-500, 5000),
+)  # fmt: skip
+def test_the_number_of_a_moment_is_the_number_it_was_made_of(unit: tuple[str, float], day: int, place: int) -> None:
+    origin = 2000 * 12 if unit[0] == "months" else 946_857_600_000_000  # a Monday
+    frequency = Frequency(unit[0], unit[1], "time", origin, day)
+    assert frequency.places(frequency.moments([place])).tolist() == [place]

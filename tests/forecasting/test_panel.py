@@ -1,0 +1,72 @@
+"""Rows become series of one value a step."""
+
+import pickle
+
+import numpy as np
+import pandas as pd
+from tests.forecasting.series import items, monthly, read, spec
+
+from cupola.forecasting import panel
+
+
+def test_items_of_different_length_keep_their_own_beginning_and_end() -> None:
+    found, _, notes = read(items(), items=["item"])
+    assert [len(one.values) for one in found.series] == [96, 91, 86]
+    assert [one.key for one in found.series] == [("item 0",), ("item 1",), ("item 2",)]
+    assert notes == []
+
+
+def test_rows_of_one_step_count_by_their_mean_and_gaps_are_drawn_through() -> None:
+    frame = monthly(24)
+    frame = pd.concat([frame.drop(index=[5, 6]), frame.iloc[[0]].assign(y=0.0)]).sample(frac=1, random_state=1)
+    found, _, notes = read(frame)
+    series = found.series[0]
+    assert np.isclose(series.values[0], monthly(24)["y"][0] / 2)
+    assert np.isnan(series.values[5:7]).all() and np.isfinite(series.filled).all()
+    assert any(note.startswith("1 rows share their step") for note in notes)
+    assert any(note.startswith("2 steps within the series have no value") for note in notes)
+
+
+def test_rows_without_a_time_or_an_item_are_left_out_and_it_is_said() -> None:
+    frame = items(2, 30).astype({"t": object})
+    frame.loc[3, "t"], frame.loc[40, "item"] = None, None
+    found, _, notes = read(frame, items=["item"])
+    assert len(found.series) == 2 and notes[0] == "2 rows without a time or an item are left out"
+
+
+def test_rows_after_the_last_value_hold_what_is_known_of_the_time_ahead() -> None:
+    frame = monthly(30).assign(price=np.arange(30.0))
+    frame.loc[24:, "y"] = np.nan
+    found, encodings, _ = read(frame, known=[("price", "number")])
+    series = found.series[0]
+    assert len(series.values) == 24 and series.known[:, 0].tolist() == list(range(30))
+    assert series.until(series.start + 10, 4).known[:, 0].tolist() == list(range(14))
+    assert encodings.known.names == ["price"]
+
+
+def test_categories_become_columns_that_are_the_same_for_other_rows() -> None:
+    frame = monthly(20).assign(kind=["a", "b"] * 10)
+    found, encodings, _ = read(frame, known=[("kind", "category")])
+    assert encodings.known.names == ["kind=a", "kind=b"]
+    rows = frame.head(3).assign(kind=pd.Series(["b", "c", None], dtype=object))
+    asked = spec(known=[("kind", "category")])
+    other = panel.gathered(rows, asked, found.frequency, found.seasons, encodings)
+    assert other.series[0].known.tolist() == [[0, 1], [0, 0], [0, 0]]
+
+
+def test_newer_rows_take_the_place_of_older_ones_and_what_lies_between_is_missing() -> None:
+    series = read(monthly(12))[0].series[0]
+    newer = series.until(series.start + 2, 0)
+    newer = panel.Series((), series.start + 14, np.array([7.0, 8.0]), newer.known, newer.past, newer.static)
+    joined = series.followed_by(newer)
+    assert len(joined.values) == 16 and np.isnan(joined.values[12:14]).all() and joined.values[14:].tolist() == [7, 8]
+    again = series.followed_by(panel.Series((), series.start + 4, newer.values, newer.known, newer.past, newer.static))
+    assert len(again.values) == 6 and again.values[4:].tolist() == [7, 8]
+
+
+def test_a_panel_is_packed_into_few_arrays_and_comes_back() -> None:
+    found = read(items(), items=["item"], known=[("promoted", "integer")])[0]
+    again = pickle.loads(pickle.dumps(found))
+    for one, other in zip(found.series, again.series, strict=True):
+        assert (one.key, one.start) == (other.key, other.start)
+        assert np.array_equal(one.values, other.values) and np.array_equal(one.known, other.known)

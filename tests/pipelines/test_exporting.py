@@ -1,0 +1,94 @@
+"""What is exported says the same when it is read again."""
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import msgspec
+import pytest
+
+from cupola.errors import BadInput
+from cupola.experiments.records import Run
+from cupola.flows.records import Flow, create
+from cupola.pipelines import definition, exporting, python
+from cupola.pipelines.records import Pipeline
+from cupola.workspace import Workspace
+
+SAMPLE = Path(__file__).parents[2] / "workspaces" / "flights" / "pipelines" / "late-flights.toml"
+
+
+def sample() -> Pipeline:
+    return definition.parse(SAMPLE.read_text(), "late", "pipelines/late.toml", "")
+
+
+def bare(pipeline: Pipeline) -> list[object]:
+    """All but where it stands."""
+    steps = [msgspec.structs.replace(one, line=0) for one in pipeline.steps]
+    parameters = [msgspec.structs.replace(one, description="") for one in pipeline.parameters]
+    return [steps, parameters, pipeline.description]
+
+
+def test_toml_comes_back_as_it_was() -> None:
+    whole = definition.parse(exporting.toml(sample()), "late", "pipelines/late.toml", "")
+    assert bare(whole) == bare(sample())
+    assert [one.description for one in whole.parameters] == [one.description for one in sample().parameters]
+
+
+def test_python_declares_the_same(tmp_path: Path) -> None:
+    text = exporting.python(sample())
+    assert bare(python.defined(msgspec.structs.replace(sample(), path="late.py"), text, tmp_path)) == bare(sample())
+
+
+def test_a_function_of_the_file_itself_cannot_be_taken_to_toml() -> None:
+    made = sample()
+    made.step("select").arguments["function"] = f"{made.path}:best"
+    with pytest.raises(BadInput, match="move it to a module of src/"):
+        exporting.toml(made)
+
+
+def test_a_tuning_becomes_one_that_registers_its_best() -> None:
+    found = SimpleNamespace(
+        target="late", estimator="LogisticRegression", space=["C=0.1..10:log"], strategy="Random",
+        objectives=["roc_auc"], wanted=5, options={"metric": "f1", "seed": 3, "unknown": 1}, dataset="flights@2-abcd",
+        name="brave-otter",
+    )  # fmt: skip
+    made = exporting._of_tuning(found)
+    tune, register = made.steps
+    assert tune.arguments["metric"] == ["f1"] and tune.arguments["dataset"] == "${parameters.dataset}"
+    assert "unknown" not in tune.arguments
+    assert register.arguments == {"run": "${steps.tune.outputs.best_run}", "name": "${parameters.model}"}
+    assert [one.default for one in made.parameters] == ["flights", "brave-otter"]
+    assert definition.parse(exporting.toml(made), "t", "pipelines/t.toml", "").step("tune").arguments == tune.arguments
+
+
+def test_a_forecast_becomes_one_that_makes_and_registers_it() -> None:
+    run = Run(
+        id="r", name="sales", experiment="default", user="u", host="h", submitted="", dataset="sales@2-abcd",
+        target="amount", task="forecasting", estimator="Ensemble", params={"ets": 1.0},
+        split={"kind": "time", "windows": 4, "horizon": 7}, options={"item": ["shop"], "budget": "10s"},
+    )  # fmt: skip
+    made = definition.parse(exporting.toml(exporting._of_run(run)), "f", "pipelines/f.toml", "")
+    assert made.step("forecast").arguments == {
+        "action": "forecast",
+        "arguments": {
+            "dataset": "${parameters.dataset}", "target": "amount", "horizon": 7, "item": ["shop"], "budget": "10s",
+        },
+    }  # fmt: skip
+    assert made.step("register").arguments["run"] == "${steps.forecast.outputs.run}"
+
+
+def test_an_autopilot_becomes_one_that_learns_from_the_same_columns_and_rows() -> None:
+    run = Run(
+        id="r", name="ap", experiment="ap", user="u", host="h", submitted="", dataset="flights@2-abcd", target="late",
+        task="classification", estimator="Autopilot",
+        options={"exclude": ["delay"], "split": "time:70/15/15", "cv": 8, "budget": "60s", "mode": "auto"},
+    )  # fmt: skip
+    assert exporting._of_run(run).step("search").arguments == {
+        "dataset": "${parameters.dataset}", "target": "late", "exclude": ["delay"], "split": "time:70/15/15",
+        "budget": "60s", "mode": "auto",
+    }  # fmt: skip
+
+
+def test_a_flow_becomes_one_that_runs_without_being_told_anything(workspace: Workspace) -> None:
+    create(workspace.store, Flow(name="prep"))
+    made = exporting.of(workspace, "prep")
+    assert definition.given(made, {}) == {"dataset": "prep"}  # as `flow run` calls it

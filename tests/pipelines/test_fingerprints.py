@@ -1,0 +1,84 @@
+"""What a step depends on: its values, what it reads, and the code that it runs, none of which is run to find out."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cupola.errors import BadInput
+from cupola.pipelines import fingerprints
+from cupola.pipelines.fingerprints import Fingerprint
+from cupola.pipelines.records import Step
+from cupola.workspace import Workspace
+
+
+def of(workspace: Workspace, function: str = "steps:one", **more: Any) -> Fingerprint:
+    arguments = {"function": function, "parameters": {"x": 1}} | more
+    step = Step(name="s", type="Lambda", arguments=arguments)
+    code = fingerprints.Code(workspace.root, "pipelines/p.toml", "")
+    return fingerprints.of(workspace.store, step, arguments, code)
+
+
+@pytest.fixture
+def source(workspace: Workspace) -> Path:
+    source = workspace.root / "src"
+    (source / "package").mkdir(parents=True)
+    (source / "steps.py").write_text("import helper\nimport json, numpy\ndef one(x):\n    return x\n")
+    (source / "helper.py").write_text("from package import inner\nraise SystemExit('this was run')\n")
+    (source / "package" / "__init__.py").write_text("")
+    (source / "package" / "inner.py").write_text("VALUE = 1\n")
+    (source / "other.py").write_text("VALUE = 1\n")
+    return source
+
+
+def test_a_module_counts_with_those_that_it_imports(workspace: Workspace, source: Path) -> None:
+    found = of(workspace)
+    code = {name for name in found if name.startswith("code ")}
+    assert code == {f"code src/{one}.py" for one in ("steps", "helper", "package/__init__", "package/inner")}
+    assert found["package numpy"]
+    assert "package json" not in found
+
+
+def test_only_what_is_imported_makes_a_difference(workspace: Workspace, source: Path) -> None:
+    before = of(workspace)
+    (source / "other.py").write_text("VALUE = 2\n")
+    assert of(workspace) == before
+    (source / "package" / "inner.py").write_text("# said anew\nVALUE = 2\n")
+    after = of(workspace)
+    assert fingerprints.changes(before, after) == ["the code of src/package/inner.py has changed"]
+    assert fingerprints.key(after) != fingerprints.key(before)
+
+
+def test_changes_name_what_was_and_what_is(workspace: Workspace, source: Path) -> None:
+    (workspace.root / "rows.csv").write_text("a\n1\n")
+    before = of(workspace, inputs={"rows": "rows.csv"})
+    (workspace.root / "rows.csv").write_text("a\n2\n")
+    after = of(workspace, inputs={"rows": "rows.csv"}, parameters={"x": 2}, timeout="5s")
+    said = sorted(fingerprints.changes(before, after))
+    assert said[0].startswith("the input rows was rows.csv ")
+    assert said[1:] == ["the parameter x was 1, and is 2", 'timeout is new: "5s"']
+
+
+def test_a_package_is_named(workspace: Workspace) -> None:
+    said = fingerprints.changes({"package numpy": "1.26.4"}, {"package numpy": "2.1.0"})
+    assert said == ["the package numpy was 1.26.4, and is 2.1.0"]
+
+
+def test_an_input_that_is_not_there_is_said(workspace: Workspace, source: Path) -> None:
+    with pytest.raises(BadInput, match="neither a file of the workspace nor a dataset"):
+        of(workspace, inputs={"rows": "nowhere.csv"})
+
+
+def test_of_a_pipeline_in_python_only_the_own_step_counts() -> None:
+    text = (
+        "FACTOR = {}\n@step\ndef a(): return FACTOR\n@step(cpus=2)\ndef b(): return {}\n@pipeline\ndef p(): a(); b()\n"
+    )
+    before = fingerprints.without_others(text.format(1, 1), "a")
+    assert fingerprints.without_others(text.format(1, 2), "a") == before
+    assert fingerprints.without_others(text.format(2, 1), "a") != before
+
+
+def test_the_first_line_that_differs_is_found() -> None:
+    assert fingerprints.first_difference("a\nb\nc", "a\nB\nc") == "line 2: B"
+    assert fingerprints.first_difference("a\nb", "a\nb\nc") == "line 3: added"
+    assert fingerprints.first_difference("a", "a") == ""

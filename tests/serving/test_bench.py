@@ -1,0 +1,187 @@
+"""`endpoint bench`: the staircase, what it recommends, and the job that measures with real server processes."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+import psutil
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cupola.errors import BadOption, WorkFailed
+from cupola.jobs import errands, wish
+from cupola.registry import records as registry
+from cupola.registry.loadtests import LoadTest, Step
+from cupola.serving import benching, records
+from cupola.serving.benches import Asked
+from cupola.workspace import Workspace
+
+from .conftest import until
+
+
+def asked(**more: Any) -> Asked:
+    endpoint = records.Endpoint(name="e", host="h", user="u", variants=[])
+    return Asked(**{"wish": endpoint, "target_ms": 20.0, "most": 4, "seconds": 1.0} | more)
+
+
+def steps(**held: float) -> list[Step]:
+    """What so many processes (p1, p2) hold, and a rate above it that they do not."""
+    found = []
+    for name, rate in held.items():
+        for factor in (0.5, 1.0, 1.2):
+            step = Step(workers=int(name[1:]), rate=rate * factor, answered=rate, p99_ms=5.0, held=factor <= 1)
+            found.append(step)
+    return found
+
+
+@given(st.floats(1, 30_000), st.floats(0.1, 60_000))
+def test_a_staircase_finds_what_is_held_within_a_tenth_wherever_it_begins(capacity: float, first: float) -> None:
+    tried = []
+
+    def measure(rate: float) -> Step:
+        tried.append(rate)
+        return Step(workers=1, rate=rate, answered=rate, held=rate <= capacity)
+
+    found = benching.climb(measure, first)
+    assert capacity / 1.1 <= found <= capacity
+    assert len(tried) < 60
+
+
+def test_a_step_that_failed_once_is_tried_again_and_a_staircase_goes_no_higher_than_is_needed() -> None:
+    failed = set()
+
+    def measure(rate: float) -> Step:
+        again = rate in failed
+        failed.add(rate)
+        return Step(workers=1, rate=rate, answered=rate, held=again)
+
+    assert benching.climb(measure, 10.0, enough=300.0) == 300.0
+    assert benching.climb(lambda rate: Step(workers=1, rate=rate, answered=0.0), 50.0) == 0.0
+    endless = benching.climb(lambda rate: Step(workers=1, rate=rate, answered=rate, held=True), 50.0)
+    assert endless == benching.FASTEST
+
+
+def test_the_fewest_processes_that_hold_what_is_needed_are_recommended() -> None:
+    held = steps(p1=100, p2=190, p3=200)
+    assert benching.recommend(held, asked()).workers == 2, "three hold hardly more"
+    assert benching.recommend(held, asked(needed=90.0)).workers == 1
+    assert benching.recommend(held, asked(needed=150.0)).workers == 2
+    most = benching.recommend(held, asked(needed=999.0))
+    assert (most.workers, most.rate, most.needed, len(most.steps)) == (3, 200.0, 999.0, 9)
+    with pytest.raises(WorkFailed, match=r"within 20 ms cannot be had.*took 44 ms"):
+        benching.recommend([Step(workers=1, rate=1.0, answered=1.0, p99_ms=44.0)], asked())
+    with pytest.raises(WorkFailed, match="never answered well"):
+        benching.recommend([Step(workers=1, rate=1.0, answered=1.0, p99_ms=4.0, errors=1)], asked())
+
+
+@pytest.fixture
+def jobs(ws: Workspace, monkeypatch: pytest.MonkeyPatch) -> list[subprocess.Popen[str]]:
+    """Has the job of an errand run at once, as its keeper would start it; gives the processes."""
+    started: list[subprocess.Popen[str]] = []
+
+    def done(store: Any, **more: Any) -> dict[str, Any]:
+        job = wish.find(store, errands.jobs.file(store, **more).id)
+        directory = store.root / job.attempt(1)
+        names = {"CUPOLA_WORKSPACE": str(store.root), "CUPOLA_JOB_DIR": str(store.root / job.directory_in_store)}
+        names |= {"CUPOLA_ATTEMPT": "1", "CUPOLA_ATTEMPT_DIR": str(directory)}
+        pipe = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+        process = subprocess.Popen(job.command, env=os.environ | names, text=True, **pipe)  # type: ignore[call-overload]
+        started.append(process)
+        said, _ = process.communicate()
+        assert process.returncode == 0, said
+        return dict(msgspec.json.decode((directory / "output.json").read_bytes()))
+
+    monkeypatch.setattr(errands, "done", done)
+    return started
+
+
+def test_what_was_measured_is_kept_with_the_version_and_a_deployment_starts_from_it(
+    ws: Workspace, registered: list[str], jobs: list[Any]
+) -> None:
+    ws.action("endpoint deploy", model="late@1", name="e", workers=1)
+    found = ws.action("endpoint bench", endpoint="e", p99=60_000.0, rate=20.0, workers=1, seconds=0.2)
+    assert (found.endpoint, found.model, found.workers) == ("e", registered[0], 1)
+    assert found.steps and all(one.errors == 0 for one in found.steps) and found.rate >= 20.0
+    state = registry.find(ws.store, "late@1")
+    assert state.load_test is not None and state.load_test.steps == found.steps
+    assert ws.action("model verify", model="late@1").ok, "a version itself never changes"
+    assert ws.action("endpoint show", endpoint="e").workers == 1
+
+    many = msgspec.structs.replace(state.load_test, workers=min(2, os.cpu_count() or 1))
+    registry.say(ws.store, state, {"load_test": msgspec.to_builtins(many)})
+    assert ws.action("endpoint deploy", model="late@1", name="two").workers == many.workers
+    assert ws.action("endpoint deploy", model="late@1", name="three", workers=3).workers == 3
+    assert ws.action("endpoint deploy", model="late@2", name="one").workers == 1
+
+
+def test_a_request_that_the_model_refuses_is_said_and_nothing_is_recommended(
+    ws: Workspace, registered: list[str], jobs: list[Any]
+) -> None:
+    ws.action("endpoint deploy", model="late@1", name="e")
+    with pytest.raises(AssertionError, match="does not take the request"):
+        ws.action("endpoint bench", endpoint="e", data='{"distance": "far"}', workers=1, seconds=0.1)
+    assert registry.find(ws.store, "late@1").load_test is None
+
+
+def test_the_newest_of_this_host_counts() -> None:
+    from cupola.registry import loadtests
+
+    lines = [
+        {"load_test": msgspec.to_builtins(LoadTest(target_ms=20, workers=workers, rate=1, host=host))}
+        for workers, host in ((1, "here"), (2, "here"), (9, "there"))
+    ]
+    lines += [{"status": "Approved"}, {"load_test": {"of": "a newer Cupola"}}]
+    found = [loadtests.newest(lines, host) for host in ("here", "there", "elsewhere")]
+    assert [one.workers for one in found if one] == [2, 9, 9]
+    assert loadtests.newest(lines[3:], "here") is None
+
+
+def test_a_killed_load_test_leaves_no_server_behind(
+    ws: Workspace, registered: list[str], monkeypatch: pytest.MonkeyPatch, jobs: list[subprocess.Popen[str]]
+) -> None:
+    import threading
+
+    ws.action("endpoint deploy", model="late@1", name="e")
+    options = {"p99": 60_000.0, "workers": 1, "seconds": 60.0}
+    thread = threading.Thread(target=lambda: _suppressed(lambda: ws.action("endpoint bench", endpoint="e", **options)))
+    thread.start()
+    process = until(lambda: jobs and jobs[0])
+    try:
+        servers = until(lambda: psutil.Process(process.pid).children())
+    finally:
+        os.kill(process.pid, signal.SIGKILL)
+        thread.join()
+    for one in servers:
+        until(lambda one=one: not one.is_running() or one.status() == psutil.STATUS_ZOMBIE)
+    assert registry.find(ws.store, "late@1").load_test is None
+
+
+def _suppressed(work: Callable[[], Any]) -> None:
+    with contextlib.suppress(AssertionError):
+        work()
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"p99": 0.0}, {"rate": -1.0}, {"workers": 0}, {"workers": 4096}, {"seconds": 1e9}, {"variant": "nothing"}],
+)
+def test_what_cannot_be_measured_is_refused_before_a_job_is_filed(
+    ws: Workspace, registered: list[str], jobs: list[Any], options: dict[str, Any]
+) -> None:
+    ws.action("endpoint deploy", model="late@1", name="e")
+    with pytest.raises(BadOption):
+        ws.action("endpoint bench", endpoint="e", **options)
+    assert jobs == []
+
+
+def test_the_module_runs_only_as_a_job() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "cupola.serving.benching"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1 and "only as a job" in done.stderr

@@ -1,0 +1,26 @@
+"""Sheets of painted lines, with real keys."""
+
+import pytest
+from tests.tui.conftest import Settled
+from textual import events
+
+from cupola_tui.studio import Studio
+from cupola_tui.widgets.sheet import Sheet
+
+
+@pytest.mark.parametrize("by", ["key", "wheel"])
+async def test_what_has_no_room_is_scrolled_into_sight(studio: Studio, settled: Settled, by: str) -> None:
+    async with studio.run_test(size=(80, 24)) as pilot:
+        await settled(pilot, lambda: studio.main.table.view.rows.order)
+        await pilot.press("2", "enter")
+        sheet = studio.main.detail.body
+        assert isinstance(sheet, Sheet)
+        await settled(pilot, lambda: sheet.show_vertical_scrollbar)
+        last = len(sheet.lines) - 1
+        assert sheet.size.height <= last
+        if by == "key":
+            await pilot.press("G")
+        else:
+            for _ in range(last):
+                sheet.post_message(events.MouseScrollDown(sheet, 5, 5, 0, 1, 0, False, False, False))
+        await settled(pilot, lambda: sheet.scroll_y + sheet.size.height >= len(sheet.lines) > last)

@@ -1,0 +1,135 @@
+"""The parameters of one step: a field for each, a text area for code; what is typed is told at once."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from textual.app import ComposeResult
+from textual.containers import VerticalScroll
+from textual.message import Message
+from textual.widgets import Input, TextArea
+
+from cupola_tui.plain import clean
+from cupola_tui.widgets.field import FormField
+from cupola_tui.widgets.rows import Record
+
+CODE = {"query": "sql", "code": "python", "expression": "sql"}  # parameters that may have lines of their own
+OFFERED = 24
+
+
+class Code(TextArea):
+    """A text of several lines."""
+
+    def __init__(self, field: Record, value: str) -> None:
+        super().__init__(
+            value, show_line_numbers=False, tab_behavior="focus", placeholder=clean(field.get("help") or "")
+        )
+        self.field = field
+        self.cursor_blink = False
+        self.set_class(field["name"] == "expression", "-short")
+
+    @property
+    def value(self) -> str:
+        return self.text
+
+
+class StepForm(VerticalScroll, can_focus=False, inherit_bindings=False):
+    """The fields of a transform. known: what a field can be completed with."""
+
+    class Changed(Message):
+        """Something else is typed, or another field is in hand."""
+
+    def __init__(self, transform: Record, values: dict[str, str], known: Callable[[Record], Iterable[str]]) -> None:
+        super().__init__(id="stepform")
+        self.transform, self.known = transform, known
+        self.fields: list[FormField | Code] = [
+            Code(one, values.get(one["name"], ""))
+            if one["name"] in CODE
+            else FormField(one, values.get(one["name"], ""))
+            for one in transform["fields"]
+        ]
+        self.chosen = -1
+
+    def compose(self) -> ComposeResult:
+        yield from self.fields
+
+    def on_mount(self) -> None:
+        needed = [one for one in self.fields if one.field.get("required") and not one.value]
+        self._enter(next(iter([*needed, *self.fields]), None))
+
+    @property
+    def values(self) -> dict[str, str]:
+        return {one.field["name"]: one.value.strip() for one in self.fields}
+
+    @property
+    def here(self) -> FormField | Code | None:
+        """The field in hand."""
+        focused: Any = self.screen.focused
+        return next((one for one in self.fields if focused in (one, getattr(one, "input", None))), None)
+
+    def next(self, by: int) -> None:
+        here = self.here
+        place = (self.fields.index(here) + by) % len(self.fields) if here else 0
+        self._enter(self.fields[place])
+
+    def _enter(self, field: FormField | Code | None) -> None:
+        self.chosen = -1
+        if isinstance(field, FormField):
+            field.enter()
+        elif field:
+            field.focus()
+        self.post_message(self.Changed())
+
+    def offered(self) -> list[str]:
+        """What may stand in the field in hand, as a continuation of its last word."""
+        here = self.here
+        if here is None or isinstance(here, Code):
+            return []
+        word = self._head(here)[1].casefold() if self.chosen < 0 else self._typed
+        every = here.field.get("choices") or (
+            ["yes", "no"] if here.field.get("kind") == "boolean" else self.known(here.field)
+        )
+        found = [str(one) for one in every if str(one).casefold().startswith(word)]
+        return found[:OFFERED]
+
+    def complete(self) -> None:
+        """Puts in the next of what is offered."""
+        here = self.here
+        if not isinstance(here, FormField):
+            return
+        if self.chosen < 0:
+            self._typed = self._head(here)[1].casefold()
+        offered = self.offered()
+        if offered:
+            before = self._head(here)[0]
+            self.chosen = (self.chosen + 1) % len(offered)
+            kept = self.chosen
+            here.put(before + offered[kept])
+            self.chosen = kept
+
+    @staticmethod
+    def _head(field: FormField) -> tuple[str, str]:
+        """What stands before the word that is being typed, and that word: of a list, the one after the last comma."""
+        if not field.field.get("repeated"):
+            return "", field.value.strip()
+        head, comma, word = field.value.rpartition(",")
+        return head + comma, word.strip()
+
+    _typed = ""
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        event.stop()
+        here = self.here
+        if isinstance(here, FormField) and self.chosen >= 0 and not here.value.endswith(self._put_in(here)):
+            self.chosen = -1
+        self.post_message(self.Changed())
+
+    def _put_in(self, here: FormField) -> str:
+        offered = self.offered()
+        return offered[self.chosen] if 0 <= self.chosen < len(offered) else ""
+
+    def on_text_area_changed(self, event: TextArea.Changed) -> None:
+        event.stop()
+        self.post_message(self.Changed())
+
+    def on_form_field_entered(self) -> None:
+        self.app.keys.release()  # type: ignore[attr-defined]
