@@ -1,6 +1,6 @@
 """workspace.toml as a record; below the workspace itself, which knows who has done what in it."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -21,6 +21,12 @@ class Jobs(msgspec.Struct, kw_only=True):
     full_disk: Literal["wait", "fail"] = "wait"
 
 
+class Pipelines(msgspec.Struct, kw_only=True):
+    """What stays of pipelines. keep: so many executions of each that are over; None for all."""
+
+    keep: Annotated[int, msgspec.Meta(ge=1)] | None = None
+
+
 class Settings(Record, kw_only=True):
     """workspace.toml: what holds for all who work here. id: the same in all copies of a workspace."""
 
@@ -30,4 +36,5 @@ class Settings(Record, kw_only=True):
     deployments_need_approval: bool = False
     slots: Slots = msgspec.field(default_factory=Slots)
     jobs: Jobs = msgspec.field(default_factory=Jobs)
+    pipelines: Pipelines = msgspec.field(default_factory=Pipelines)
     roles: dict[str, str] = msgspec.field(default_factory=dict)

@@ -47,6 +47,11 @@ deployments_need_approval = false
 # What jobs do on a full disk: wait until there is room, or fail.
 # full_disk = "wait"
 
+[pipelines]
+# How many executions of a pipeline are kept: when one ends, older ones are removed for good, but for those whose
+# results others have taken. What is not said here is kept.
+# keep = 100
+
 # Who may do what: a viewer looks, a member works, an approver also approves. Without a role one is a member. This is
 # guidance that Cupola keeps; what holds are the owner, group and modes of these files.
 [roles]

@@ -177,6 +177,8 @@ CASES: list[tuple[str, dict[str, Any], dict[str, str]]] = [
     ("pipeline step", {"pipeline": "made", "step": "ask", "type": "Callback", "argument": {"message": "go on?"}}, {}),
     ("pipeline step", {"pipeline": "made", "step": "end", "type": "Fail", "after": ["ask"]}, {}),
     ("pipeline unstep", {"pipeline": "made", "step": "end"}, {}),
+    ("pipeline rm", {"pipeline": "made"}, {"trash": "trash"}),
+    ("pipeline restore", {"trash": "{trash}"}, {}),
     ("pipeline schedule", {"pipeline": "asked", "at": "2099-12-01T03:00", "dry_run": True}, {}),
     ("pipeline run", {"pipeline": "asked"}, {"execution": "execution"}),
     ("pipeline ls", {"filter": "name = asked"}, {}),

@@ -101,7 +101,14 @@ TABLE: tuple[Key, ...] = (
     Key("prepare", "p", "prepare", "prepare", panes=(DATASETS,), footer=14, group="Verbs"),
     Key("explore", "p", "explore", "plot all of them", panes=(EXPERIMENTS,), group="Verbs"),
     Key("stop", "x", "stop", "stop", "main", (EXPERIMENTS, JOBS, ENDPOINTS, PIPELINES, TUNINGS), 18, "Verbs"),
-    Key("trash", "D", "trash", "to the trash", panes=(DATASETS, EXPERIMENTS, REGISTRY, ENDPOINTS), group="Verbs"),
+    Key(
+        "trash",
+        "D",
+        "trash",
+        "to the trash",
+        panes=(DATASETS, EXPERIMENTS, REGISTRY, ENDPOINTS, PIPELINES),
+        group="Verbs",
+    ),
     Key("undo", "u", "undo", "undo the last deletion", group="Verbs"),
     Key("log", "l", "log", "log", "body", panes=(EXPERIMENTS, JOBS, ENDPOINTS, TUNINGS), footer=15, group="Verbs"),
     Key(

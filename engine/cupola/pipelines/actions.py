@@ -8,10 +8,11 @@ from cupola import place
 from cupola.actions import Arg, action
 from cupola.errors import BadInput, BadOption, CupolaError
 from cupola.experiments import saving
-from cupola.jobs import logs
-from cupola.pipelines import callbacks, changes, definition, editing, exporting, graph, records, starting
+from cupola.jobs import amounts, logs
+from cupola.pipelines import callbacks, changes, definition, editing, exporting, graph, records, removing, starting
 from cupola.pipelines.changes import Why
 from cupola.pipelines.records import Edge, ExecutionState, Parameter, Step
+from cupola.pipelines.removing import Removed
 from cupola.schedules import states
 from cupola.search import evaluating
 from cupola.store import names
@@ -232,6 +233,56 @@ def export(
         to.parent.mkdir()
     saving.write(to, text.encode())
     return Exported(pipeline=found.name, path=str(to), steps=[one.name for one in found.steps])
+
+
+@action("pipeline rm", about="pipeline", key="D", dry_run=True, confirm="y")
+def rm(
+    ws: Workspace,
+    pipeline: Annotated[
+        str, Arg(help="a pipeline, or one of its executions by its id (or the beginning of it)", completes="pipeline")
+    ],
+    *,
+    keep: Annotated[int | None, Arg(help="only executions: those beyond the newest so many that are over")] = None,
+    older_than: Annotated[str | None, Arg(help="only executions: those that ended before that: 30d, 12h")] = None,
+    dry_run: Annotated[bool, Arg(help="only say what would be removed")] = False,
+) -> Removed:
+    """Move an execution to the trash, with its logs and files, or a pipeline with all of them; or only its older ones.
+
+    `pipeline restore` brings them back. What runs stays, and so does an execution from which another has taken results;
+    a pipeline that a schedule runs stays too. Runs, versions and endpoints that were made stay as they are.
+    """
+    store = ws.store
+    if keep is not None and keep < 0:
+        raise BadOption("--keep takes 0 or more", where="--keep")
+    older = amounts.seconds(older_than, "--older-than")
+    named = pipeline in {*definition.names(store), *records.names_of_executed(store)}
+    if keep is not None or older is not None:
+        if not named:
+            raise BadOption(f"{pipeline} is no pipeline", hint="--keep and --older-than choose executions of one")
+        found = removing.surplus(store, pipeline, keep or 0, older)
+        made = Removed(removed=[one.id for one in found.going], kept=[one.id for one in found.kept], dry_run=dry_run)
+        tokens = [] if dry_run else [removing.remove(store, one) for one in found.going]
+        made.trash = tokens[0] if len(tokens) == 1 else None
+        return made
+    if named:
+        removing.check_idle(store, pipeline)
+        token = None if dry_run else removing.remove_pipeline(store, pipeline)
+        return Removed(removed=[pipeline], trash=token, dry_run=dry_run)
+    chosen = records.find(store, pipeline)
+    removing.check_unused(store, chosen)
+    return Removed(removed=[chosen.id], trash=None if dry_run else removing.remove(store, chosen), dry_run=dry_run)
+
+
+@action("pipeline restore")
+def restore(
+    ws: Workspace,
+    trash: Annotated[str, Arg(help="the token that `pipeline rm` gave, or the id of the execution, or the pipeline")],
+) -> PipelineState | ExecutionState:
+    """Bring back what `pipeline rm` removed: an execution, or a pipeline with its executions."""
+    name = removing.restore(ws.store, trash)
+    if name in {*definition.names(ws.store), *records.names_of_executed(ws.store)}:
+        return _state(ws, name)
+    return records.state(ws.store, name)
 
 
 def _wrong_step(ws: Workspace, given: dict[str, Any]) -> dict[str, str]:

@@ -26,6 +26,7 @@ from cupola.pipelines import (
     graph,
     records,
     references,
+    removing,
     results,
     starting,
 )
@@ -411,6 +412,9 @@ class Driver:
         self.journal.flush()
         self.told = 0.0
         self._announce()
+        with contextlib.suppress(CupolaError):
+            if gone := removing.prune(self.store, self.execution.pipeline):
+                print(f"removed {gone} older executions, as workspace.toml says")
         return self._said(status, self.failed)
 
     def _said(self, status: str, reason: str) -> dict[str, Any]:

@@ -356,10 +356,17 @@ def step_of(now: ExecutionState, step: str) -> StepState:
 
 
 def log_path(store: Store, execution: Execution, step: str, attempt: int | None = None) -> str:
-    """Where the log of a step lies, relative to the workspace: a job's own; of a cached result that of its time."""
+    """Where the log of a step lies, relative to the workspace: a job's own; of a cached result that of its time.
+
+    Raises NotFound, also where the execution of that time is gone.
+    """
     found = step_of(state_of(store, execution), step)
     if found.cached and found.origin:
-        return log_path(store, find(store, found.origin), step, attempt)
+        try:
+            return log_path(store, read(store, execution.pipeline, found.origin), step, attempt)
+        except NotFound:
+            said = f"{step} was done by the execution {found.origin}, which is gone, and its log with it"
+            raise NotFound(said, where=execution.id) from None
     if found.job and attempt in (None, found.attempt):
         return jobs.log_path(store, found.job)
     return f"{execution.directory}/work/{step}/{attempt or found.attempt or 1}/log.txt"

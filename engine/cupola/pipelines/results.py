@@ -4,6 +4,8 @@ The newest of a key replaces the one before. A result is taken again while it is
 still there: a run, a version, the files that it has written.
 """
 
+import contextlib
+
 import msgspec
 
 from cupola.datasets import records as datasets
@@ -45,6 +47,15 @@ def take(store: Store, pipeline: str, found: Fingerprint, expire_after: float | 
     if result.state.fingerprint != found or (expire_after is not None and _age(result.state.ended) > expire_after):
         return None
     return result if _there(store, result) else None
+
+
+def forget(store: Store, pipeline: str, there: list[str]) -> None:
+    """Removes what steps have come to in executions that are not there any more."""
+    for name in files.listing(store, f"{DIRECTORY}/{pipeline}/results"):
+        path = f"{DIRECTORY}/{pipeline}/results/{name}"
+        with contextlib.suppress(NotFound, msgspec.MsgspecError):
+            if msgspec.json.decode(files.read_bytes(store, path), type=Result).execution not in there:
+                files.remove(store, path)
 
 
 def _there(store: Store, result: Result) -> bool:

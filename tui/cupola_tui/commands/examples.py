@@ -75,6 +75,8 @@ EXAMPLES: dict[str, list[str]] = {
     "pipeline stop": ["cupola pipeline stop r6yuck"],
     "pipeline retry": ["cupola pipeline retry r6yuck --wait"],
     "pipeline answer": ["cupola pipeline answer r6yuck ask-ana -o approved=true"],
+    "pipeline rm": ["cupola pipeline rm r6yuck", "cupola pipeline rm flights --keep 20 --older-than 30d --dry-run"],
+    "pipeline restore": ["cupola pipeline restore r6yuck"],
     "pipeline step": [
         "cupola pipeline step nightly train --type Training -a dataset=flights -a estimator=LogisticRegression",
         "cupola pipeline step nightly train -a 'param=C=0.1' --after prepare",
