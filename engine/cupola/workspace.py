@@ -49,7 +49,7 @@ deployments_need_approval = false
 
 [pipelines]
 # How many executions of a pipeline are kept: when one ends, older ones are removed for good, but for those whose
-# results others have taken. What is not said here is kept.
+# results others have taken. Without it all are kept.
 # keep = 100
 
 # Who may do what: a viewer looks, a member works, an approver also approves. Without a role one is a member. This is

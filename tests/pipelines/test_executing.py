@@ -251,6 +251,23 @@ def test_a_step_that_succeeds_at_its_last_try_has_succeeded(ws: api.Workspace, t
     assert (found["again"].attempt, found["again"].outputs) == (3, {"value": 2})
 
 
+FLAKY = """\
+[steps.again]
+type = "Lambda"
+function = "steps:flaky"
+parameters = { path = "flaky", times = 3 }
+retry = { attempts = 2, interval = 0.01 }
+"""
+
+
+def test_a_step_that_is_gone_on_with_has_all_of_its_tries_again(ws: api.Workspace) -> None:
+    write(ws, "flaky.toml", FLAKY)
+    with pytest.raises(WorkFailed, match="try 1"):
+        ws.pipeline.run("flaky").wait(timeout=180)
+    found = by_name(ws.pipeline.retry("flaky").wait(timeout=180))
+    assert (found["again"].attempt, found["again"].outputs) == (4, {"value": 3})
+
+
 HANGS = """\
 [steps.hangs]
 type = "Processing"

@@ -202,7 +202,7 @@ class Driver:
         before = self.states[step.name]
         state = StepState(
             name=step.name, type=step.type, status="Executing", attempt=attempt, interruptions=before.interruptions,
-            started=(before.started if again else None) or now(),
+            earlier=before.earlier, started=(before.started if again else None) or now(),
         )  # fmt: skip
         try:
             if step.type == "ForEach":
@@ -323,7 +323,7 @@ class Driver:
             self._later(msgspec.structs.replace(state, interruptions=state.interruptions + 1), said, 1)
             return
         again = next((one for one in step.retry if not one.causes or {*one.causes} & {*outcome.causes}), None)
-        tries = state.attempt - state.interruptions
+        tries = state.attempt - state.interruptions - state.earlier
         if again and tries < again.attempts and not self.failed and step.type != "ForEach":
             self._later(state, said, again.interval * again.backoff ** (tries - 1))
             return

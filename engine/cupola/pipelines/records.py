@@ -140,7 +140,8 @@ class StepState(msgspec.Struct, kw_only=True):
 
     cached: its result is that of an earlier execution, where nothing has changed. job: what does it in the background.
     values: of a Condition, what it has compared, and what came of it. attempt: the how manieth try this is;
-    interruptions: how many of them a keeper or a host had not outlived, which `retry` does not count.
+    which `retry` does not count are the `interruptions` (those that a keeper or a host had not outlived), and the
+    `earlier` ones, before people had it gone on with.
     """
 
     name: str
@@ -156,6 +157,7 @@ class StepState(msgspec.Struct, kw_only=True):
     cause: str = ""
     attempt: int = 0
     interruptions: int = 0
+    earlier: int = 0
     job: str = ""
     values: list["Compared"] = []
     result: bool | None = None
@@ -376,7 +378,7 @@ def begin_round(states: dict[str, StepState]) -> None:
     """What has not succeeded is to be done again."""
     for name, state in states.items():
         if state.status in AGAIN:
-            states[name] = StepState(name=name, type=state.type, attempt=state.attempt)
+            states[name] = StepState(name=name, type=state.type, attempt=state.attempt, earlier=state.attempt)
 
 
 def state(store: Store, reference: str) -> ExecutionState:
