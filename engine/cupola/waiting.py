@@ -17,7 +17,7 @@ from cupola.workspace import Workspace
 CHANGING = ("Creating", "Updating", "RollingBack", "Deleting")
 FAILED = ("Failed", "Stopped")
 EVERY = 0.1
-OF_THE_WISH = ("wished", "desired", "mode", "workers", "max_workers", "memory")  # what makes it another one
+OF_THE_WISH = ("wished", "desired", "mode", "workers", "max_workers", "memory", "batch_rows")  # make it another one
 BY_WHOM = 2.0  # seconds in which it is found out who made that
 COMING_BACK = 30.0  # seconds in which the keeper of an endpoint that has died is waited for
 SHOWN_BY = {"run": "run", "forecast": "run", "autopilot": "autopilot", "pipeline": "execution"}  # what `show` is told

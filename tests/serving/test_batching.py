@@ -18,7 +18,8 @@ from cupola.registry.models import Model, Prediction
 from cupola.registry.signature import Signature
 from cupola.runtimes.frames import Frames
 from cupola.runtimes.tables import Table
-from cupola.serving.batching import MOST_ROWS, Batches
+from cupola.serving.batching import Batches
+from cupola.serving.records import MOST_ROWS
 
 Row = dict[str, Any]
 
@@ -46,11 +47,11 @@ def row(place: int, **changed: Any) -> Row:
     return {"distance": 100.0 * place, "hour": place % 24, "carrier": "AA", "wet": place % 2 == 0} | changed
 
 
-def together(frames: Frames, gate: Gate, tables: list[Table]) -> list[Any]:
+def together(frames: Frames, gate: Gate, tables: list[Table], **more: int) -> list[Any]:
     """The answers to tables that all wait while the first one is predicted; an exception for what failed."""
 
     async def ask() -> list[Any]:
-        batches = Batches(frames, gate)
+        batches = Batches(frames, gate, **more)  # type: ignore[arg-type]
         first = asyncio.create_task(batches.predict(tables[0]))
         await asyncio.to_thread(gate.entered.wait, 120)
         others = [asyncio.create_task(batches.predict(one)) for one in tables[1:]]
@@ -72,6 +73,17 @@ def test_requests_that_wait_are_predicted_in_one_call(classifier: Model) -> None
     tables = [table(*(row(place + more) for more in range(1 + place % 3))) for place in range(20)]
     found = together(frames, gate, tables)
     assert gate.sizes == [1, sum(one.rows for one in tables[1:])]
+    assert all(same(said, classifier.predict(frames.frame(one))) for said, one in zip(found, tables, strict=True))
+
+
+@pytest.mark.parametrize(("most", "sizes"), [(1, [1] * 7), (3, [1, 3, 3]), (4, [1, 4, 2])])
+def test_a_call_has_no_more_rows_than_the_setting_says_and_with_one_nothing_is_joined(
+    classifier: Model, most: int, sizes: list[int]
+) -> None:
+    frames, gate = Frames(classifier.signature), Gate(classifier.predict)
+    tables = [table(row(place)) for place in range(7)]
+    found = together(frames, gate, tables, most_rows=most)
+    assert gate.sizes == sizes
     assert all(same(said, classifier.predict(frames.frame(one))) for said, one in zip(found, tables, strict=True))
 
 

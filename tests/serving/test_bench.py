@@ -5,7 +5,8 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
@@ -18,8 +19,10 @@ from cupola.errors import BadOption, WorkFailed
 from cupola.jobs import errands, wish
 from cupola.registry import records as registry
 from cupola.registry.loadtests import LoadTest, Step
+from cupola.runtimes.records import Report
 from cupola.serving import benching, records
 from cupola.serving.benches import Asked
+from cupola.serving.server import Word
 from cupola.workspace import Workspace
 
 from .conftest import until
@@ -80,6 +83,74 @@ def test_the_fewest_processes_that_hold_what_is_needed_are_recommended() -> None
         benching.recommend([Step(workers=1, rate=1.0, answered=1.0, p99_ms=4.0, errors=1)], asked())
 
 
+def test_the_batches_that_hold_most_are_recommended_with_the_processes() -> None:
+    def step(workers: int, rows: int | None, rate: float, held: bool = True) -> Step:
+        return Step(workers=workers, batch_rows=rows, rate=rate, answered=rate, p99_ms=5.0, held=held)
+
+    sizes = [step(1, 256, 100.0), step(1, 32, 110.0, held=False), step(1, 8, 130.0), step(1, 1, 143.0, held=False)]
+    assert benching.recommend(sizes, asked()).batch_rows == 8
+    found = benching.recommend([*sizes, step(2, 8, 240.0)], asked())
+    assert (found.workers, found.batch_rows) == (2, 8)
+    assert "2 server processes, batches of up to 8 rows: 240" in found.words
+    compiled = benching.recommend([step(1, None, 900.0)], asked())
+    compiled.runtime = "compiled"
+    assert compiled.batch_rows is None and "compiled (requests are not joined)" in compiled.words
+
+
+def test_other_batches_are_tried_only_from_where_they_would_be_better() -> None:
+    """Two steps are all that a size costs that is no better than those before it."""
+    tried = []
+
+    def measure(capacity: float, rate: float) -> Step:
+        tried.append(rate)
+        return Step(workers=1, rate=rate, answered=rate, held=rate <= capacity)
+
+    assert benching.climb(lambda rate: measure(100.0, rate), 110.0, least=110.0) == 0.0
+    assert tried == [110.0, 110.0]
+    assert 900.0 / 1.1 <= benching.climb(lambda rate: measure(900.0, rate), 110.0, least=110.0) <= 900.0
+
+
+def staircases(monkeypatch: pytest.MonkeyPatch, most: int, holds: dict[int, float], **more: Any) -> list[Step]:
+    """The steps of a model one process of which holds so much with batches of such sizes, two twice as much."""
+    serving: list[records.Endpoint] = []
+
+    @contextlib.contextmanager
+    def served(store: Any, wish: records.Endpoint) -> Iterator[Any]:
+        serving.append(wish)
+        yield ("127.0.0.1", 1), Word(ready=True, runtimes={"e=m": Report(runtime="native")}, joins=len(holds) > 1)
+
+    def measured(address: Any, requests: Any, workers: int, rows: int | None, rate: float, asked: Any) -> Step:
+        assert (serving[-1].workers, serving[-1].batch_rows) == (workers, rows or records.MOST_ROWS)
+        held = rate <= holds[rows or records.MOST_ROWS] * min(workers, 2)
+        return Step(workers=workers, batch_rows=rows, rate=rate, answered=rate, p50_ms=5.0, p99_ms=5.0, held=held)
+
+    monkeypatch.setattr(benching, "_serving", served)
+    monkeypatch.setattr(benching, "_step", measured)
+    monkeypatch.setattr(benching, "_rehearse", lambda *_: None)
+    job: Any = SimpleNamespace(store=None, report=lambda done, words: 0 <= done <= 1 or pytest.fail(f"{done}"))
+    bench = benching.Bench(job, asked(most=most, **more), [b"request"])
+    benching.climb_all(bench, asked(most=most, **more))
+    return bench.steps
+
+
+def test_more_processes_are_tried_with_the_batches_that_held_most(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = staircases(monkeypatch, 3, {256: 1000.0, 32: 1010.0, 8: 2000.0, 1: 500.0})
+    assert {(one.workers, one.batch_rows) for one in found} == {(1, 256), (1, 32), (1, 8), (1, 1), (2, 8), (3, 8)}
+    best = benching.recommend(found, asked(most=3))
+    assert (best.workers, best.batch_rows) == (2, 8) and 3600 < best.rate <= 4000
+    few = [sum(one.batch_rows == rows for one in found) for rows in (32, 1)]
+    assert few == [2, 2], "a size that is no better costs two steps"
+
+
+def test_the_usual_batches_stay_where_they_hold_what_is_needed_or_nothing_is_joined(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    found = staircases(monkeypatch, 3, {256: 1000.0, 32: 2000.0, 8: 1.0, 1: 1.0}, needed=900.0)
+    assert {(one.workers, one.batch_rows) for one in found} == {(1, 256)}
+    found = staircases(monkeypatch, 2, {256: 1000.0})
+    assert {(one.workers, one.batch_rows) for one in found} == {(1, None), (2, None)}
+
+
 @pytest.fixture
 def jobs(ws: Workspace, monkeypatch: pytest.MonkeyPatch) -> list[subprocess.Popen[str]]:
     """Has the job of an errand run at once, as its keeper would start it; gives the processes."""
@@ -104,20 +175,26 @@ def jobs(ws: Workspace, monkeypatch: pytest.MonkeyPatch) -> list[subprocess.Pope
 def test_what_was_measured_is_kept_with_the_version_and_a_deployment_starts_from_it(
     ws: Workspace, registered: list[str], jobs: list[Any]
 ) -> None:
-    ws.action("endpoint deploy", model="late@1", name="e", workers=1)
+    ws.action("endpoint deploy", model="late@1", name="e", workers=1, batch_rows=16)
     found = ws.action("endpoint bench", endpoint="e", p99=60_000.0, rate=20.0, workers=1, seconds=0.2)
     assert (found.endpoint, found.model, found.workers) == ("e", registered[0], 1)
     assert found.steps and all(one.errors == 0 for one in found.steps) and found.rate >= 20.0
     state = registry.find(ws.store, "late@1")
     assert state.load_test is not None and state.load_test.steps == found.steps
     assert ws.action("model verify", model="late@1").ok, "a version itself never changes"
-    assert ws.action("endpoint show", endpoint="e").workers == 1
+    shown = ws.action("endpoint show", endpoint="e")
+    assert (shown.workers, shown.batch_rows) == (1, 16), "the endpoint is left alone"
 
-    many = msgspec.structs.replace(state.load_test, workers=min(2, os.cpu_count() or 1))
+    assert (found.runtime, found.batch_rows) == ("native", records.MOST_ROWS), "the usual batches hold what is needed"
+
+    many = msgspec.structs.replace(state.load_test, workers=min(2, os.cpu_count() or 1), batch_rows=8)
     registry.say(ws.store, state, {"load_test": msgspec.to_builtins(many)})
-    assert ws.action("endpoint deploy", model="late@1", name="two").workers == many.workers
-    assert ws.action("endpoint deploy", model="late@1", name="three", workers=3).workers == 3
-    assert ws.action("endpoint deploy", model="late@2", name="one").workers == 1
+    two = ws.action("endpoint deploy", model="late@1", name="two")
+    assert (two.workers, two.batch_rows) == (many.workers, 8)
+    three = ws.action("endpoint deploy", model="late@1", name="three", workers=3, batch_rows=16)
+    assert (three.workers, three.batch_rows) == (3, 16)
+    one = ws.action("endpoint deploy", model="late@2", name="one")
+    assert (one.workers, one.batch_rows) == (1, records.MOST_ROWS)
 
 
 def test_a_request_that_the_model_refuses_is_said_and_nothing_is_recommended(

@@ -51,6 +51,10 @@ Runtime = Annotated[
     str | None,
     Arg(help="what runs the models; auto (the default) is compiled where it says the same, faster", choices=CHOICES),
 ]
+BatchRows = Annotated[
+    int | None,
+    Arg(help="rows of requests that are joined into one call of a native model, at most; 1 for none"),
+]
 Keep = Annotated[str | None, Arg(help="asynchronous: how long answers are kept, as 7d; 0 for ever")]
 Provisioned = Annotated[int | None, Arg(help="serverless: server processes that stay when nobody asks")]
 Target = Annotated[
@@ -88,6 +92,7 @@ def deploy(
     max_workers: MaxWorkers = None,
     memory: Memory = None,
     runtime: Runtime = None,
+    batch_rows: BatchRows = None,
     idle: Idle = None,
     max_concurrency: MaxConcurrency = None,
     provisioned: Provisioned = None,
@@ -103,7 +108,8 @@ def deploy(
     the mode asynchronous requests lie in a queue on the disk (`endpoint send`), and answers become files.
     The agent starts its server processes; what they see stands in endpoints/NAME/status.json. An endpoint of that name
     that serves already is updated: the new servers take over when they are ready, and no request fails. Without
-    --workers there are as many server processes as `endpoint bench` has found to be best for this version.
+    --workers and --batch-rows there are as many server processes, and batches of such a size, as `endpoint bench` has
+    found to be best for this version.
     """
     names.check_name(name, "name of an endpoint")
     if mode not in records.MODES:
@@ -123,10 +129,12 @@ def deploy(
     wished.serverless = (wished.serverless or Serverless()) if sleeps else None
     if workers is None and version.load_test:
         workers = min(version.load_test.workers, os.cpu_count() or 1)
+    if batch_rows is None and version.load_test:
+        batch_rows = version.load_test.batch_rows
     options.put(
         wished,
-        workers=workers, max_workers=max_workers, memory=memory, runtime=runtime, idle=idle,
-        max_concurrency=max_concurrency, provisioned=provisioned, notify=notify, keep=keep, target=target,
+        workers=workers, max_workers=max_workers, memory=memory, runtime=runtime, batch_rows=batch_rows,
+        idle=idle, max_concurrency=max_concurrency, provisioned=provisioned, notify=notify, keep=keep, target=target,
         target_memory=target_memory,
     )  # fmt: skip
     return wishing.send(ws, wished, before, dry_run)
@@ -169,6 +177,7 @@ def update(
     max_workers: MaxWorkers = None,
     memory: Memory = None,
     runtime: Runtime = None,
+    batch_rows: BatchRows = None,
     idle: Idle = None,
     max_concurrency: MaxConcurrency = None,
     provisioned: Provisioned = None,
@@ -206,8 +215,8 @@ def update(
         changed.serverless = Serverless()
     options.put(
         changed,
-        workers=workers, max_workers=max_workers, memory=memory, runtime=runtime, idle=idle,
-        max_concurrency=max_concurrency, provisioned=provisioned, notify=notify, keep=keep, target=target,
+        workers=workers, max_workers=max_workers, memory=memory, runtime=runtime, batch_rows=batch_rows,
+        idle=idle, max_concurrency=max_concurrency, provisioned=provisioned, notify=notify, keep=keep, target=target,
         target_memory=target_memory,
     )  # fmt: skip
     state = records.state_of(ws.store, before)
@@ -252,8 +261,9 @@ def bench(
     """Find out how many requests a second a model holds on this host, and with how many server processes.
 
     Server processes of its own are asked for more and more until one in a hundred waits longer than --p99, with one
-    process, then with more; the endpoint is left alone. The fewest that hold what is needed are recommended, and from
-    then on `endpoint deploy` of this version starts as many where it is not told otherwise.
+    process, of a native model with batches of different sizes, then with more; the endpoint is left alone. The fewest
+    that hold what is needed are recommended, with the size of batches that holds most, and from then on `endpoint
+    deploy` of this version starts so where it is not told otherwise.
     """
     wish = records.wish(ws.store, endpoint)
     return benches.run(

@@ -39,6 +39,7 @@ from cupola.serving.http import (
 from cupola.serving.lineup import Call, Lineup, Placed, call
 from cupola.serving.openmodels import Asked, OpenModels
 from cupola.serving.payloads import TooLarge, Unsupported
+from cupola.serving.records import MOST_ROWS
 from cupola.serving.scoring import SMALL, Variant
 from cupola.serving.shadows import Shadows
 from cupola.serving.shelf import Shelf
@@ -69,7 +70,7 @@ class Application:
     """The ASGI application of one server process. `draining`: each answer closes its connection.
 
     together: entered for each request that is in work; raises Failure 429 for one too many. shelf: the models that
-    requests may name.
+    requests may name. batch_rows: the most rows of requests that are joined into one call of a native model.
     """
 
     def __init__(
@@ -79,6 +80,7 @@ class Application:
         version: dict[str, Any],
         together: Together | None = None,
         shelf: Shelf | None = None,
+        batch_rows: int = MOST_ROWS,
     ) -> None:
         self._together = together
         self._shelf = shelf
@@ -89,7 +91,7 @@ class Application:
         self.lineup = Lineup(variants)
         self.shadows = Shadows()
         self._batches = {
-            one.key: Batches(one.runtime.frames, one.runtime.predict, joins=one.runtime.by_row)
+            one.key: Batches(one.runtime.frames, one.runtime.predict, joins=one.runtime.by_row, most_rows=batch_rows)
             for one in variants
             if isinstance(one.runtime, Native)
         }
@@ -105,6 +107,11 @@ class Application:
         self.lineup.place(placed)
         self._batches = {key: self._batches[key] for key in self.lineup.held() if key in self._batches}
         self._open = self._models()
+
+    @property
+    def joins(self) -> bool:
+        """Whether there is a model to which requests are joined."""
+        return any(one.joins for one in self._batches.values())
 
     def _models(self) -> OpenModels:
         return OpenModels(self._name, self._version, self.lineup.production, self.lineup.chosen)

@@ -20,8 +20,8 @@ from cupola.runtimes import native
 from cupola.runtimes.frames import Frames
 from cupola.runtimes.tables import Table
 from cupola.serving.lineup import call
+from cupola.serving.records import MOST_ROWS
 
-MOST_ROWS = 256  # of one call; a request of more is predicted by itself
 LONGEST_WAIT = 0.002  # seconds for which the clients that were just answered are given to ask again
 SHARE = 0.25  # of the time that the last call took; the next one waits for them no longer than that
 
@@ -46,10 +46,19 @@ class Batches:
 
     One call runs at a time, in a thread of its own, so that the event loop answers others meanwhile. predict: of a
     frame. joins: what it says of a row does not hang on the rows beside it; without, each request has its own call.
+    most_rows: of one call; a request of more is predicted by itself.
     """
 
-    def __init__(self, frames: Frames, predict: Callable[[pd.DataFrame], Prediction], *, joins: bool = True) -> None:
-        self._frames, self._predict, self._joins = frames, predict, joins
+    def __init__(
+        self,
+        frames: Frames,
+        predict: Callable[[pd.DataFrame], Prediction],
+        *,
+        joins: bool = True,
+        most_rows: int = MOST_ROWS,
+    ) -> None:
+        self._frames, self._predict = frames, predict
+        self.joins, self._most_rows = joins and most_rows > 1, most_rows
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="predict", initializer=one_thread)
         self._waiting: deque[Waiting] = deque()
         self._running: asyncio.Task[None] | None = None
@@ -62,7 +71,7 @@ class Batches:
         told: goes into the frame's `attrs`, and what the model puts there comes back in it; of one that joins nothing.
         """
         columns = self._frames.matched(table)
-        kinds = self._frames.kinds(columns) if self._joins and table.rows <= MOST_ROWS else None
+        kinds = self._frames.kinds(columns) if self.joins and table.rows <= self._most_rows else None
         answer: asyncio.Future[Prediction] = asyncio.get_running_loop().create_future()
         mine = Waiting(columns, table.rows, kinds, answer, time.perf_counter(), told)
         self._waiting.append(mine)
@@ -100,7 +109,7 @@ class Batches:
         first = self._waiting.popleft()
         batch, left, rows = [first], deque[Waiting](), first.rows
         for one in self._waiting:
-            if first.kinds is None or one.kinds != first.kinds or rows + one.rows > MOST_ROWS:
+            if first.kinds is None or one.kinds != first.kinds or rows + one.rows > self._most_rows:
                 left.append(one)
             else:
                 batch.append(one)

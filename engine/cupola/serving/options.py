@@ -7,7 +7,7 @@ from cupola.errors import BadOption
 from cupola.jobs import amounts
 from cupola.runtimes.records import CHOICES
 from cupola.serving.records import Endpoint, Targets
-from cupola.serving.wishing import LARGEST, MOST_AT_ONCE, SHORTEST_IDLE
+from cupola.serving.wishing import LARGEST, LARGEST_BATCH, MOST_AT_ONCE, SHORTEST_IDLE
 from cupola.store import names
 
 UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
@@ -20,6 +20,7 @@ def put(
     max_workers: int | None,
     memory: str | None,
     runtime: str | None,
+    batch_rows: int | None,
     idle: str | None,
     max_concurrency: int | None,
     provisioned: int | None,
@@ -35,6 +36,11 @@ def put(
         if runtime not in CHOICES:
             raise BadOption(f"there is no runtime {runtime!r}", where="--runtime", hint=f"one of {', '.join(CHOICES)}")
         wished.runtime = runtime
+    if batch_rows is not None:
+        if not 1 <= batch_rows <= LARGEST_BATCH:
+            hint = f"from 1 (requests are not joined) to {LARGEST_BATCH:,}"
+            raise BadOption(f"--batch-rows {batch_rows} cannot be had", hint=hint)
+        wished.batch_rows = batch_rows
     _sized(wished, workers, memory, max_workers)
 
 

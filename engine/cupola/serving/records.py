@@ -21,6 +21,7 @@ from cupola.store.records import Record
 
 DIRECTORY = "endpoints"
 MODES = ("realtime", "serverless", "asynchronous")
+MOST_ROWS = 256  # of the requests that are joined into one call of a native model, unless told otherwise
 SERVING = ("Creating", "Updating", "InService", "RollingBack", "UpdateRollbackFailed")
 
 
@@ -61,13 +62,14 @@ class Targets(msgspec.Struct, kw_only=True):
 class Endpoint(Record, kw_only=True):
     """What is wished for: endpoints/NAME/endpoint.toml, written by actions and by hand.
 
-    model of a variant: exact, as churn@3-7f3a. host, user: where and as whom it runs. memory: bytes for all its
-    server processes together, 0 for no limit. max_workers: as many server processes there may be while requests queue,
-    0 for no more than `workers`. rollout: how a change of the variants is made. desired: "InService" or "OutOfService".
+    model of a variant: exact, as churn@3-7f3a. host, user: where and as whom it runs. memory: bytes for all its server
+    processes together, 0 for no limit. max_workers: as many server processes there may be while requests queue, 0 for
+    no more than `workers`. rollout: how a change of the variants is made. desired: "InService" or "OutOfService".
     generation: counted up to have the servers replaced though nothing else has changed. runtime: which one is to run
-    the models ("auto": the compiled one where it was measured to say the same, and faster). serverless: of that mode,
-    and of an asynchronous endpoint that sleeps while its queue is empty. asynchronous: only of that mode. network:
-    where other hosts reach it, if they do. targets: which other models requests may name, if any.
+    the models ("auto": the compiled one where it was measured to say the same, and faster). batch_rows: the most rows
+    of requests that are joined into one call of a native model; 1 joins none. serverless: of that mode, and of an
+    asynchronous endpoint that sleeps while its queue is empty. asynchronous: only of that mode. network: where other
+    hosts reach it, if they do. targets: which other models requests may name, if any.
     """
 
     name: str
@@ -80,6 +82,7 @@ class Endpoint(Record, kw_only=True):
     user: str
     generation: int = 0
     runtime: str = AUTO
+    batch_rows: int = MOST_ROWS
     serverless: Serverless | None = None
     asynchronous: Asynchronous | None = None
     network: Network | None = None
@@ -134,6 +137,7 @@ class EndpointState(msgspec.Struct, kw_only=True):
     workers: int = 0
     max_workers: int = 0
     workers_ready: int = 0
+    batch_rows: int = MOST_ROWS
     asleep: bool = False
     serverless: Serverless | None = None
     asynchronous: Asynchronous | None = None
@@ -313,6 +317,7 @@ def state_of(store: Store, endpoint: Endpoint) -> EndpointState:
         workers=endpoint.workers,
         max_workers=endpoint.max_workers,
         workers_ready=alive.workers if alive else 0,
+        batch_rows=endpoint.batch_rows,
         asleep=bool(alive and alive.asleep),
         serverless=endpoint.serverless,
         asynchronous=endpoint.asynchronous,

@@ -45,11 +45,13 @@ LOOK = 5.0  # seconds between its looks whether its endpoint is still there, mea
 
 
 class Word(msgspec.Struct, omit_defaults=True):
-    """What a server process tells its keeper: that it is ready, and how it runs each model; why it is not; what it has
-    served, what its shadows said, and the number of the last order that it has carried out."""
+    """What a server process tells its keeper: that it is ready, how it runs each model, and whether it joins requests;
+    why it is not; what it has served, what its shadows said, and the number of the last order that it has carried out.
+    """
 
     ready: bool = False
     runtimes: dict[str, Report] = {}
+    joins: bool = False
     failed: str | None = None
     counts: Counts | None = None
     shadows: dict[str, Compared] = {}
@@ -123,7 +125,7 @@ def _serve(
     gc.freeze()
     version = {"version": metadata.version("cupola"), "endpoint": wish.name, "models": [one.label for one in variants]}
     guard = Guard(secret.token, partial(tokens.find, store), network.hosts(wish.network) if wish.network else ())
-    app = Application(variants, guard, version, together, _shelf(store, wish))
+    app = Application(variants, guard, version, together, _shelf(store, wish), wish.batch_rows)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         removed = partial(_removed, store, wish.name)
         return runner.run(Server(app, line, listeners, hello(wish), calls, removed, tls).run())
@@ -213,7 +215,8 @@ class Server:
         self._line.setblocking(False)
         loop.add_reader(self._line, self._told)
         loop.add_signal_handler(signal.SIGTERM, self._ended.set)
-        self._line.send(msgspec.json.encode(Word(ready=True, runtimes=self._app.lineup.runtimes())))
+        ready = Word(ready=True, runtimes=self._app.lineup.runtimes(), joins=self._app.joins)
+        self._line.send(msgspec.json.encode(ready))
         if self._calls is not None:
             forked.outlive()
         while not self._ended.is_set():

@@ -16,6 +16,7 @@ from cupola.store import names
 from cupola.workspace import Workspace
 
 LARGEST = 64  # server processes of one endpoint
+LARGEST_BATCH = 4096  # rows
 SHORTEST_IDLE = 1.0
 MOST_AT_ONCE = 1000
 STAGED = ("CANARY", "LINEAR", "ROLLING")
@@ -100,6 +101,7 @@ def possible(wished: Endpoint) -> None:
         ("runtime", wished.runtime, wished.runtime in CHOICES),
         ("workers", wished.workers, 1 <= wished.workers <= LARGEST),
         ("max_workers", wished.max_workers, 0 <= wished.max_workers <= LARGEST),
+        ("batch_rows", wished.batch_rows, 1 <= wished.batch_rows <= LARGEST_BATCH),
         ("memory", wished.memory, wished.memory >= 0),
         ("serverless", asleep, asleep is None or _can_sleep(asleep)),
         ("weight", [one.weight for one in answering], any(one.weight for one in answering)),

@@ -143,6 +143,15 @@ def test_a_load_test_says_what_it_recommends_and_draws_what_it_saw() -> None:
     assert "b finds out" in drawn("Load", endpoints()[0], answers={"model": {"name": "delays"}})
     registry = pane(REGISTRY).tabs[0].draw(Scene(model, {}, 100, 40))
     assert "2 server processes: 810" in "\n".join("".join(text for text, _ in line) for line in registry)
+    steps = [one | {"batch_rows": 8} for one in load_test()["steps"]]
+    steps[:2] = [steps[0] | {"batch_rows": 256}, steps[1] | {"batch_rows": 32, "held": False}]
+    small = load_test() | {"batch_rows": 8, "runtime": "native", "steps": steps}
+    said = drawn("Load", endpoints()[0], answers={"model": {"name": "delays", "load_test": small}})
+    assert "2 server processes, batches of up to 8 rows: 810" in " ".join(said.split())
+    assert "of up to 8 rows" in said and "256: 50 requests/s, 32: no better" in said
+    compiled = load_test() | {"runtime": "compiled"}
+    said = drawn("Load", endpoints()[0], answers={"model": {"name": "delays", "load_test": compiled}})
+    assert "none: compiled, it joins no requests" in said
     report = {"runtime": "compiled", "rows": 200, "difference": 2.2e-16, "compiled_ms": 0.12, "native_ms": 9.5}
     said = drawn("Load", endpoints()[0], answers={"model": {"name": "delays", "runtime": report}})
     assert "Runtime: compiled" in said and "at most 2.2e-16 on 200 rows" in said and "native 9.500 ms" in said

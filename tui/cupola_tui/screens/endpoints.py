@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from cupola.serving.records import MOST_ROWS
 from cupola_tui import figures
 from cupola_tui.keymap import ENDPOINTS
 from cupola_tui.paint import Line, fit
@@ -233,6 +234,13 @@ def plots(record: Record, width: int, height: int) -> list[Line]:
     return lines
 
 
+def _batches(rows: int | None) -> str | None:
+    """How requests to a native model are joined, where that is not as usual."""
+    if rows in (None, MOST_ROWS):
+        return None
+    return "none" if rows == 1 else f"of up to {rows} rows"
+
+
 def _told(scene: Scene) -> list[Line]:
     one, seen = scene.record, traffic(scene.record)
     workers = f"{one.get('workers_ready', '')} of {one.get('workers', '')} ready"
@@ -245,6 +253,7 @@ def _told(scene: Scene) -> list[Line]:
             ("p99", _milliseconds(lately(one, "p99_ms"))),
             ("queue", _milliseconds(lately(one, "queue_ms"))),
             ("workers", workers + more),
+            ("batches", _batches(one.get("batch_rows"))),
             ("restarts", one.get("restarts") or None),
             ("mode", one.get("mode")),
             ("targets", (one.get("targets") or {}).get("models")),

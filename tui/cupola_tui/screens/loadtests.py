@@ -72,12 +72,14 @@ def _tested(version: Record, scene: Scene) -> list[Line]:
             *said("b finds out; the endpoint is left alone.", scene.width, "dim"),
         ]
     lines: list[Line] = [heading("Load test"), *said(words(version), scene.width, "bold")]
-    lines += said("`endpoint deploy` of this version starts as many; b tests again", scene.width, "dim")
+    lines += said("`endpoint deploy` of this version starts so; b tests again", scene.width, "dim")
     lines += [[], *drawn(plot(found), scene.width - 1, max(6, min(16, scene.height - 14))), []]
     return lines + facts(
         [
             ("model", clean(f"{version.get('name')}@{version.get('version')}")),
             ("p99", f"{figures.number(found.get('p99_ms'), 2)} ms"),
+            ("batches", _batches(found)),
+            ("other batches", _others(found)),
             ("needed", f"{figures.number(found['needed'], 0)} requests/s" if found.get("needed") else None),
             ("tested", figures.when(found.get("time"))),
             ("by", f"{found.get('user')} on {found.get('host')}, {found.get('cpus')} CPUs"),
@@ -86,9 +88,32 @@ def _tested(version: Record, scene: Scene) -> list[Line]:
     )
 
 
+def _batches(found: Record) -> str | None:
+    """How requests were joined, as far as the test has noted it."""
+    rows = found.get("batch_rows")
+    if rows is None:
+        return "none: compiled, it joins no requests" if found.get("runtime") == "compiled" else None
+    return f"of up to {rows} rows" if rows > 1 else "none: each request is a call of its own"
+
+
+def _others(found: Record) -> str | None:
+    """What one process has held with batches of other sizes."""
+    held: dict[int, float] = {}
+    for one in found.get("steps") or []:
+        rows = one.get("batch_rows")
+        if one["workers"] == 1 and rows not in (None, found.get("batch_rows")):
+            held[rows] = max(held.get(rows, 0.0), one["rate"] * bool(one.get("held")))
+    return ", ".join(f"{rows}: {_held(held[rows])}" for rows in sorted(held, reverse=True)) or None
+
+
+def _held(rate: float) -> str:
+    return f"{figures.number(rate, 0)} requests/s" if rate else "no better"
+
+
 def plot(found: Record) -> Curves:
-    """p99 over the rate, a line for each number of processes; what was tried twice is as it was the second time."""
-    steps = found.get("steps") or []
+    """p99 over the rate, a line for each number of processes, with the batches that are recommended; what was tried twice
+    is as it was the second time."""
+    steps = [one for one in found.get("steps") or [] if one.get("batch_rows") == found.get("batch_rows")]
     target = float(found.get("target_ms") or 1.0)
     series = []
     for workers in sorted({one["workers"] for one in steps}):
