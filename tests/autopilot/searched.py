@@ -8,17 +8,19 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import numpy as np
 from tests.training.conftest import FEATURES, table
 
-from cupola.autopilot import assembling, explaining, portfolio, problem, scoring, search
+from cupola.autopilot import assembling, explaining, job, portfolio, problem, scoring, search
 from cupola.autopilot.portfolio import Setting
 from cupola.autopilot.search import Search
 from cupola.environments import own
 from cupola.registry.signature import PLAIN
 from cupola.training import saving
+from cupola.training.fitting import Fitted
 from cupola.training.records import Training, split_of
 
 PATIENCE = 120.0  # seconds: a search ends before where nothing is left to try
@@ -45,14 +47,15 @@ def searched(target: str, metric: str, settings: list[Setting], seconds: float) 
 def told(found: Search) -> dict[str, Any]:
     """What a search and its model amount to."""
     made = assembling.assemble(found, single=False)
+    fitted = assembling.completed(made)
     solved, metric = found.problem, found.problem.training.metric
     places = found.rows(made.chosen)
     rows = solved.table.iloc[solved.test]
-    pipeline = made.fitted.pipeline
+    pipeline = fitted.pipeline
     said = pipeline.predict_proba(rows) if solved.classes else pipeline.predict(rows)
     asked = found.asked(made.chosen[0]) if len(made.chosen) == 1 else None
     with tempfile.TemporaryDirectory() as directory:
-        notes = saving.save(Path(directory), made.fitted, solved.training, list(solved.table.columns), PLAIN)
+        notes = saving.save(Path(directory), fitted, solved.training, list(solved.table.columns), PLAIN)
         files = sorted(one.name for one in Path(directory).iterdir())
     return {
         "candidates": [
@@ -75,7 +78,38 @@ def told(found: Search) -> dict[str, Any]:
         "notes": notes,
         "advice": explaining.advice(found, made),
         "groups": explaining.groups(found, made, time.monotonic() + PATIENCE),
-        "importance": explaining.importance(found, made, time.monotonic() + PATIENCE),
+        "importance": explaining.importance(found, fitted, time.monotonic() + PATIENCE),
+    }  # fmt: skip
+
+
+def hanging(found: Search) -> dict[str, Any]:
+    """What becomes of the model where saving all of it hangs."""
+    saved: list[Any] = []
+
+    def save_model(fitted: Fitted, version: Any) -> None:
+        members = fitted.pipeline.named_steps["estimator"].members
+        if len(members) > 1:
+            time.sleep(600)
+        saved.append(fitted)
+
+    def quiet(*given: Any, **named: Any) -> None:
+        pass
+
+    closed = [one.name for one in found.candidates]
+    spec = SimpleNamespace(mode="auto")
+    asked: Any = SimpleNamespace(spec=spec, run=SimpleNamespace(), say=quiet, tell=quiet, closed=closed)
+    work: Any = SimpleNamespace(save_model=save_model, notes=[], directory="")
+    found.end = time.monotonic() + 600
+    tried = assembling.assemble(found, single=False)
+    search.ENDING = 600.0 / found.slowness  # it is cut at once
+    real, assembling.assemble = assembling.assemble, lambda *given, **named: tried
+    made = job._modelled(asked, found, work, cast(Any, None))
+    assembling.assemble = real
+    solved, (fitted,) = found.problem, saved
+    said = fitted.pipeline.predict(solved.table.iloc[solved.test])
+    return {
+        "tried": len(tried.kept), "members": len(made.kept), "chosen": len(made.chosen),
+        "test": scoring.score("rmse", solved.test_truth, said, 0), "test_said": made.measured.metrics["test_rmse"],
     }  # fmt: skip
 
 
@@ -107,6 +141,9 @@ def broken(directory: Path) -> list[Setting]:
 
 
 def main() -> None:
+    if sys.argv[1] == "hanging":
+        print(json.dumps(hanging(searched("value", "rmse", portfolio.settings("regression")[:2], PATIENCE))))
+        return
     if sys.argv[1] == "numbers":
         found = searched("value", "rmse", portfolio.settings("regression")[:4], PATIENCE)
     elif sys.argv[1] == "classes":

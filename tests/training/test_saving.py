@@ -64,7 +64,7 @@ def test_another_process_reads_them_back_and_predicts_the_same_to_the_last_bit(m
 
 def test_what_is_written_is_what_skops_writes() -> None:
     model = HistGradientBoostingClassifier(max_iter=3).fit([[0.0], [1.0]] * 20, [0, 1, 2, 3] * 10)
-    data = saving._dumped([model, model])
+    data = saving.dumped([model, model])
     assert _persist.ZipFile is zipfile.ZipFile
     assert _arrays(data) == _arrays(skops.io.dumps([model, model]))
 

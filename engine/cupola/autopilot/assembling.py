@@ -1,4 +1,7 @@
-"""From the fits that were chosen to one model: a pipeline of all of them, measured on the rows that none has seen."""
+"""From the fits that were chosen to one model: a pipeline of all of them, measured on the rows that none has seen.
+
+Its members are put in by `completed`, in a process that forks none: what unpickles them may compute by several threads.
+"""
 
 import pickle
 import time
@@ -6,14 +9,16 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
 
 from cupola.autopilot import ensemble, fits
-from cupola.autopilot.candidates import SAVING, Candidate
+from cupola.autopilot.candidates import Candidate
 from cupola.autopilot.fits import Answer
+from cupola.autopilot.measuring import RESAMPLES as FEW_RESAMPLES
 from cupola.autopilot.measuring import Floats, Measured, measured
 from cupola.autopilot.scoring import predictions, score
-from cupola.autopilot.search import Search
+from cupola.autopilot.search import MEASURED, Search
 from cupola.training.blending import BlendedClasses, BlendedNumbers, tempered
 from cupola.training.deciding import JUDGED_BY, Decided
 from cupola.training.fitting import Fitted
@@ -26,23 +31,42 @@ THRESHOLDS = np.linspace(0, 1, 201)
 
 @dataclass
 class Assembled:
-    """chosen: the candidates in it; said: what they say together of the rows at `places` (validation)."""
+    """chosen: the candidates in it; kept: their fits that are its members, once they are put in; said: what they say
+    together of the rows at `places` (validation)."""
 
     chosen: list[Candidate]
+    places: NDArray[np.intp]
+    kept: list[Answer]
     fitted: Fitted
     measured: Measured
     said: Floats
-    notes: list[str]
+
+    @property
+    def size(self) -> float:
+        """Megabytes of the members."""
+        return sum(len(one.fitted) for one in self.kept) / 2**20
 
 
 def assemble(search: Search, *, single: bool) -> Assembled:
     """The candidates that answer together (or the best alone), as a fitted training. Their weights are set."""
-    problem = search.problem
     chosen, places = search.together(single=single)
-    chosen = _affordable(search, chosen)
+    return _assembled(search, chosen, places, _left(search), RESAMPLES)
+
+
+def least(search: Search, made: Assembled) -> Assembled:
+    """The smallest model in its place: one fit of the candidate that weighs most."""
+    return _assembled(search, made.chosen, made.places, 0.0, FEW_RESAMPLES)
+
+
+def _assembled(
+    search: Search, chosen: list[Candidate], places: NDArray[np.intp], left: float, resamples: int
+) -> Assembled:
+    """left: seconds of a CPU that there are for saving members."""
+    problem = search.problem
+    chosen = _affordable(chosen, left)
     shares = [one.weight for one in chosen]
     said = ensemble.mean([search.said(one, places) for one in chosen], shares)
-    kept = _kept(search, chosen)
+    kept = _kept(chosen, left)
     asked = ensemble.mean([fits.mean([one.said[1] for one in answers]) for _, answers in kept], shares)
     temperature, threshold, notes = 1.0, None, []
     if problem.classes:
@@ -53,14 +77,22 @@ def assemble(search: Search, *, single: bool) -> Assembled:
         threshold = _threshold(search, said, places)
         if threshold is not None:
             notes.append(f"{problem.training.metric} is best where {threshold:.3g} or more is the second class")
-    found = measured(problem, said, places, asked, threshold=threshold, resamples=RESAMPLES)
+    found = measured(problem, said, places, asked, threshold=threshold, resamples=resamples)
     pipeline = _pipeline(search, kept, temperature, threshold)
     counts = {"train": len(problem.rows), "validation": len(places), "test": len(problem.test)}
     fitted = Fitted(
         pipeline, problem.table, problem.usable.target, found.metrics, found.errors, counts, found.rows,
         found.predictions, [*problem.usable.notes, *notes, *_left_out(search, chosen)], found.repeats,
     )  # fmt: skip
-    return Assembled(chosen, fitted, found, said, notes)
+    return Assembled(chosen, places, [one for _, answers in kept for one in answers], fitted, found, said)
+
+
+def completed(made: Assembled) -> Fitted:
+    """The fitted training with its members in it."""
+    last = made.fitted.pipeline.named_steps["estimator"]
+    blend = last.estimator if isinstance(last, Decided) else last
+    blend.members = [pickle.loads(one.fitted) for one in made.kept]  # from our own children
+    return made.fitted
 
 
 def _pipeline(
@@ -69,31 +101,26 @@ def _pipeline(
     problem = search.problem
     styles = list(dict.fromkeys(one.style for one, _ in kept))
     preparations = [problem.matrices(one)[0] for one in styles]
-    members, places, weights = [], [], []
-    for one, answers in kept:
-        for answer in answers:
-            members.append(pickle.loads(answer.fitted))  # from our own child
-            places.append(styles.index(one.style))
-            weights.append(one.weight / len(answers))
+    places = [styles.index(one.style) for one, answers in kept for _ in answers]
+    weights = [one.weight / len(answers) for one, answers in kept for _ in answers]
     used = [column for column in problem.training.features if any(column[0] in one.encoders_ for one in preparations)]
     untouched = Preparation(used, "raw").fit(problem.table)
     blend: Any
     if problem.classes:
         classes = np.array(problem.usable.target.classes)
-        blend = BlendedClasses(preparations, members, places, weights, classes, temperature)
+        blend = BlendedClasses(preparations, [], places, weights, classes, temperature)
     else:
-        blend = BlendedNumbers(preparations, members, places, weights)
+        blend = BlendedNumbers(preparations, [], places, weights)
     return Pipeline([("prepare", untouched), ("estimator", blend if threshold is None else Decided(blend, threshold))])
 
 
 def _left(search: Search) -> float:
-    """Seconds of a CPU that there are for saving members."""
-    return (search.end - time.monotonic()) / search.slowness - search.ending
+    """Seconds of a CPU that there are for saving members, once it is measured what they say together."""
+    return (search.saved_by - time.monotonic()) / search.slowness - search.ending - search.measuring * MEASURED
 
 
-def _affordable(search: Search, chosen: list[Candidate]) -> list[Candidate]:
+def _affordable(chosen: list[Candidate], left: float) -> list[Candidate]:
     """Those of which there is time to save a fit each, the heaviest first: trees of many classes take seconds."""
-    left = max(_left(search), SAVING * len(chosen))
     found: list[Candidate] = []
     for one in sorted(chosen, key=lambda one: -one.weight):
         left -= one.saving
@@ -105,14 +132,13 @@ def _affordable(search: Search, chosen: list[Candidate]) -> list[Candidate]:
     return [one for one in chosen if one in found]
 
 
-def _kept(search: Search, chosen: list[Candidate]) -> list[tuple[Candidate, list[Answer]]]:
+def _kept(chosen: list[Candidate], left: float) -> list[tuple[Candidate, list[Answer]]]:
     """The fits of each that become members: as many as there is time to save, one at least, more of those that weigh
     more; the first ones, which are of different folds."""
-    room = max(_left(search), SAVING * len(chosen))
     found = []
     for one in chosen:
         size = max(len(answer.fitted) for answer in one.fits.values())
-        most = max(1, min(round(one.weight * room / one.saving), LARGEST // size))
+        most = max(1, min(int(one.weight * left / one.saving), LARGEST // size))
         found.append((one, list(one.fits.values())[:most]))
     return found
 

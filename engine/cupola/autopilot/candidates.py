@@ -8,8 +8,9 @@ import numpy as np
 from cupola.autopilot.fits import Answer
 from cupola.autopilot.portfolio import Setting
 
-SAVING = 0.15  # seconds of a CPU for each member of the ensemble, that has to be written and read back
-WRITTEN = 400 << 10  # bytes of scikit-learn's boosted trees, which are written one by one, for which that is enough
+SAVING = 0.15  # seconds of a CPU that it takes to write a member of the ensemble and read it back, if that is unknown
+ASKED = 0.02  # for each member, to ask it about a few rows
+COPIED = 0.02  # for each megabyte, which is hashed, brought to disk, and copied when it is registered
 
 
 @dataclass
@@ -39,9 +40,10 @@ class Candidate:
 
     @property
     def saving(self) -> float:
-        """Seconds of a CPU that it takes to write one of its fits and read it back."""
+        """Seconds of a CPU that it takes to write one of its fits, read it back and put it in its place."""
         size = max((len(one.fitted) for one in self.fits.values()), default=0)
-        return SAVING * max(1.0, size / WRITTEN if self.setting.estimator.startswith("HistGradientBoosting") else 1.0)
+        tried = [one.saving for one in self.fits.values() if one.saving is not None]
+        return ASKED + max(tried, default=SAVING) + COPIED * size / 2**20
 
     @property
     def learnt(self) -> float:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from cupola.autopilot.assembling import Assembled
 from cupola.autopilot.scoring import predictions, score
 from cupola.autopilot.search import Search
+from cupola.training.fitting import Fitted
 from cupola.training.metrics import SMALLEST
 from cupola.training.records import SMALLER_IS_BETTER
 
@@ -23,7 +24,7 @@ RARE = 50  # rows of a class
 SURE = 3.0  # standard errors
 
 
-def importance(search: Search, made: Assembled, until: float) -> list[dict[str, Any]]:
+def importance(search: Search, fitted: Fitted, until: float) -> list[dict[str, Any]]:
     """How much worse the metric gets on test rows when a column is shuffled, with its error over a few shuffles.
 
     The columns that the time does not suffice for (`until`, of time.monotonic) are left out.
@@ -32,17 +33,19 @@ def importance(search: Search, made: Assembled, until: float) -> list[dict[str, 
     order = np.random.default_rng(problem.training.seed)
     rows = np.sort(order.permutation(problem.test)[:ROWS])
     sample, truth = problem.table.iloc[rows], problem.usable.target.codes[rows]
-    metric, estimator = problem.training.metric, made.fitted.pipeline.named_steps["estimator"]
+    metric, estimator = problem.training.metric, fitted.pipeline.named_steps["estimator"]
 
     def reached(frame: pd.DataFrame) -> float:
         said = estimator.predict_proba(frame) if problem.classes else estimator.predict(frame)
         return score(metric, truth, said, problem.classes)
 
+    begun = time.monotonic()
     plain, found = reached(sample), []
-    for name, _ in made.fitted.takes:
+    last = until - (time.monotonic() - begun)
+    for name, _ in fitted.takes:
         lost = []
         for _ in range(SHUFFLES):
-            if time.monotonic() > until:
+            if time.monotonic() > last:
                 break
             shuffled = sample[name].iloc[order.permutation(len(sample))].set_axis(sample.index)
             lost.append(plain - reached(sample.assign(**{name: shuffled})))

@@ -18,13 +18,16 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import skops.io
 from numpy.typing import NDArray
 
 from cupola.errors import BadInput, CupolaError
-from cupola.training import estimators, stepping
+from cupola.training import estimators, saving, stepping
+from cupola.training.blending import BlendedNumbers
 
 PR_SET_PDEATHSIG = 1
 PATIENCE = 50  # rounds of boosting without a better one
+PATIENT = 60.0  # seconds, the longest that is waited for a fit at once
 PIECE = 25  # trees that a forest grows by
 
 Floats = NDArray[np.float64]
@@ -45,7 +48,8 @@ class Answer:
     """What came out of a fit. said: for each table asked about probabilities (a column a class) or numbers.
 
     fitted: the estimator, pickled. grown: how many rounds or trees it has by now, by the parameter that says so.
-    seconds: that it took; busy: that it had a CPU for. share: of the rows of its fold, that it has learnt from.
+    seconds: that it took; busy: that it had a CPU for. saving: seconds of a CPU that writing it as a model and reading
+    it back takes, where that was tried. share: of the rows of its fold, that it has learnt from.
     """
 
     said: list[Floats]
@@ -53,20 +57,24 @@ class Answer:
     grown: dict[str, int]
     seconds: float
     busy: float
+    saving: float | None = None
     share: float = 1.0
 
 
 def fit(
-    name: str, params: dict[str, Any], rows: Rows, *, classes: int, seed: int, until: float, early: bool = True
+    name: str, params: dict[str, Any], rows: Rows, *, classes: int, seed: int, until: float, weighed: bool = False
 ) -> Answer:
-    """Fits and asks; boosting and forests stop growing at `until` (of time.monotonic) with what they have."""
+    """Fits and asks; boosting and forests stop growing at `until` (of time.monotonic) with what they have.
+
+    weighed: tells what saving it takes.
+    """
     begun, spent = time.monotonic(), time.process_time()
     if classes and (rows.y == rows.y[0]).all():
         raise BadInput("the rows to learn from are all of one class")
     estimator = estimators.make(name, params, seed=seed, threads=1)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        grown = _grown(estimator, name, rows, until) if early else {}
+        grown = _grown(estimator, name, rows, until)
         if not grown:
             stepping.plain(estimator, rows.X, rows.y, None)
         said = [_asked(estimator, X, classes) for X in rows.asked]
@@ -74,7 +82,8 @@ def fit(
         raise ValueError("it predicts no finite value for some rows")
     estimators.unthread(estimator)
     fitted = pickle.dumps(estimator, protocol=5)
-    return Answer(said, fitted, grown, time.monotonic() - begun, time.process_time() - spent)
+    seconds, busy = time.monotonic() - begun, time.process_time() - spent
+    return Answer(said, fitted, grown, seconds, busy, _saving(estimator) if weighed else None)
 
 
 def mean(said: list[Floats]) -> Floats:
@@ -122,6 +131,15 @@ class Children:
             found.append((tag, answer))
         return found
 
+    def awaited(self, tag: Any, until: float) -> Any:
+        """What has come of that one, as `ended` says it; it is killed `until` then (of time.monotonic), for None."""
+        while tag in self.tags and time.monotonic() < until:
+            for one, answer in self.ended(min(PATIENT, until - time.monotonic())):
+                if one == tag:
+                    return answer
+        self.kill(lambda one: one == tag)
+        return None
+
     def kill(self, chosen: Callable[[Any], bool] = lambda tag: True) -> list[Any]:
         """Ends the fits of these tags at once; gives the tags."""
         killed = [(pipe, tag, process) for pipe, (tag, process) in self._open.items() if chosen(tag)]
@@ -155,6 +173,17 @@ def _work(work: Callable[[], Any], pipe: Any, parent: int) -> None:
     pipe.send_bytes(pickle.dumps(answer, protocol=5))
     pipe.close()
     os._exit(0)
+
+
+def _saving(estimator: Any) -> float | None:
+    """Seconds of a CPU that skops takes for it, there and back; None for what skops does not take."""
+    begun = time.process_time()
+    try:
+        data = saving.dumped(BlendedNumbers([], [estimator], [0], [1.0]))
+        skops.io.loads(data, trusted=skops.io.get_untrusted_types(data=data))  # what was just made here
+    except Exception:  # noqa: BLE001  an estimator may hold anything, and it is a pickle then
+        return None
+    return time.process_time() - begun
 
 
 def _asked(estimator: Any, X: Any, classes: int) -> Floats:

@@ -1,19 +1,24 @@
 """An autopilot as the job that was filed for it: searches until its time is nearly over, then makes a model of it."""
 
+import math
 import time
 from datetime import datetime
 from typing import Any
 
 import msgspec
+import numpy as np
 import psutil
+from numpy.typing import NDArray
 
 from cupola.autopilot import assembling, explaining, measuring, portfolio, problem, search
 from cupola.autopilot.assembling import Assembled
 from cupola.autopilot.candidates import Candidate
+from cupola.autopilot.measuring import Measured
 from cupola.autopilot.records import ENOUGH, ESTIMATOR, Line, Spec
 from cupola.autopilot.search import Search
 from cupola.autopilot.trying import Trying
 from cupola.datasets import records as datasets
+from cupola.datasets.records import DatasetVersion
 from cupola.errors import CupolaError
 from cupola.experiments import records as experiments
 from cupola.experiments.records import Run
@@ -29,8 +34,10 @@ CELLS = 400_000  # for each second of the budget: the default trees learn from s
 WIDTHS = {"category": 20, "text": 260, "date": 6, "datetime": 6}  # columns that one of a type becomes, about
 REPEATED = 100_000  # rows; of more there is hardly time for folds drawn anew, and these take seconds and memory
 WAITED = 3.0  # seconds from the filing to the start that count for the budget; a longer wait is that of the queue
-LAST = 0.3  # seconds that registering and publishing takes
+LAST = 0.3  # seconds of a CPU that registering and publishing takes, and a megabyte of the model in it
+COPYING = 0.005
 EARLY = 0.3  # seconds that it ends before its budget
+MODEL, IMPORTANCE = "model", "importance"  # what is done at the end, in processes of their own
 
 
 def work(attempt: Attempt) -> dict[str, Any]:
@@ -71,31 +78,54 @@ def _done(attempt: Attempt, spec: Spec, run: Run, begun: float) -> dict[str, Any
         end=begun + spec.budget - EARLY,
         tell=tell,
         stop=lambda: _is_enough(attempt, run),
+        measuring=measuring.takes(solved),
     )
     found.run()
-    trying.say("putting the best together", at_once=True)
-    made = assembling.assemble(found, single=spec.mode == "single")
-    for candidate in found.candidates:
-        _close(trying, found, candidate)
-        trying.tell(candidate)
+    work = Work(attempt, spec.learnt, run, attempt.report)
+    made = _modelled(trying, found, work, version)
     _judge(trying, found, made)
     trying.board.stop_reason = "it was stopped" if _is_enough(attempt, run) else "nothing was left to try"
     if time.monotonic() >= found.until:
         trying.board.stop_reason = "the budget"
-    trying.say("saving", at_once=True)
-    work = Work(attempt, spec.learnt, run, attempt.report)
+    trying.say("looking at what it has learnt", at_once=True)
     work.save_artifacts(artifacts.of_run(made.fitted, spec.learnt, {}, importance=False), made.fitted)
-    work.save_model(made.fitted, version)
     board = trying.board
-    until = found.end - LAST
+    until = found.end - found.slowness * (LAST + COPYING * made.size)
+    found.children.begin(IMPORTANCE, lambda: explaining.importance(found, assembling.completed(made), until))
     board.advice, board.groups = explaining.advice(found, made), explaining.groups(found, made, until)
-    board.importance = explaining.importance(found, made, until)
+    told = found.children.awaited(IMPORTANCE, until)
+    board.importance = told if isinstance(told, list) else []
     work.complete(made.fitted)
     run.notes = [f"{spec.task}: {spec.why}", *run.notes]
     registered = register(attempt, run, spec.learnt.register) if spec.learnt.register else None
     trying.say("", at_once=True)
     publish(attempt, run, [registered] if registered else [])
     return {"run": run.id, "model": run.model, "metrics": run.metrics, "seconds": round(trying.seconds, 2)}
+
+
+def _modelled(trying: Trying, found: Search, work: Work, version: DatasetVersion) -> Assembled:
+    """The model of what was found, saved; one of a single fit where that takes longer than there is time.
+
+    It is saved beside the measuring of the candidates, in a process that can be cut.
+    """
+    trying.say("putting the best together", at_once=True)
+    made = assembling.assemble(found, single=trying.spec.mode == "single")
+
+    def save() -> list[str]:
+        work.save_model(assembling.completed(made), version)
+        return work.notes
+
+    trying.say("saving", at_once=True)
+    found.children.begin(MODEL, save)
+    for candidate in found.candidates:
+        _close(trying, found, candidate)
+        trying.tell(candidate)
+    said = found.children.awaited(MODEL, found.saved_by if len(made.kept) > 1 else math.inf)
+    if not isinstance(said, list):
+        made = assembling.least(found, made)
+        said = save()
+    work.notes, trying.run.model_directory = said, f"{work.directory}/model"
+    return made
 
 
 def _forecast(trying: Trying, asked: ForecastSpec) -> dict[str, Any]:
@@ -140,28 +170,38 @@ def _close(trying: Trying, found: Search, candidate: Candidate) -> None:
     """Ends the run of a candidate that gets no more fits, or whose others go to the ensemble only."""
     if candidate.name in trying.closed:
         return
-    reached = None
-    if candidate.fits and candidate.state != "failed":
-        places = found.rows([candidate])
-        reached = measuring.measured(found.problem, found.said(candidate, places), places, found.asked(candidate))
-    trying.close(candidate, reached)
+    fitted = candidate.fits and candidate.state != "failed"
+    trying.close(candidate, _measured(found, candidate, found.rows([candidate])) if fitted else None)
+
+
+def _measured(found: Search, candidate: Candidate, places: NDArray[np.intp]) -> Measured:
+    """How it does on these rows; near the end of the time its errors are left out."""
+    resamples = measuring.RESAMPLES if time.monotonic() < found.saved_by else 0
+    said, asked = found.said(candidate, places), found.asked(candidate)
+    return measuring.measured(found.problem, said, places, asked, resamples=resamples)
 
 
 def _judge(trying: Trying, found: Search, made: Assembled) -> None:
     """Says of each candidate whether it is worse than the best, and of the ensemble how well it does."""
     known = [one for one in found.candidates if one.fits and one.state != "failed"]
     best = max(known, key=lambda one: (one.value is not None, one.value))
+    measured = {(name, each.rows.tobytes()): each for name, each in trying.reached.items()}
+
+    def reached(one: Candidate, places: NDArray[np.intp]) -> Measured:
+        """How it does on these rows, most often those that it was closed with."""
+        key = one.name, found.problem.rows[places].tobytes()
+        if key not in measured:
+            measured[key] = _measured(found, one, places)
+        return measured[key]
+
     for one in known:
         line = trying.lines[one.name]
-        places = found.rows([one, best])
+        line.weight = one.weight
         if one is best:
             line.verdict = "best"
-        elif len(places):
-            worse = measuring.is_worse(
-                found.problem, found.said(one, places), found.said(best, places), places, len(known) - 1
-            )
-            line.verdict = "worse" if worse else "tied"
-        line.weight = one.weight
+        elif len(places := found.rows([one, best])):
+            worse = measuring.is_worse(found.problem, reached(one, places), reached(best, places), len(known) - 1)
+            line.verdict = "" if worse is None else "worse" if worse else "tied"
     trying.board.ensemble = Line(
         name="ensemble",
         estimator=ESTIMATOR,

@@ -1,5 +1,6 @@
 """What candidates have reached, as runs say it: metrics with their errors, and repeats to compare them by in pairs."""
 
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +12,7 @@ from cupola.autopilot.scoring import predictions
 from cupola.experiments import significance
 from cupola.experiments.repeats import Repeats
 from cupola.training import fitting, metrics
-from cupola.training.metrics import Predictions, Resamples
+from cupola.training.metrics import Predictions
 
 Floats = NDArray[np.float64]
 RESAMPLES = 50  # of a candidate: its errors are then right to a tenth of themselves, for a quarter of the time
@@ -37,7 +38,8 @@ def measured(
     threshold: float | None = None,
     resamples: int = RESAMPLES,
 ) -> Measured:
-    """Measures what is said of the rows at `places` (validation) and what is said of the test rows."""
+    """Measures what is said of the rows at `places` (validation) and what is said of the test rows; without resamples
+    it is quick, and says no errors."""
     validated = predictions(problem.truth[places], said, problem.classes, threshold)
     found = Measured({}, {}, {}, problem.rows[places], validated)
     test = predictions(problem.test_truth, asked, problem.classes, threshold)
@@ -46,10 +48,12 @@ def measured(
         if not len(rows):
             continue
         figures = one.figures()
+        found.metrics |= {f"{part}_{name}": value for name, value in figures.items()}
+        if not resamples:
+            continue
         several = None if groups is None else np.unique(groups[rows], return_inverse=True)[1]
         drawn = metrics.resample(one, problem.training.seed, several, resamples)
         errors = metrics.errors(one, drawn)
-        found.metrics |= {f"{part}_{name}": value for name, value in figures.items()}
         found.errors |= {f"{part}_{name}": errors[name] for name in figures if name in errors}
         found.repeats[part] = Repeats(
             kind="resamples",
@@ -60,17 +64,28 @@ def measured(
     return found
 
 
-def is_worse(problem: Problem, one: Floats, best: Floats, places: NDArray[np.intp], comparisons: int) -> bool:
-    """Whether what one says of rows is worse than what the best does by more than chance: the paired bootstrap, each
-    p-value multiplied by the number of comparisons (Bonferroni), since the best was picked by looking."""
-    truth, name = problem.truth[places], problem.training.metric
-    both = [predictions(truth, each, problem.classes) for each in (one, best)]
-    figures = [each.figures().get(name) for each in both]
+def takes(problem: Problem) -> float:
+    """Seconds of a CPU that measuring a candidate takes, by that of a constant."""
+    begun, rows = time.process_time(), len(problem.rows)
+    shares = np.bincount(problem.truth, minlength=problem.classes) / rows if problem.classes else problem.truth.mean()
+    said, asked = (np.tile(shares, (size, 1) if problem.classes else size) for size in (rows, len(problem.test)))
+    measured(problem, said, np.arange(rows), asked)
+    return time.process_time() - begun
+
+
+def is_worse(problem: Problem, one: Measured, best: Measured, comparisons: int) -> bool | None:
+    """Whether one is worse than the best on the same validation rows by more than chance: the paired bootstrap, each
+    p-value multiplied by the number of comparisons (Bonferroni), since the best was picked by looking. None where it
+    was not measured how far chance goes."""
+    name = problem.training.metric
+    figures = [each.metrics.get(f"validation_{name}") for each in (one, best)]
+    drawn = [each.repeats.get("validation") for each in (one, best)]
+    if drawn[0] is None or drawn[1] is None:
+        return None
     if figures[0] is None or figures[1] is None:
         return True
-    drawn: list[Resamples] = [metrics.resample(each, problem.training.seed, None, RESAMPLES) for each in both]
     p = significance.of_resamples(
-        figures[0] - figures[1], _finite(drawn[0].metrics[name]), _finite(drawn[1].metrics[name]), drawn[0].scale
+        figures[0] - figures[1], drawn[0].metrics[name], drawn[1].metrics[name], drawn[0].scale
     )
     return p is not None and p * comparisons < significance.SURE
 

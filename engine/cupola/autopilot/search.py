@@ -42,8 +42,10 @@ SELECTED_ON = 20_000  # rows that the weights are found on
 TICK, LEAST_TICK = 0.25, 0.02  # seconds that it waits for a fit to end, at most and at least
 HALF = -1  # in the place of a fold: the first, with half of its rows to learn from
 HALVING = 0.1  # of the time that is left, which finding out whether more rows would help may take
-ENDING = 1.2  # seconds of a CPU that the end of the work takes, without what follows
-DESCRIBING = 0.015  # for each column, that is written with what it looks like, and looked at for groups
+ENDING = 0.3  # seconds of a CPU that the end of the work takes, without what follows
+DESCRIBING = 0.003  # for each column, that is written with what it looks like
+MEASURED = 5  # times as much as to measure a candidate is to measure the ensemble
+WEIGHED = 3  # times that weights are found at the end
 MEMBERS = 20  # that there should be time for
 LONGEST_END = 0.3  # of the time
 
@@ -66,8 +68,8 @@ class Search:
     """Tries settings on a problem; `tell` hears of every change of a candidate.
 
     end: of all the work (of time.monotonic), of which making a model of it is the last; `until` then it searches. stop:
-    asked now and then; True ends it before. half: the default trees, and a fit of them on half of the rows, which tells
-    whether more rows would help.
+    asked now and then; True ends it before. measuring: seconds of a CPU that it takes to measure what a candidate says.
+    half: the default trees, and a fit of them on half of the rows, which tells whether more rows would help.
     """
 
     def __init__(
@@ -79,10 +81,12 @@ class Search:
         end: float,
         tell: Tell = lambda candidate: None,
         stop: Callable[[], bool] = lambda: False,
+        measuring: float = 0.0,
     ) -> None:
         self.problem, self.tell, self.stop = problem, tell, stop
         self.begun, self.end = time.monotonic(), end
-        self.workers = workers
+        self.workers, self.measuring = workers, measuring
+        self._weighing = 0.0
         self.children = Children(workers)
         rows = len(problem.rows)
         fitting = [one for one in settings if one.most_rows is None or rows <= one.most_rows]
@@ -129,12 +133,24 @@ class Search:
         whole = self.end - self.begun
         known = [one.saving for one in self.candidates if one.fits] or [SAVING]
         saving = MEMBERS * sum(known) / len(known)
-        return self.end - min(LONGEST_END * whole, self.slowness * (self.ending + saving))
+        kept = self.slowness * (self.assembling + self.ending + saving) + self.end - self.saved_by
+        return self.end - min(LONGEST_END * whole, kept)
+
+    @property
+    def saved_by(self) -> float:
+        """Until when the model has to be saved: later there is time only for one of a single fit in its place."""
+        least = self.ending + self.measuring + max((one.saving for one in self.candidates if one.fits), default=SAVING)
+        return self.end - self.slowness * least
 
     @property
     def ending(self) -> float:
-        """Seconds of a CPU that the end of the work takes, without saving the members."""
+        """Seconds of a CPU that a model takes, without finding weights, measuring and saving its members."""
         return ENDING + DESCRIBING * len(self.problem.training.features)
+
+    @property
+    def assembling(self) -> float:
+        """Seconds of a CPU that finding weights and measuring take."""
+        return self.measuring * MEASURED + self._weighing * WEIGHED
 
     @property
     def slowness(self) -> float:
@@ -305,7 +321,10 @@ class Search:
         def work() -> Answer:
             watched = _safe_indexing(X, rest)
             rows = Rows(_safe_indexing(X, train), truth[train], (watched, truth[rest]), [watched, asked])
-            return fits.fit(setting.estimator, setting.params, rows, classes=problem.classes, seed=seed, until=limit)
+            return fits.fit(
+                setting.estimator, setting.params, rows, classes=problem.classes, seed=seed, until=limit,
+                weighed=(repeat, fold) == (0, 0) and not half,
+            )  # fmt: skip
 
         self.children.begin((candidate, repeat, HALF if half else fold), work)
 
@@ -378,8 +397,10 @@ class Search:
         if len(rows) > SELECTED_ON:
             rows = np.sort(np.random.default_rng(0).permutation(rows)[:SELECTED_ON])
         said = [self.said(one, rows) for one in candidates]
-        problem = self.problem
-        return ensemble.weights(said, problem.truth[rows], problem.training.metric, problem.classes)
+        problem, begun = self.problem, time.process_time()
+        found = ensemble.weights(said, problem.truth[rows], problem.training.metric, problem.classes)
+        self._weighing = max(self._weighing, time.process_time() - begun)
+        return found
 
     def together(self, *, single: bool = False) -> tuple[list[Candidate], NDArray[np.intp]]:
         """The candidates that answer together (or the best alone), with their weights, and the rows that these were

@@ -30,6 +30,7 @@ class Trying:
         self.lines: dict[str, Line] = {}
         self.runs: dict[str, Run] = {}
         self.closed: set[str] = set()
+        self.reached: dict[str, Measured] = {}
         self._written = 0.0
 
     @property
@@ -69,6 +70,7 @@ class Trying:
         if 0 < candidate.learnt < 1:
             run.notes = [f"its fits have learnt from {candidate.learnt:.0%} of the rows: there was no time for more"]
         if found:
+            self.reached[candidate.name] = found
             run.metrics, run.metric_errors = found.metrics, found.errors
             line.metrics, line.errors = found.metrics, found.errors
             path = f"{run.directory}/attempts/{run.attempt}/artifacts/{repeats.NAME}"

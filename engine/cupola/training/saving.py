@@ -138,7 +138,7 @@ def _skops(directory: Path, pipeline: Any, sample: pd.DataFrame) -> str:
     """Saves with skops and reads it back; why that did not work, or nothing."""
     path = directory / contents.SKOPS
     try:
-        path.write_bytes(_dumped(flowing.apart(pipeline)[1]))
+        path.write_bytes(dumped(flowing.apart(pipeline)[1]))
         hashes = {one.name: hashlib.sha256(one.read_bytes()).hexdigest() for one in directory.iterdir()}
         read = models.load(directory, hashes, pickle_trusted=True).predict(sample)  # what is there was just made here
     except (OSError, DiskTrouble):  # the disk's fault, and none of the estimator's
@@ -167,7 +167,7 @@ class _Archive(ZipFile):
         return self.NameToInfo
 
 
-def _dumped(estimator: Any) -> bytes:
+def dumped(estimator: Any) -> bytes:
     """What `skops.io.dumps` gives. That looks for the name of each array in the list of all of them (skops 0.16,
     `ndarray_get_state`), which is a minute for an ensemble of boosted trees of 32 classes."""
     import skops.io
