@@ -318,6 +318,41 @@ async def test_tab_goes_to_the_details_and_back_when_narrow(studio: Studio, sett
         await settled(pilot, lambda: studio.main.table.has_focus)
 
 
+async def test_an_answer_for_the_details_does_not_take_the_focus_back_from_the_table(
+    studio: Studio, settled: Settled
+) -> None:
+    async with studio.run_test(size=(80, 24)) as pilot:
+        await opened(pilot, studio, settled)
+        await pilot.press("tab")
+        detail = studio.main.detail
+        await settled(pilot, lambda: detail.body.has_focus)
+        studio.main.table.focus()
+        detail.answer(studio.main.table.view.cursor or "", "notes", {"tags": [], "comments": []})
+        await settled(pilot, lambda: studio.main.table.has_focus)
+        await pilot.pause()
+        assert studio.focused is studio.main.table
+
+
+@pytest.mark.parametrize(("width", "keys"), [(120, ["tab"]), (200, ["shift+tab"]), (120, ["enter", "tab"])])
+async def test_what_has_the_focus_stays_in_sight_when_the_terminal_becomes_narrow(
+    studio: Studio, settled: Settled, width: int, keys: list[str]
+) -> None:
+    async with studio.run_test(size=(width, 40)) as pilot:
+        await opened(pilot, studio, settled)
+        before = studio.focused
+        for key in keys:
+            await pilot.press(key)
+            await settled(pilot, lambda before=before: studio.focused is not before)  # type: ignore[misc]
+            before = studio.focused
+        inside = studio.focused is not studio.main.table
+        await pilot.resize_terminal(80, 24)
+        wanted = studio.main.detail.body if inside else studio.main.table
+        await settled(pilot, lambda: studio.focused is wanted and wanted.is_on_screen)
+        await settled(pilot, lambda: (studio.main.table if inside else studio.main.detail).is_on_screen is False)
+        await pilot.pause()
+        assert studio.focused is wanted
+
+
 async def test_there_is_nothing_to_zoom_when_narrow_and_it_says_so(studio: Studio, settled: Settled) -> None:
     async with studio.run_test(size=(80, 24)) as pilot:
         await settled(pilot, lambda: studio.lists.get("runs"))

@@ -26,7 +26,6 @@ from cupola_tui.widgets.table import RecordTable, View
 NARROW, WIDE = 100, 180
 AGES = 10
 SLICE, PAUSE = 100, 0.01  # records looked through at a time, and the seconds for others in between
-SLICE, PAUSE = 100, 0.01  # records looked through at a time, and the seconds for others in between
 
 
 class Body(Vertical):
@@ -228,7 +227,13 @@ class Body(Vertical):
         self.views.clear()
 
     def fit(self, width: int) -> None:
-        """Takes the room there is: details behind enter, beside the table, or twice beside it."""
+        """Takes the room there is: details behind enter, beside the table, or twice beside it. What has the focus
+        stays in sight."""
+        inside = any(one.has_focus_within for one in self.details)
+        if width < NARROW and not self.has_class("-narrow"):
+            self.set_class(inside, "-detail")
+        if width < WIDE and inside:
+            self.detail.body.focus()
         self.set_class(width < NARROW, "-narrow")
         self.set_class(width >= WIDE, "-wide")
         if width >= WIDE and len(self.details) == 1:
@@ -253,7 +258,7 @@ class Body(Vertical):
         """Gives the focus to the next of table and details."""
         if self.has_class("-narrow"):
             self.toggle_class("-detail")
-            self.call_after_refresh(self.detail.body.focus if self.has_class("-detail") else self.table.focus)
+            (self.detail.body if self.has_class("-detail") else self.table).focus()
             return
         order = [self.table, *(one.body for one in self.details if one.is_on_screen)]
         here = next((place for place, one in enumerate(order) if one.has_focus), 0)

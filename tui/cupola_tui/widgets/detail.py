@@ -119,7 +119,7 @@ class Detail(Vertical):
         if listing and self.table is None:
             self.table = RecordTable(View(Rows(listing.ident)), [], id=f"{self.id}-table")
             self.mount(self.table)
-        had_focus = self.body.has_focus
+        front = self.body
         if self.log_view is not None:
             self.log_view.display = bool(asked)
         if self.table is not None:
@@ -129,8 +129,8 @@ class Detail(Vertical):
             self.log_view.show(asked[1]["kind"], asked[1]["ref"])
         if listing and self.table:
             self._list(listing, self.table)
-        if had_focus:
-            self.body.focus()
+        if self.body is not front and self.screen.focused is front:
+            self.screen.set_focus(self.body)  # at once: asked for, it would come after what a key has asked for since
 
     def _list(self, listing: Listing, table: RecordTable) -> None:
         """Puts the newest rows into the table; of another record or tab it begins anew."""
