@@ -42,6 +42,18 @@ class Nonsense(Good):
         return np.column_stack([1 - share, share])
 
 
+class Sleepy(Good):
+    """Takes long to load."""
+
+    def __reduce__(self) -> Any:
+        return _loaded_slowly, ()
+
+
+def _loaded_slowly() -> Good:
+    time.sleep(1.2)
+    return Good()
+
+
 class Dying(Good):
     def consider(self, frame: Any) -> None:
         if (frame["distance"] == ASKED).any():

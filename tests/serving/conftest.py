@@ -145,10 +145,11 @@ def classifier_signature() -> Signature:
 STARTER = """
 import importlib, json, os, sys
 from cupola.agent.starter import MODULES
-from cupola.serving import gateway, keeper
+from cupola.serving import connection, gateway, keeper, relaying
 for name in MODULES:
     importlib.import_module(name)
-gateway.COMING_TIME = 180.0  # a busy machine may take long to load a model
+gateway.COMING_TIME = gateway.ANSWER_TIME = relaying.ANSWER_TIME = 180.0  # a busy machine may take long to load a model
+connection.HEAD_TIME = connection.BODY_TIME = 180.0  # or to send the rest of a request
 print("ready", flush=True)
 for line in sys.stdin:
     request = json.loads(line)

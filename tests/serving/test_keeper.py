@@ -6,6 +6,7 @@ import shutil
 import signal
 import socket
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -125,6 +126,7 @@ def test_an_update_fails_no_request(ws: Workspace, keep: Keep, registered: list[
     for thread in threads:
         thread.start()
     try:
+        until(lambda: answers)
         ws.action("endpoint update", endpoint="e", model="late@2", workers=1)
         after = records.wait(ws.store, "e", timeout=180)
         until(lambda: answers and "probabilities" not in answers[-1])
@@ -154,6 +156,27 @@ def test_a_changed_byte_is_refused_and_not_tried_over_and_over(
     assert records.has_keeper(ws.store, "e")
     ws.action("endpoint update", endpoint="e", model="late@2")
     assert records.wait(ws.store, "e", timeout=180).status == "InService"
+
+
+def test_a_change_is_made_when_what_served_before_takes_nothing_more(
+    ws: Workspace, keep: Keep, registered: list[str]
+) -> None:
+    state = serve(ws, keep, "late@1")
+    (before,) = state.pids
+    os.kill(before, signal.SIGSTOP)  # so that it cannot do what it is told
+    try:
+        ws.action("endpoint update", endpoint="e", model="late@2")
+        until(lambda: (found := records.find(ws.store, "e")).workers_ready and before not in found.pids)
+        looks = set()
+        while len(looks) < 3:  # of the keeper, a second apart
+            found = records.find(ws.store, "e")
+            assert found.status == "Updating"
+            looks.add(found.updated)
+            time.sleep(0.02)
+    finally:
+        os.kill(before, signal.SIGCONT)
+    records.wait(ws.store, "e", timeout=180)
+    assert "probabilities" not in httpx.post(f"{state.url}/invocations", json=ROW, timeout=180).json()
 
 
 def test_what_was_served_goes_on_when_an_update_cannot_be_had(ws: Workspace, keep: Keep, registered: list[str]) -> None:
@@ -242,16 +265,22 @@ def test_it_ends_with_its_workspace_and_outlives_a_move(
 
 
 def test_a_wish_edited_by_hand_waits_until_it_is_confirmed(ws: Workspace, keep: Keep, registered: list[str]) -> None:
-    serve(ws, keep, "late@1")
+    state = serve(ws, keep, "late@1")
     path = ws.root / records.wish_path("e")
     path.write_text(path.read_text().replace(registered[0], registered[1]) + "# a remark\n")
-    state = until(lambda: (found := records.find(ws.store, "e")).reason and found)
-    assert "endpoint confirm e" in state.reason
+    until(lambda: "endpoint confirm e" in (records.find(ws.store, "e").reason or ""))
     assert "probabilities" in httpx.post(f"{state.url}/invocations", json=ROW, timeout=180).json()
     ws.action("endpoint confirm", endpoint="e")
     after = records.wait(ws.store, "e", timeout=180)
     assert [one.model for one in after.variants] == [registered[1]]
     assert "# a remark" in path.read_text()
+
+
+def answered(line: socket.socket) -> bytes:
+    found = b""
+    while not found.endswith(b"}"):
+        found += line.recv(1 << 16)
+    return found
 
 
 def test_sigterm_answers_what_is_in_flight(ws: Workspace, keep: Keep, registered: list[str]) -> None:
@@ -262,11 +291,13 @@ def test_sigterm_answers_what_is_in_flight(ws: Workspace, keep: Keep, registered
     host, port = str(state.url).removeprefix("http://").split(":")
     with socket.create_connection((host, int(port)), timeout=180) as line:
         head = f"POST /invocations HTTP/1.1\r\nHost: {host}\r\nContent-Length: {len(body)}\r\n\r\n"
+        line.sendall(head.encode() + body)
+        assert answered(line).startswith(b"HTTP/1.1 200")  # it knows of this connection
         line.sendall(head.encode() + body[:10])
         os.kill(keeper, signal.SIGTERM)
         until(lambda: records.find(ws.store, "e").status == "OutOfService")
         line.sendall(body[10:])
-        answer = line.recv(1 << 16)
+        answer = answered(line)
     assert answer.startswith(b"HTTP/1.1 200") and b"connection: close" in answer
     until(ended(keeper))
 
@@ -301,7 +332,7 @@ def test_a_wish_that_cannot_be_read_changes_nothing(ws: Workspace, keep: Keep, r
     local = Path(records.local_path(ws.store, "e", "json"))
     until(lambda: b"its mount is broken" in local.read_bytes())
     assert httpx.post(f"{state.url}/invocations", json=ROW, timeout=180).status_code == 200
+    path.with_suffix(".away").rename(path)  # before the mark: a workspace without the wish has removed the endpoint
     mark.with_name("away").rename(mark)
-    path.with_suffix(".away").rename(path)
     until(lambda: (found := records.status(ws.store, "e")) and found.status == "InService" and not found.reason)
     assert records.find(ws.store, "e").pids == state.pids

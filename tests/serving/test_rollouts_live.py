@@ -14,7 +14,7 @@ import msgspec
 import pytest
 
 from cupola.errors import NotReady, Refused, WorkFailed
-from cupola.serving import records
+from cupola.serving import course, records
 from cupola.serving.records import EndpointState
 from cupola.store import runtime
 from cupola.workspace import Workspace
@@ -210,6 +210,7 @@ def test_a_change_step_by_step_loses_no_request(ws: Workspace, state: EndpointSt
     assert after.rollout.steps[0].since < after.rollout.steps[1].since
     assert most <= (3 if strategy == "ROLLING" else 4)
     assert not set(after.pids) & set(before.pids)
+    assert course.read(ws.store, "e").to is None, "a keeper that were killed now would watch the last step again"
 
 
 def test_a_keeper_that_is_killed_in_a_canary_goes_on_there_and_nobody_is_refused(

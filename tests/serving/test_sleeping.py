@@ -1,7 +1,9 @@
 """A serverless endpoint as real processes: it sleeps, is woken at every door, and is killed at bad moments."""
 
+import contextlib
 import json
 import os
+import re
 import signal
 import socket
 import threading
@@ -26,8 +28,22 @@ ROW = {"dataframe_records": [{"distance": 812.25, "hour": 17, "carrier": "AA", "
 Keep = Callable[[str], int]
 
 
+def children(ws: Workspace) -> list[int]:
+    """The processes of the endpoint's keeper."""
+    keeper = records.status(ws.store, "e")
+    assert keeper and keeper.process
+    pid = keeper.process.pid
+    return [int(one) for one in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def started(ws: Workspace) -> list[int]:
+    """The servers that there have ever been."""
+    return [int(one) for one in re.findall(r"server (\d+) is ready", ws.action("endpoint log", endpoint="e").text)]
+
+
 def asleep(ws: Workspace) -> EndpointState:
-    found: EndpointState = until(lambda: (one := records.find(ws.store, "e")).asleep and not one.pids and one)
+    """Waits until it sleeps, and the last of its servers has ended: until then that may take a request."""
+    found: EndpointState = until(lambda: (one := records.find(ws.store, "e")).asleep and not children(ws) and one)
     return found
 
 
@@ -127,10 +143,23 @@ def test_the_provisioned_stay(ws: Workspace, keep: Keep, registered: list[str]) 
     ws.action("endpoint deploy", model="late@1", name="e", mode="serverless", idle="1s", workers=2, provisioned=1)
     keep("e")
     state = records.wait(ws.store, "e", timeout=180)
-    assert state.workers_ready == 2
-    rested = until(lambda: (found := records.find(ws.store, "e")).workers_ready == 1 and found)
-    assert not rested.asleep and set(rested.pids) < set(state.pids)
+    both = until(lambda: len(found := started(ws)) == 2 and found)
+    rested = until(lambda: (found := records.find(ws.store, "e")).workers_ready == len(found.pids) == 1 and found)
+    assert not rested.asleep and set(rested.pids) < set(both) == set(started(ws))
     assert httpx.post(f"{state.url}/invocations", json=ROW, timeout=180).status_code == 200
+
+
+def test_one_that_takes_longer_to_wake_than_it_may_be_idle_wakes_once(
+    ws: Workspace, keep: Keep, publish_bad: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cupola.serving.options.SHORTEST_IDLE", 0.1)
+    ws.action("endpoint deploy", model=publish_bad("Sleepy"), name="e", mode="serverless", idle="0.3s")
+    keep("e")
+    state = records.wait(ws.store, "e", timeout=180)
+    asleep(ws)
+    assert httpx.post(f"{state.url}/invocations", json=ROW, timeout=180).status_code == 200
+    asleep(ws)
+    assert len(started(ws)) == 2
 
 
 def test_an_update_while_it_sleeps(ws: Workspace, keep: Keep, registered: list[str]) -> None:
@@ -182,9 +211,9 @@ def test_a_kill_while_it_wakes_leaves_nobody_waiting(
         asking = threading.Thread(target=ask)
         asking.start()
         if victim == "server":
-            children = Path(f"/proc/{keeper.process.pid}/task/{keeper.process.pid}/children")
-            pids = until(lambda: children.read_text().split())
-            os.kill(int(pids[-1]), signal.SIGKILL)
+            pids = until(lambda: children(ws))
+            with contextlib.suppress(ProcessLookupError):  # it has answered, and ended, meanwhile
+                os.kill(pids[-1], signal.SIGKILL)
         else:
             pid = keeper.process.pid
             os.kill(pid, signal.SIGKILL)

@@ -5,6 +5,7 @@ What a connection may cost: headers, a piece of a body, requests that were sent 
 
 import asyncio
 import logging
+import select
 import time
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -202,12 +203,18 @@ class Connection(HttpToolsProtocol):
             self.transport.abort()
         elif self.transport.is_closing():
             return
-        elif self.phase == IDLE and waited > (DRAIN_IDLE_TIME if draining else IDLE_TIME):
+        elif self.phase == IDLE and waited > (DRAIN_IDLE_TIME if draining else IDLE_TIME) and not self._has_come():
             self.transport.close()
         elif self.phase == HEAD and waited > HEAD_TIME:
             self.refuse(408, f"the headers took longer than {HEAD_TIME:.0f} s")
         elif self.phase == BODY and waited > BODY_TIME:
             self.refuse(408, f"the body took longer than {BODY_TIME:.0f} s")
+
+    def _has_come(self) -> bool:
+        """Whether something waits to be read: where this process stood still, it may have come long ago."""
+        waiting = select.poll()
+        waiting.register(self.transport.get_extra_info("socket").fileno(), select.POLLIN)
+        return bool(waiting.poll(0))
 
     def _make_room(self) -> bool:
         """Ends the connection that keeps this server waiting for the longest time, if there is one; others' first."""

@@ -32,7 +32,7 @@ CRASHES, CRASH_SPAN = 5, 30.0
 CRASHES_MOVING = 3  # while a change moves, its models are the first that are suspected
 DRAIN_LIMIT = 65.0
 SILENCE = 180.0  # seconds without a word from a server; a prediction on the event loop may keep it silent for a while
-CALL_TIME = 15.0  # seconds that servers of a keeper before this one get to call
+CALL_TIME, CALL_TICK = 15.0, 0.05  # seconds that servers of a keeper before this one get to call
 TICK = 0.5
 MESSAGE = 1 << 18
 
@@ -71,7 +71,8 @@ class Worker:
     def drain(self) -> None:
         """Tells it to answer what it has and to end."""
         self.drain_until = time.monotonic() + DRAIN_LIMIT
-        self._send(Order(drain=True))
+        self.order += 1
+        self._send(Order(number=self.order, drain=True))
 
     def kill(self) -> None:
         with contextlib.suppress(ProcessLookupError):
@@ -123,7 +124,7 @@ class Fleet:
     def reconcile(self, groups: list[Group], *, may_start: bool = True) -> bool:
         """One step towards the processes that there are to be; whether they are there, and know what they serve.
 
-        What is there and not wanted goes only when all that is wanted is ready.
+        What is there and not wanted goes only when all that is wanted is ready; it takes nothing new when this is true.
         """
         there = True
         kept: list[Worker] = []
@@ -143,7 +144,7 @@ class Fleet:
         for one in self.serving():
             if one not in kept:
                 one.drain()
-        return all(one.acknowledged == one.order for one in kept)
+        return all(one.acknowledged == one.order for one in self.workers if one.ready)
 
     def start(self, group: Group) -> None:
         """Forks a server that holds what the group is to serve."""
@@ -182,9 +183,10 @@ class Fleet:
 
     def adopt(self, expected: list[Process]) -> None:
         """Waits for the servers of a keeper that was killed to call; one that does not call in time is ended."""
-        deadline = time.monotonic() + CALL_TIME
-        while time.monotonic() < deadline and self._missing(expected):
-            for key, _ in self.selector.select(0.05):
+        left = round(CALL_TIME / CALL_TICK)  # turns, not seconds of a clock: where the host stood still, they did too
+        while left and self._missing(expected):
+            left -= 1
+            for key, _ in self.selector.select(CALL_TICK):
                 key.data()
         for one in self._missing(expected):
             agents.say(f"{names.now()} server {one.pid} was ended: it does not call")

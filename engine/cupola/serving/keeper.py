@@ -201,9 +201,9 @@ class Keeper:
             return
         self._rest()
         self._judge(now)
-        self._reconcile(now)
         if course.watch(self.course, elapsed, names.now()):
-            self._reconcile(now)
+            self._save()
+        self._reconcile(now)
         if self._moving() and now - self.saved_at > SAVED:
             self._save()
 
@@ -283,7 +283,7 @@ class Keeper:
         if wish is None or wish.serverless is None or self._moving() or not self.settled:
             return
         in_work = self.fleet.load.total()
-        if in_work:
+        if in_work or not all(one.ready for one in self.fleet.serving()):  # loading may take longer than `idle`
             self.sleep.used()
         if self.resting:
             if in_work > wish.serverless.provisioned:

@@ -9,7 +9,7 @@ import time
 
 LOOPBACK = "127.0.0.1"
 BACKLOG = 1024
-PORT_PATIENCE = 3.0  # seconds for which the same port as before is tried
+TRIES, PAUSE = 100, 0.05  # how often the same port as before is tried, seconds between two tries
 
 
 def allow_many() -> None:
@@ -26,7 +26,7 @@ def url(port: int) -> str:
 
 def tcp(port: int) -> socket.socket:
     """A listening loopback socket: at `port` if it can be had (a server that is just dying may hold it a moment)."""
-    deadline = time.monotonic() + PORT_PATIENCE
+    left = TRIES
     while True:
         listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -37,10 +37,11 @@ def tcp(port: int) -> socket.socket:
             listener.close()
             if error.errno != errno.EADDRINUSE or not port:
                 raise
-            if time.monotonic() > deadline:
+            left -= 1
+            if not left:
                 port = 0
             else:
-                time.sleep(0.05)
+                time.sleep(PAUSE)
             continue
         return listener
 

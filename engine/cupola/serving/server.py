@@ -192,6 +192,7 @@ class Server:
         self._state = ServerState()
         self._ended = asyncio.Event()
         self._next_word = 0.0
+        self._last_order = 0
         self._calling: asyncio.Task[None] | None = None
 
     async def run(self) -> int:
@@ -230,6 +231,7 @@ class Server:
             server.close()
         for door in doors:
             door.cancel()
+        self._say(Word(order=self._last_order))
         await self._drain(loop.time() + DRAIN_TIME)
         return 0
 
@@ -248,6 +250,7 @@ class Server:
             self._app.place(order.lineup)
             self._say(Word(order=order.number))
         if order.drain:
+            self._last_order = order.number
             self._ended.set()
 
     def _left(self) -> None:
