@@ -16,7 +16,7 @@ from tests.flows.conftest import step
 import cupola
 from cupola import api
 from cupola.datasets import records as datasets
-from cupola.errors import BadOption, WorkFailed
+from cupola.errors import BadInput, BadOption, WorkFailed
 from cupola.flows import executing, records, running
 from cupola.flows.records import Flow
 from cupola.workspace import Workspace
@@ -137,6 +137,24 @@ def test_rows_that_do_not_fit_into_memory_go_to_the_disk(workspace: Workspace, t
     first = pq.read_table(file, filters=[("n", "==", 0)]).sort_by("token")
     assert found.column("i").slice(0, first.num_rows).to_pylist() == first.column("i").to_pylist()
     assert isinstance(found, pa.Table) and found.column("i_lag1").to_pylist()[0] is None
+
+
+def test_duckdb_gets_of_a_limit_what_python_and_its_libraries_leave() -> None:
+    limit, taken = 512 << 20, 60 << 20
+    assert running.left(limit, taken) + taken + running.BESIDE < limit
+    assert running.left(limit, taken) - running.left(limit, 2 * taken) > 0.8 * taken
+    with pytest.raises(BadInput, match=r"200 MB of memory are too few.*take 60 MB.*--memory 224M"):
+        running.left(200 << 20, taken)
+    assert running.left(224 << 20, taken) >= running.FEWEST
+
+
+def test_a_limit_that_is_too_small_for_a_flow_is_said_before_a_job_is_filed(ws: api.Workspace) -> None:
+    ws.flow.new("small", source=["people"], add=["keep-columns columns=age"])
+    before = len(ws.job.ls())
+    with pytest.raises(BadOption, match="100M of memory are too few for a flow"):
+        ws.flow.run("small", memory="100M")
+    assert len(ws.job.ls()) == before
+    assert ws.flow.run("small", memory="256M").wait(PATIENCE).rows == 200
 
 
 def test_the_same_flow_of_the_same_data_is_known_without_running_it(workspace: Workspace) -> None:

@@ -12,7 +12,7 @@ from cupola.datasets.source import Progress, Source, silent
 from cupola.datasets.values import MOMENT, STAMP
 from cupola.errors import BadInput
 
-ROWS, BYTES = 1 << 16, 1 << 25  # of a batch, about
+ROWS, BYTES = 1 << 16, 1 << 23  # of a batch, about
 
 
 class Columnar:

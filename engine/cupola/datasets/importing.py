@@ -120,9 +120,11 @@ def _write(table: reading.Table, how: reading.Plan, path: Path, progress: Callab
                 writer = pq.ParquetWriter(path, group.schema, compression="zstd")
             writer.write_table(group, row_group_size=group.num_rows)
             rows += group.num_rows
+            del group  # before the next one is gathered: one of them is in memory at a time
     finally:
         if writer is not None:
             writer.close()
+    pa.default_memory_pool().release_unused()  # to those who come after it
     return rows
 
 

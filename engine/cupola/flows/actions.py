@@ -20,6 +20,7 @@ from cupola.jobs import records as jobs
 from cupola.store import feed, files, names
 from cupola.workspace import Workspace
 
+LEAST = 256 << 20  # bytes that a flow's job needs, of which a good half is not DuckDB's
 Name = Annotated[str, Arg(help="a flow", completes="flow")]
 Step = Annotated[str | None, Arg(help="a step of it (default: its last)", completes="step")]
 Sources = Annotated[
@@ -213,7 +214,13 @@ def run(
     What its steps learn, they learn from the training part: that of its split, or of one by chance before the first
     step that learns. Rows that do not fit into memory go to the disk, where the transforms allow.
     """
-    found = records.find(ws.store, flow)
+    found, limit = records.find(ws.store, flow), amounts.size(memory)
+    if limit is not None and limit < LEAST:
+        raise BadOption(
+            f"{memory} of memory are too few for a flow: Python, its libraries and what it writes take most of it",
+            where="--memory",
+            hint=f"{LEAST >> 20}M is the least; more is faster, and sorting long texts needs more",
+        )
     inputs = {id: datasets.find(ws.store, ref).ref for id, ref in found.sources.items()}
     _check(ws, found, records.ordered(found, step))
     name = names.check_name(dataset or flow, "name for a dataset")
@@ -229,7 +236,7 @@ def run(
         command=[sys.executable, "-m", "cupola.flows", "run"],
         spec=msgspec.to_builtins(Asked(flow=found, inputs=inputs, dataset=name, step=step)),
         cpus=cpus,
-        memory=amounts.size(memory),
+        memory=limit,
     )
     return FlowRun(job=job.id, flow=flow, dataset=name)
 

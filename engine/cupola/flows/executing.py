@@ -315,7 +315,7 @@ def said(error: Exception, where: str) -> CupolaError:
     if "No space left" in text:
         return DiskFull("the disk is full", where=where, hint="free some space and try again")
     if text.startswith("Out of Memory"):
-        return WorkFailed("it needs more memory than it has", where=where, hint="give it more: --memory 4G")
+        return WorkFailed("it needs more memory than it has", where=where, hint="a larger --memory gives it more")
     return BadInput(text, where=where)
 
 

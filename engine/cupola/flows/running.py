@@ -1,5 +1,7 @@
 """A flow as the job that was filed for it: fitted on the training part, and what it makes published as a dataset."""
 
+import math
+import os
 import shutil
 from itertools import pairwise
 from pathlib import Path
@@ -19,12 +21,14 @@ from cupola.flows.asked import Asked
 from cupola.flows.executing import Execution
 from cupola.flows.records import Fitted, FittedStep, FlowStep
 from cupola.flows.transforms import catalogue
+from cupola.jobs import memory
 from cupola.jobs.attempt import Attempt
 from cupola.store import Store, files
 
-MEMORY = 1 << 30  # bytes, where the job has no limit of its own
-SHARE = 0.6  # of the job's limit, for DuckDB: the rest is Python's, and what becomes Parquet
-BATCH = 1 << 14  # rows: few enough that wide ones take little memory, in the file that is read again too
+MEMORY = 1 << 30  # bytes for DuckDB, where the job has no limit of its own
+KEPT, BESIDE = 0.9, 96 << 20  # of what Python leaves of a limit; and of that, what DuckDB does not count, and Parquet
+FEWEST = 48 << 20  # bytes with which DuckDB can do anything
+BATCH = 1 << 13  # rows: few enough that wide ones take little memory, in the file that is read again too
 NUMBER = "__number__"
 
 
@@ -56,7 +60,7 @@ def _run(attempt: Attempt, asked: Asked) -> DatasetVersion:
 def _make(attempt: Attempt, asked: Asked, made: Made, staged: Path) -> DatasetVersion:
     store = attempt.store
     versions = {id: datasets.find(store, ref) for id, ref in asked.inputs.items()}
-    limit = int(attempt.job.memory * SHARE) if attempt.job.memory else MEMORY
+    limit = left(attempt.job.memory, memory.share(os.getpid())) if attempt.job.memory else MEMORY
     (staged / "spill").mkdir()
     connection = executing.connect(
         [datasets.data_path(store, one) for one in versions.values()],
@@ -81,6 +85,21 @@ def _make(attempt: Attempt, asked: Asked, made: Made, staged: Path) -> DatasetVe
         lambda share, message: attempt.report(0.5 + share / 2, message), made, fitted.notes,
         {records.FITTED: msgspec.json.encode(fitted)}, min(limit, profiling.MEMORY),
     )  # fmt: skip
+
+
+def left(limit: int, taken: int) -> int:
+    """The bytes that DuckDB may use of a job's limit, of which Python and its libraries have taken some already.
+
+    Raises BadInput where that is too little for any flow.
+    """
+    found = int((limit - taken) * KEPT) - BESIDE
+    if found < FEWEST:
+        needed = taken + (FEWEST + BESIDE) / KEPT
+        raise BadInput(
+            f"{limit >> 20} MB of memory are too few for a flow: Python and its libraries take {taken >> 20} MB",
+            hint=f"--memory {32 * math.ceil(needed / (32 << 20))}M is the least with which it can begin",
+        )
+    return found
 
 
 def fit(

@@ -11,7 +11,7 @@ NEAR = 0.8
 def used(pids: Sequence[int], limit: int | None) -> int:
     """Bytes that these processes use together: resident pages, and near the limit the exact share of shared ones."""
     rough = sum(map(resident, pids))
-    return rough if limit is None or rough < NEAR * limit else sum(map(_share, pids))
+    return rough if limit is None or rough < NEAR * limit else sum(map(share, pids))
 
 
 def resident(pid: int) -> int:
@@ -22,8 +22,8 @@ def resident(pid: int) -> int:
         return 0
 
 
-def _share(pid: int) -> int:
-    """Its proportional share: a page that four processes share counts a quarter in each."""
+def share(pid: int) -> int:
+    """Bytes of a process, of shared pages its share: one that four processes share counts a quarter in each."""
     try:
         lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
     except OSError:
