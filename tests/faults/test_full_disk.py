@@ -15,6 +15,8 @@ from cupola.agent import stopping
 from cupola.errors import DiskFull
 from cupola.jobs import records as jobs
 from cupola.jobs.records import JobState
+from cupola.pipelines import records as pipelines
+from cupola.pipelines.records import ExecutionState
 from cupola.store import journals
 from cupola.workspace import Workspace
 
@@ -25,7 +27,8 @@ TALKS = f"for n in range({LINES}): print('step', n, 'loss', n / 8, 'x' * 150, fl
 
 
 @pytest.fixture
-def ws(home: Path, tmp_path: Path) -> Iterator[Workspace]:
+def ws(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workspace]:
+    monkeypatch.chdir(tmp_path)  # where a run has no code to keep: how much that is here is nobody's affair
     with disk.small(tmp_path / "disk", "8m") as point:
         yield Workspace.init(point / "ws")
 
@@ -56,7 +59,8 @@ def test_a_job_that_writes_waits_for_room_and_loses_no_line(ws: Workspace, tmp_p
     for written in (log, log.with_name("metrics.jsonl")):
         # What a try has begun of a line is taken away again: it may be there for a moment, and not longer.
         until(ws, job, lambda _, path=written: not path.exists() or path.read_bytes()[-1:] in (b"", b"\n"))
-    assert waits(jobs.state(ws.store, job)), "it does not wait any more, and there is no room"
+    now = until(ws, job, lambda state: waits(state) or state.over)  # it may have found a little room for a moment
+    assert waits(now), "it does not wait any more, and there is no room"
     ballast.unlink()
     ended = until(ws, job, lambda state: state.over)
     assert (ended.status, ended.exit_code) == ("Completed", 0)
@@ -116,3 +120,63 @@ def test_a_job_that_is_to_start_waits_for_room(ws: Workspace, tmp_path: Path) ->
     ballast.unlink()
     for job in (first, second.job):
         assert until(ws, job, lambda state: state.over).status == "Completed"
+
+
+PIPELINE = """\
+[steps.first]
+type = "Lambda"
+function = "steps:until_told"
+[steps.then]
+type = "Processing"
+function = "steps:fills"
+parameters = {{ count = {count} }}
+depends_on = ["first"]
+"""
+STEPS = """\
+import os, pathlib, time
+
+def until_told():
+    while not pathlib.Path({go!r}).exists(): time.sleep(0.02)
+
+def fills(count):
+    pathlib.Path(os.environ["CUPOLA_OUTPUTS"], "much").write_bytes(bytes(count))
+"""
+
+
+def begun(ws: Workspace, go: Path, count: int) -> str:
+    """An execution at its first step, which ends when `go` is there; its second writes so many bytes."""
+    for name, text in (("src/steps.py", STEPS.format(go=str(go))), ("pipelines/p.toml", PIPELINE.format(count=count))):
+        (ws.root / name).parent.mkdir()
+        (ws.root / name).write_text(text)
+    execution: str = ws.action("pipeline run", pipeline="p").execution
+    stands(ws, execution, lambda now: now.steps[0].status == "Executing")
+    return execution
+
+
+def stands(ws: Workspace, execution: str, so: Callable[[ExecutionState], object]) -> ExecutionState:
+    deadline = time.monotonic() + LONG
+    while not so(now := pipelines.state(ws.store, execution)):
+        assert time.monotonic() < deadline, f"it never came to that: {now}"
+        time.sleep(0.05)
+    return now
+
+
+def test_a_pipeline_waits_for_room_to_begin_its_next_step(ws: Workspace, tmp_path: Path) -> None:
+    execution = begun(ws, tmp_path / "go", count=1)
+    ballast = disk.fill(ws.root.parent)
+    (tmp_path / "go").touch()
+    stands(ws, execution, lambda now: now.secondary_status == "WaitingForRoom" or now.over)
+    ballast.unlink()
+    assert stands(ws, execution, lambda now: now.over).status == "Succeeded"
+
+
+def test_a_step_that_fills_the_disk_says_that_it_is_full(ws: Workspace, tmp_path: Path) -> None:
+    execution = begun(ws, tmp_path / "go", count=100_000_000)
+    (tmp_path / "go").touch()
+    step = stands(ws, execution, lambda now: now.steps[1].job).steps[1]
+    until(ws, step.job, lambda state: waits(state) or state.over)
+    for much in ws.root.glob("pipelines/p/executions/*/work/then/*/outputs/much"):
+        much.unlink()
+    now = stands(ws, execution, lambda now: now.over)
+    assert (now.status, now.steps[1].cause) == ("Failed", "disk")
+    assert "the disk is full" in now.reason

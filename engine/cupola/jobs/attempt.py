@@ -19,6 +19,7 @@ from cupola.jobs.wish import Job
 from cupola.jobs.wish import read as read_job
 from cupola.store import Store, feed, files
 from cupola.store.names import now
+from cupola.store.trouble import FULL, trouble
 
 WORKSPACE, JOB_DIR = "CUPOLA_WORKSPACE", "CUPOLA_JOB_DIR"
 ATTEMPT, ATTEMPT_DIR, RUN_DIR = "CUPOLA_ATTEMPT", "CUPOLA_ATTEMPT_DIR", "CUPOLA_RUN_DIR"
@@ -106,9 +107,17 @@ def work(main: Callable[[Attempt], dict[str, Any] | None]) -> NoReturn:
             attempt.with_room(partial(attempt.leave, "error", error.info()))
         _give_up(error)
     except Exception as error:
-        attempt.leave("error", ErrorInfo(kind="Bug", message=f"{type(error).__name__}: {error}"))
+        with contextlib.suppress(CupolaError):
+            attempt.with_room(partial(attempt.leave, "error", _info(error)))
         raise
     sys.exit(0)
+
+
+def _info(error: Exception) -> ErrorInfo:
+    """What there is to say of an error that is none of ours: a full disk is one, whoever has met it."""
+    if isinstance(error, OSError) and error.errno in FULL:
+        return trouble(error, str(error.filename or "")).info()
+    return ErrorInfo(kind="Bug", message=f"{type(error).__name__}: {error}")
 
 
 def _leave_unread(error: CupolaError) -> None:

@@ -58,7 +58,8 @@ def wait_for(store: Store, directory: str, do: Callable[[], T]) -> T:
                 if not may_wait(store):
                     raise
                 if not said:
-                    print(f"{error.message}: the job {WAITS}", file=sys.stderr, flush=True)
+                    with contextlib.suppress(OSError):  # where it prints to this disk
+                        print(f"{error.message}: the job {WAITS}", file=sys.stderr, flush=True)
             said = True
             say(store, directory, WORK, True)
             _until_there_is_more(store, free, blind)

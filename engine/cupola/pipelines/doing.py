@@ -12,14 +12,15 @@ import os
 import sys
 import typing
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
 from cupola import actions, outcome, waiting
 from cupola.errors import BadInput, CupolaError, ErrorInfo, NotFound, WorkFailed
-from cupola.jobs import amounts, attempts
+from cupola.jobs import amounts, attempts, room
 from cupola.jobs import records as jobs
 from cupola.pipelines import fingerprints, types
 from cupola.pipelines.records import Execution, Step, StepState
@@ -29,6 +30,7 @@ from cupola.store import names
 from cupola.workspace import Workspace
 
 OUTPUTS = "CUPOLA_OUTPUTS"
+T = TypeVar("T")
 LIBRARIES = frozenset(sys.modules)  # what is loaded before any code of the user's
 # Why a job has ended, and what the hosted service calls that.
 CAUSES = {
@@ -44,11 +46,12 @@ CAUSES = {
 
 
 class Asked(NamedTuple):
-    """A task, with all that it takes to do it; code: where src/ lies as it was."""
+    """A task, with all that it takes to do it. code: where src/ lies as it was; driver: where its attempt lies."""
 
     ws: Workspace
     execution: Execution
     code: Path
+    driver: str
     task: Task
     step: Step
     say: Say
@@ -69,6 +72,10 @@ class Asked(NamedTuple):
     def filed(self) -> str:
         return f"pipeline/{self.execution.id}/{self.step.name}/{self.task.attempt}"
 
+    def with_room(self, do: Callable[[], T]) -> T:
+        """What `do` files; on a full disk it is done anew when there is room, where jobs wait for that."""
+        return room.wait_for(self.ws.store, self.driver, do)
+
     def typed(self, kind: type[Any]) -> Any:
         """The arguments as the type's struct. Raises BadInput."""
         try:
@@ -77,13 +84,13 @@ class Asked(NamedTuple):
             raise BadInput(f"step {self.step.name}: {error}") from None
 
 
-def do(ws: Workspace, execution: Execution, code: Path, task: Task, say: Say) -> Outcome:
+def do(ws: Workspace, execution: Execution, code: Path, driver: str, task: Task, say: Say) -> Outcome:
     """Does what the step is for. Raises CupolaError where it cannot be done, and whatever a user's function raises."""
     if task.step is None:
         from cupola.pipelines import python
 
         return python.compiled(ws, execution, code)
-    asked = Asked(ws, execution, code, task, task.step, say)
+    asked = Asked(ws, execution, code, driver, task, task.step, say)
     if asked.step.type in types.ACTIONS:
         made = done(asked, types.ACTIONS[asked.step.type], _given(asked))
         if asked.step.type == "RegisterModel" and asked.arguments.get("approve"):
@@ -104,7 +111,7 @@ def done(asked: Asked, name: str, arguments: dict[str, Any], part: str = "") -> 
     found = outcome.of(store, filed) if asked.again else None
     with names.filed_under(filed):
         if found is None:
-            record = actions.run(asked.ws, name, **arguments)
+            record = asked.with_room(partial(actions.run, asked.ws, name, **arguments))
         else:
             record = again(asked.ws, action, arguments, found)
     return outcome_of(record) if action.waits in (None, "itself") else waited(asked, action, record)
@@ -179,13 +186,16 @@ def _causes(ws: Workspace, job: str) -> list[str]:
         ends = attempts.ends(ws.store, found, attempts.numbers(ws.store, found))
         if ends:
             kinds = _kinds(ends[-1].error) if ends[-1].error else []
-            return [*CAUSES.get(ends[-1].cause, [ends[-1].cause]), *kinds]
+            full = CAUSES["disk"] if "DiskFull" in kinds else []
+            return [*full, *CAUSES.get(ends[-1].cause, [ends[-1].cause]), *kinds]
     return []
 
 
 def _kinds(error: ErrorInfo) -> list[str]:
     """The exception by which a job has ended, and what that is one of; of another's than ours its name begins the
     message."""
+    if error.kind == "DiskFull":
+        return ["DiskFull", "OSError"]
     if error.kind != "Bug":
         return [error.kind]
     name = error.message.partition(":")[0]
@@ -291,12 +301,13 @@ def _as_job(asked: Asked, module: str, given: Any) -> Outcome:
                 "type": asked.step.type, "arguments": asked.arguments, "directory": asked.directory,
                 "code": str(asked.code.relative_to(asked.ws.root)), "text": text,
             }  # fmt: skip
-            job = jobs.file(
-                store, id=ident, kind="processing", name=f"{asked.execution.pipeline}-{asked.step.name}"[:100],
+            name = f"{asked.execution.pipeline}-{asked.step.name}"[:100]
+            job = asked.with_room(partial(
+                jobs.file, store, id=ident, kind="processing", name=name,
                 command=[sys.executable, "-m", module], spec=spec, cpus=given.cpus,
                 gpus=getattr(given, "gpus", 0), memory=amounts.size(given.memory),
                 max_runtime=amounts.seconds(given.max_runtime), directory=asked.ws.root,
-            )  # fmt: skip
+            ))  # fmt: skip
     asked.say(Said(job=job.id))
     ended = jobs.wait(store, job.id, progress=lambda now: asked.say(_progress(now)))
     if ended.status != "Completed":

@@ -81,7 +81,7 @@ class Driver:
         self.told = 0.0
         self.cpus = max(1, int(agents.slots().get("cpus") or 1))
         self.wake = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
-        do = partial(doing.do, Workspace(self.store), execution, code)
+        do = partial(doing.do, Workspace(self.store), execution, code, attempt.directory)
         self.crew = Crew(do, self.store.root, self.wake)
         path = f"{execution.directory}/steps/{attempt.job.id}.{attempt.number}.jsonl"
         self.journal = Appender(self.store, path, settled=False)
@@ -103,7 +103,7 @@ class Driver:
             if self.failed:
                 self._wait_no_longer()
             self._announce()
-            self.journal.flush()
+            self._flush()
             if not self.crew.busy and not self.waiting and not self.later:
                 return self._end()
             self._wait()
@@ -239,7 +239,7 @@ class Driver:
         """Has a worker do it, once it is written down that it begins."""
         self.states[step.name] = state
         self._line(Line(op="begin", step=step.name, state=state))
-        self.journal.flush(durable=False)
+        self._flush(durable=False)
         directory = f"{self.execution.directory}/work/{step.name}/{state.attempt}"
         timeout = amounts.seconds(arguments.get("timeout"), "timeout") if step.type == "Lambda" else None
         task = Task(step=step, arguments=arguments, attempt=state.attempt, directory=directory, again=again)
@@ -337,7 +337,8 @@ class Driver:
         )  # fmt: skip
         if state.fingerprint and step.cache:
             written = doing.written(self.execution, made)
-            results.keep(self.store, self.execution.pipeline, self.execution.id, made, written)
+            keep = partial(results.keep, self.store, self.execution.pipeline, self.execution.id, made, written)
+            self.attempt.with_room(keep)
         self._over(made)
 
     def _later(self, state: StepState, why: str, seconds: float) -> None:
@@ -409,7 +410,7 @@ class Driver:
             if state.status == "Executing":  # a try, or a ForEach, that comes to nothing any more
                 self._over(msgspec.structs.replace(state, status=status, ended=now()))
         self._line(Line(op="over", status=status, reason=self.failed, job=self.attempt.job.id))
-        self.journal.flush()
+        self._flush()
         self.told = 0.0
         self._announce()
         with contextlib.suppress(CupolaError):
@@ -423,6 +424,9 @@ class Driver:
     def _line(self, line: Line) -> None:
         line.time = now()
         self.journal.extend([line])
+
+    def _flush(self, durable: bool = True) -> None:
+        self.attempt.with_room(partial(self.journal.flush, durable))
 
     def _announce(self) -> None:
         if time.monotonic() - self.told >= TOLD_EVERY:

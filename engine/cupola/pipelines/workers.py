@@ -7,7 +7,6 @@ with its driver.
 """
 
 import contextlib
-import errno
 import os
 import signal
 import socket
@@ -22,9 +21,9 @@ import msgspec
 from cupola.errors import CupolaError, ErrorInfo
 from cupola.jobs import child, warm
 from cupola.pipelines.records import Step
+from cupola.store.trouble import FULL, trouble
 
 MESSAGE = 1 << 18
-FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 class Outcome(msgspec.Struct, kw_only=True):
@@ -156,11 +155,14 @@ def _as_new(root: Path, variables: dict[str, str]) -> None:
 
 
 def _log_to(log: Path) -> None:
+    """Has what is printed go to the log; to nowhere where the disk has no room for one."""
     try:
-        opened = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o666)
-    except FileNotFoundError:
         log.parent.mkdir(parents=True, exist_ok=True)
         opened = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+        opened = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
     os.dup2(opened, 1)
     os.dup2(opened, 2)
     os.close(opened)
@@ -183,9 +185,10 @@ def _tried(do: Do, log: Path, task: Task, say: Say) -> Outcome:
 
         with contextlib.suppress(OSError):  # there may be no room for it, where the disk is full
             traceback.print_exc()
+        causes = ["exit", *_kinds(error)]
+        if isinstance(error, OSError) and error.errno in FULL:
+            return Outcome(error=trouble(error, str(error.filename or "")).info(), causes=["disk", *causes])
         what = f"{type(error).__name__}: {error}".partition("\n")[0]
-        full = isinstance(error, OSError) and error.errno in FULL
-        causes = [*(["disk"] if full else []), "exit", *_kinds(error)]
         return Outcome(error=ErrorInfo(kind=type(error).__name__, message=what), causes=causes)
 
 
