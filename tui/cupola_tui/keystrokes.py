@@ -13,8 +13,8 @@ from textual import events
 from textual.message import Message
 from textual.widget import Widget
 
-LOST = 0.5  # a widget that went away with its key in hand never says that it is done
-LONGEST = 5.0
+LOOK = 0.5  # seconds between two looks at what keys wait for: a widget that went away never says that it is done
+LOOKS = 10  # and then they wait no longer; counted, since a process that stood still has waited for nothing
 Typed = events.Key | events.Paste
 
 
@@ -58,7 +58,7 @@ class Keystrokes:
         """What a key opens is on its way: keys wait till `release`, or for a few seconds."""
         self._held = True
         self._holds += 1
-        self._later(LONGEST, self._let_go, self._holds)
+        self._later(self._let_go, self._holds, LOOKS)
 
     def release(self) -> None:
         """It is there and has the focus."""
@@ -66,19 +66,26 @@ class Keystrokes:
             self._held = False
             self._soon(self._next)
 
-    def _let_go(self, hold: int) -> None:
-        if hold == self._holds:
-            self.release()
+    def _let_go(self, hold: int, looks: int) -> None:
+        if hold == self._holds and self._held:
+            self._later(self._let_go, hold, looks - 1) if looks > 1 else self.release()
+
+    async def _look(self, number: int, target: Widget, looks: int) -> None:
+        if number == self._number and self._busy:
+            if looks > 1 and target.is_running:
+                self._later(self._look, number, target, looks - 1)
+            else:
+                await self.done(number)
 
     async def _next(self) -> None:
         if self._busy or self._held or not self._waiting:
             return
         self._busy, self._number = True, self._number + 1
         number, event, target = self._number, self._waiting.popleft(), self._target()
-        self._later(LOST, self.done, number)
+        self._later(self._look, number, target, LOOKS)
         await self._pass_on(event)
         if not target.post_message(KeyDone(number)):
             self._soon(self.done, number)
 
-    def _later(self, seconds: float, *call: Any) -> None:
-        asyncio.get_running_loop().call_later(seconds, self._soon, *call)
+    def _later(self, *call: Any) -> None:
+        asyncio.get_running_loop().call_later(LOOK, self._soon, *call)
