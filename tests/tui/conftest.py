@@ -12,7 +12,7 @@ from tests.tui.examples import NOON
 from textual.notifications import Notification
 from textual.pilot import Pilot
 
-from cupola_tui import figures
+from cupola_tui import figures, state
 from cupola_tui.studio import Studio
 
 Settled = Callable[[Pilot[None], Callable[[], object]], Awaitable[None]]
@@ -37,7 +37,7 @@ async def rest(ahead: float = 0.05) -> None:
 @pytest.fixture(autouse=True)
 def through(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is pressed, clicked and waited for is through before a test goes on, however slow the machine is."""
-    press, pause = Pilot.press, Pilot.pause
+    press, pause, wait = Pilot.press, Pilot.pause, Pilot._wait_for_screen
 
     async def pressed(pilot: Pilot[None], *keys: str) -> None:
         for key in keys:
@@ -48,15 +48,20 @@ def through(monkeypatch: pytest.MonkeyPatch) -> None:
         await pause(pilot, delay)
         await rest()
 
+    async def waited(pilot: Pilot[None], timeout: float = 180.0) -> bool:
+        return await wait(pilot, timeout)
+
+    monkeypatch.setattr(Pilot, "_wait_for_screen", waited)
     monkeypatch.setattr(Pilot, "press", pressed)
     monkeypatch.setattr(Pilot, "pause", paused)
 
 
 @pytest.fixture(autouse=True)
 def pinned(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """One clock, one terminal, no colours switched off, no slow link; what is said stays."""
+    """One clock, one terminal, no colours switched off, no slow link; what is said stays, what is to be kept is kept."""
     monkeypatch.setattr(figures, "now", lambda: NOON)
     monkeypatch.setattr(Notification, "time_left", 3600.0)
+    monkeypatch.setattr(state, "LAST", 180.0)
     for name in ("NO_COLOR", "SSH_CONNECTION", "TMUX", "LC_ALL", "LC_CTYPE", "COLORTERM"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("TERM", "xterm-256color")

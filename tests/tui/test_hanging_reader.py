@@ -12,12 +12,14 @@ from tests.terminal import Seen
 from cupola.jobs import records as jobs
 from cupola.workspace import Workspace
 
-# A mount is given up sooner than on a real screen; the reader is one that may hang.
+# A mount is given up soon after SIGUSR1, and no more after SIGUSR2; the reader is one that may hang.
 APP = """
-import sys
+import signal, sys
 import cupola_tui.app as app
 import cupola_tui.live as live
-live.SILENT, live.GIVE_UP, live.GRACE = 1.0, 2.0, 0.5
+live.SILENT, live.GIVE_UP, live.GRACE = 1.0, 600.0, 0.5
+for number, seconds in ((signal.SIGUSR1, 2.0), (signal.SIGUSR2, 600.0)):
+    signal.signal(number, lambda number, frame, seconds=seconds: setattr(live, "GIVE_UP", seconds))
 real = live.Bridge
 live.Bridge = lambda root, readonly: real(root, readonly, [sys.executable, "-c", {reader!r}, root])
 sys.exit(app.run({root!r}))
@@ -33,10 +35,9 @@ hung = Path({hung!r})
 def then_hang(call):
     def work(ws, *words, **named):
         first = named.get("name") == "job submit" and not hung.exists()
-        if first:
-            hung.touch()
         answer = call(ws, *words, **named)
         if first:
+            hung.touch()
             for other in calls.CALLS:
                 calls.CALLS[other] = lambda *words, **named: time.sleep(10**6)
             time.sleep(10**6)
@@ -65,9 +66,13 @@ def screen(workspace: Workspace, tmp_path: Path) -> Iterator[Seen]:
         opened.close()
 
 
-def test_an_action_after_which_the_reader_hangs_is_found_and_not_done_again(workspace: Workspace, screen: Seen) -> None:
+def test_an_action_after_which_the_reader_hangs_is_found_and_not_done_again(
+    workspace: Workspace, screen: Seen, tmp_path: Path
+) -> None:
     screen.press("\x13", "it is not done twice")  # ctrl+s
-    screen.press("", "Completed")
+    screen.until(lambda text: (tmp_path / "hung").exists())
+    os.kill(screen.terminal.pid, signal.SIGUSR1)
+    screen.shows("Completed")
     assert len(jobs.ls(workspace.store)) == 1
 
 
@@ -77,7 +82,10 @@ def test_a_form_whose_reader_hangs_says_so_and_can_be_run_again(
     (tmp_path / "hung").touch()  # only the first reader hangs, and that because it is stopped
     (reader,) = sshfs.children(screen.terminal.pid)[-1:]
     os.kill(reader, signal.SIGSTOP)
-    screen.press("\x13", "its reader was given up")
+    screen.type("\x13")
+    os.kill(screen.terminal.pid, signal.SIGUSR1)
+    screen.shows("its reader was given up")
+    os.kill(screen.terminal.pid, signal.SIGUSR2)
     assert jobs.ls(workspace.store) == []
     screen.type("\x1b")
     screen.until(lambda text: "given up" not in text)
