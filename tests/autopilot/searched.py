@@ -151,7 +151,7 @@ def main() -> None:
     else:
         search.LOOKING = 1.0  # so that each is begun, however slow the host is
         with tempfile.TemporaryDirectory() as directory:
-            found = searched("kind", "roc_auc", broken(Path(directory)), 8)
+            found = searched("kind", "roc_auc", broken(Path(directory)), 40)
     print(json.dumps(told(found)))
 
 

@@ -1,6 +1,7 @@
-"""A real autopilot, run by an agent: it ends within its budget; it is stopped, killed, and refuses what cannot be."""
+"""A real autopilot, run by an agent: it ends with a model; is stopped, goes on after a kill, refuses what cannot be."""
 
 import os
+import re
 import signal
 import time
 from collections.abc import Iterator
@@ -15,10 +16,11 @@ import pytest
 
 import cupola
 from cupola.autopilot import actions, job, records
-from cupola.errors import BadOption, NotFound
+from cupola.errors import BadInput, BadOption, NotFound
 from cupola.experiments import records as experiments
-from cupola.jobs import attempts
+from cupola.jobs import attempts, checkpoints
 from cupola.jobs import records as jobs
+from cupola.store import files, runtime
 from cupola.workspace import Workspace
 
 PATIENCE = 180.0
@@ -84,21 +86,49 @@ def test_a_stop_ends_it_with_a_model_of_what_it_has(ws: Workspace) -> None:
     assert experiments.find(ws.store, "enough").model_directory
 
 
-def test_a_kill_loses_what_was_not_finished_and_says_so(ws: Workspace) -> None:
+def test_a_kill_is_gone_on_after_from_the_fits_that_had_ended_with_the_time_that_is_left(ws: Workspace) -> None:
     filed = actions.autopilot(ws, dataset="things", budget="30m", name="killed")
-    wait(ws, "killed", "measured")
+    before = wait(ws, "killed", "measured")
     job = jobs.find(ws.store, filed.job)
-    started = attempts.optional(ws.store, f"{job.attempt(1)}/started.json", attempts.Started)
-    assert started is not None
-    assert started.process is not None
-    os.kill(started.process.pid, signal.SIGKILL)
+    first = begun(ws, job, 1)
+    os.kill(first.pid, signal.SIGKILL)
+    begun(ws, job, 2)
+    actions.stop(ws, "killed")
     state = wait(ws, "killed", "over")
-    assert state.status == "Failed"
-    assert state.reason
-    assert any(one.metrics for one in state.leaderboard), "what it had found out by then is there"
-    for run in experiments.ls(ws.store):
-        if run.part_of == state.autopilot:
-            assert run.over, run.status
+    assert state.status == "Completed", state.reason
+    fits = next(int(found[1]) for one in state.notes if (found := re.search(r"interruption, with (\d+) fits", one)))
+    assert fits >= sum(one.folds for one in before.leaderboard)
+    after = {one.name: one for one in state.leaderboard}
+    for one in before.leaderboard:
+        assert after[one.name].run == one.run, "a candidate is the same run"
+        assert after[one.name].folds >= one.folds
+    for run in (experiments.find(ws.store, one.run) for one in state.leaderboard[1:] if one.run):
+        assert run.over, run.status
+        assert run.secondary_status != "Interrupted"
+    assert experiments.find(ws.store, "killed").model_directory
+    assert not files.listing(ws.store, checkpoints.path(job, 2)), "what was kept for a kill is gone"
+
+
+def begun(ws: Workspace, job: jobs.Job, number: int) -> runtime.Process:
+    """The process of an attempt, as soon as it has one."""
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        started = attempts.optional(ws.store, f"{job.attempt(number)}/started.json", attempts.Started)
+        if started and started.process:
+            found: runtime.Process = started.process
+            return found
+        time.sleep(0.05)
+    raise AssertionError(f"attempt {number} has not begun")
+
+
+def test_data_that_teach_nothing_are_not_tried_again(ws: Workspace) -> None:
+    wrong, killed = (
+        attempts.AttemptEnd(attempt=1, status="Failed", secondary_status="Failed", cause=cause, error=error)
+        for cause, error in (("exit", BadInput("all rows are of one class").info()), ("signal", None))
+    )
+    job: Any = SimpleNamespace(retries=3, checkpoints=True)
+    assert not attempts.retries_left(job, [wrong])
+    assert attempts.retries_left(job, [killed])
 
 
 def test_what_is_asked_for_is_checked_before_anything_is_filed(ws: Workspace) -> None:

@@ -28,6 +28,7 @@ from cupola.workspace import Workspace
 
 LEAST = 5.0  # seconds
 CPUS = 2
+RETRIES = 3  # of a job that was killed
 GRACE = 600.0  # seconds after the budget, for the first fit where none ends in it; then its job is ended by force
 Autopilot = Annotated[str, Arg(help="an autopilot: the id or the name of its run", completes="autopilot")]
 
@@ -109,7 +110,7 @@ def autopilot(
     filing.file(
         ws, run, "autopilot", "cupola.autopilot", spec,
         cpus=min(CPUS, have) if cpus is None else cpus, memory=amounts.size(memory),
-        max_runtime=seconds + GRACE, only_on=host,
+        max_runtime=seconds + GRACE, only_on=host, retries=RETRIES, checkpoints=True,
     )  # fmt: skip
     return records.state_of(ws.store, run, spec)
 

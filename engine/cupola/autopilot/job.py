@@ -10,11 +10,11 @@ import numpy as np
 import psutil
 from numpy.typing import NDArray
 
-from cupola.autopilot import assembling, explaining, measuring, portfolio, problem, search
+from cupola.autopilot import assembling, explaining, measuring, portfolio, problem, records, resuming, search
 from cupola.autopilot.assembling import Assembled
 from cupola.autopilot.candidates import Candidate
 from cupola.autopilot.measuring import Measured
-from cupola.autopilot.records import ENOUGH, ESTIMATOR, Line, Spec
+from cupola.autopilot.records import ENOUGH, ESTIMATOR, Board, Line, Spec
 from cupola.autopilot.search import Search
 from cupola.autopilot.trying import Trying
 from cupola.datasets import records as datasets
@@ -36,6 +36,7 @@ REPEATED = 100_000  # rows; of more there is hardly time for folds drawn anew, a
 WAITED = 3.0  # seconds from the filing to the start that count for the budget; a longer wait is that of the queue
 LAST = 0.3  # seconds of a CPU that registering and publishing takes, and a megabyte of the model in it
 COPYING = 0.005
+LEAST = 5.0  # seconds that a forecast gets, though it was killed when they were nearly over
 EARLY = 0.3  # seconds that it ends before its budget
 MODEL, IMPORTANCE = "model", "importance"  # what is done at the end, in processes of their own
 
@@ -45,9 +46,10 @@ def work(attempt: Attempt) -> dict[str, Any]:
     begun = time.monotonic()
     spec = msgspec.convert(attempt.spec, Spec)
     run = experiments.read(attempt.store, attempt.job.run or "")
-    run.started, run.attempt = names.now(), attempt.number
+    run.started, run.attempt, run.reason = names.now(), attempt.number, ""
+    before = records.board_before(attempt.store, run, attempt.number)
     try:
-        return _done(attempt, spec, run, begun - _waited(run, attempt))
+        return _done(attempt, spec, run, begun - (before.seconds if before else _waited(run, attempt)), before)
     except CupolaError as error:
         failed(attempt, run, str(error))
         raise
@@ -56,10 +58,13 @@ def work(attempt: Attempt) -> dict[str, Any]:
         raise
 
 
-def _done(attempt: Attempt, spec: Spec, run: Run, begun: float) -> dict[str, Any]:
+def _done(attempt: Attempt, spec: Spec, run: Run, begun: float, before: Board | None) -> dict[str, Any]:
+    """before: what an attempt that was killed had found out; this one goes on from its fits, in what time is left."""
     trying = Trying(attempt, spec, run, begun)
     if spec.forecast:
         return _forecast(trying, spec.forecast)
+    if before:
+        trying.resume(before)
     trying.say("reading the rows", at_once=True)
     version = datasets.find(attempt.store, spec.learnt.dataset)
     drawn = drawn_of(version.rows, spec, attempt)
@@ -71,35 +76,48 @@ def _done(attempt: Attempt, spec: Spec, run: Run, begun: float) -> dict[str, Any
         if candidate.state in ("dropped", "failed") or found.is_complete(candidate):
             _close(trying, found, candidate)
 
+    def stop() -> bool:
+        trying.alive()
+        return _is_enough(attempt, run)
+
+    kept = resuming.Kept(attempt, solved)
     found = Search(
         solved,
         portfolio.settings(spec.learnt.task, solved.likeness),
         workers=max(1, attempt.job.cpus),
         end=begun + spec.budget - EARLY,
         tell=tell,
-        stop=lambda: _is_enough(attempt, run),
+        stop=stop,
         measuring=measuring.takes(solved),
+        keep=kept.keep,
     )
+    if before:
+        made = kept.all()
+        ended = ("dropped", "failed")
+        found.resume(made, {one.name: (one.state, one.why) for one in before.lines if one.state in ended})
+        solved.usable.notes.append(f"it went on after an interruption, with {len(made)} fits from before")
     found.run()
+    is_over = time.monotonic() >= found.until
     work = Work(attempt, spec.learnt, run, attempt.report)
-    made = _modelled(trying, found, work, version)
-    _judge(trying, found, made)
+    model = _modelled(trying, found, work, version)
+    _judge(trying, found, model)
     trying.board.stop_reason = "it was stopped" if _is_enough(attempt, run) else "nothing was left to try"
-    if time.monotonic() >= found.until:
+    if is_over:
         trying.board.stop_reason = "the budget"
     trying.say("looking at what it has learnt", at_once=True)
-    work.save_artifacts(artifacts.of_run(made.fitted, spec.learnt, {}, importance=False), made.fitted)
+    work.save_artifacts(artifacts.of_run(model.fitted, spec.learnt, {}, importance=False), model.fitted)
     board = trying.board
-    until = found.end - found.slowness * (LAST + COPYING * made.size)
-    found.children.begin(IMPORTANCE, lambda: explaining.importance(found, assembling.completed(made), until))
-    board.advice, board.groups = explaining.advice(found, made), explaining.groups(found, made, until)
+    until = found.end - found.slowness * (LAST + COPYING * model.size)
+    found.children.begin(IMPORTANCE, lambda: explaining.importance(found, assembling.completed(model), until))
+    board.advice, board.groups = explaining.advice(found, model), explaining.groups(found, model, until)
     told = found.children.awaited(IMPORTANCE, until)
     board.importance = told if isinstance(told, list) else []
-    work.complete(made.fitted)
+    work.complete(model.fitted)
     run.notes = [f"{spec.task}: {spec.why}", *run.notes]
     registered = register(attempt, run, spec.learnt.register) if spec.learnt.register else None
     trying.say("", at_once=True)
     publish(attempt, run, [registered] if registered else [])
+    kept.forget()
     return {"run": run.id, "model": run.model, "metrics": run.metrics, "seconds": round(trying.seconds, 2)}
 
 
@@ -133,7 +151,7 @@ def _forecast(trying: Trying, asked: ForecastSpec) -> dict[str, Any]:
     from cupola.forecasting import searching
 
     attempt, run, board = trying.attempt, trying.run, trying.board
-    asked.budget = trying.spec.budget - trying.seconds
+    asked.budget = max(LEAST, trying.spec.budget - trying.seconds)
     why = run.notes[:1]  # the others are those of the forecast, which says them again
     run = searching.search(attempt, asked, run)
     run.estimator, run.notes = ESTIMATOR, [*why, *run.notes]

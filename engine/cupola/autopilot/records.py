@@ -213,6 +213,18 @@ def board(store: Store, run: Run) -> Board | None:
         return None
 
 
+def board_before(store: Store, run: Run, attempt: int) -> Board | None:
+    """What the attempts before that one had found out; None where it is the first, or none of them has said a thing."""
+    for number in range(attempt - 1, 0, -1):
+        try:
+            return msgspec.json.decode(
+                files.read_bytes(store, f"{run.directory}/attempts/{number}/{BOARD}"), type=Board
+            )
+        except (CupolaError, msgspec.MsgspecError):
+            continue
+    return None
+
+
 def state_of(store: Store, run: Run, spec: Spec) -> AutopilotState:
     """How an autopilot stands."""
     shown = (

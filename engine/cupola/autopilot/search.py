@@ -46,6 +46,7 @@ ENDING = 0.3  # seconds of a CPU that the end of the work takes, without what fo
 DESCRIBING = 0.003  # for each column, that is written with what it looks like
 MEASURED = 5  # times as much as to measure a candidate is to measure the ensemble
 WEIGHED = 3  # times that weights are found at the end
+KEPT = 512 << 20  # bytes of fits that are kept for after a kill
 MEMBERS = 20  # that there should be time for
 LONGEST_END = 0.3  # of the time
 
@@ -69,7 +70,8 @@ class Search:
 
     end: of all the work (of time.monotonic), of which making a model of it is the last; `until` then it searches. stop:
     asked now and then; True ends it before. measuring: seconds of a CPU that it takes to measure what a candidate says.
-    half: the default trees, and a fit of them on half of the rows, which tells whether more rows would help.
+    keep: given each fit in the process that has made it. half: the default trees, and a fit of them on half of the
+    rows, which tells whether more rows would help.
     """
 
     def __init__(
@@ -82,8 +84,9 @@ class Search:
         tell: Tell = lambda candidate: None,
         stop: Callable[[], bool] = lambda: False,
         measuring: float = 0.0,
+        keep: Callable[[str, int, int, Answer], None] = lambda candidate, repeat, fold, answer: None,
     ) -> None:
-        self.problem, self.tell, self.stop = problem, tell, stop
+        self.problem, self.tell, self.stop, self.keep = problem, tell, stop, keep
         self.begun, self.end = time.monotonic(), end
         self.workers, self.measuring = workers, measuring
         self._weighing = 0.0
@@ -103,6 +106,22 @@ class Search:
         self._climbing: list[Candidate] = []
         self._order: list[Candidate] = []
         self._together: list[Candidate] = []
+
+    def resume(self, made: dict[tuple[str, int, int], Answer], ended: dict[str, tuple[str, str]]) -> None:
+        """Goes on from fits that were made before; ended: candidates that were dropped or have failed, and why."""
+        for candidate in self.candidates:
+            for (name, repeat, fold), answer in made.items():
+                if name == candidate.name:
+                    candidate.fits[repeat, fold] = answer
+            if candidate.fits:
+                candidate.state, candidate.share = "trying", candidate.learnt
+                candidate.style = self.problem.style(candidate.setting)
+                self.problem.matrices(candidate.style)
+                self._value(candidate)
+            if candidate.name in ended:
+                candidate.state, candidate.why = ended[candidate.name]
+            if candidate.state != "waiting":
+                self.tell(candidate)
 
     def run(self) -> None:
         """Tries until the time is over, or nothing is left to do."""
@@ -318,13 +337,19 @@ class Search:
         if share < 1:
             train = problem.some(train, share, seed)
 
+        kept = sum(len(answer.fitted) for one in self.candidates for answer in one.fits.values()) < KEPT and not half
+
         def work() -> Answer:
             watched = _safe_indexing(X, rest)
             rows = Rows(_safe_indexing(X, train), truth[train], (watched, truth[rest]), [watched, asked])
-            return fits.fit(
+            answer = fits.fit(
                 setting.estimator, setting.params, rows, classes=problem.classes, seed=seed, until=limit,
                 weighed=(repeat, fold) == (0, 0) and not half,
             )  # fmt: skip
+            answer.share = share
+            if kept:
+                self.keep(candidate.name, repeat, fold, answer)
+            return answer
 
         self.children.begin((candidate, repeat, HALF if half else fold), work)
 
@@ -344,11 +369,13 @@ class Search:
         if fold == HALF:
             self.half = (candidate, answer)
             return
-        answer.share = candidate.share
         candidate.fits[repeat, fold] = answer
-        rows = self.rows([candidate])
-        candidate.value, candidate.folds = self._score(candidate, rows), len(candidate.fits)
+        self._value(candidate)
         self.tell(candidate)
+
+    def _value(self, candidate: Candidate) -> None:
+        candidate.value = self._score(candidate, self.rows([candidate]))
+        candidate.folds = len(candidate.fits)
 
     def _end(self, candidate: Candidate, cut: bool) -> None:
         """What becomes of a candidate when the time is over."""

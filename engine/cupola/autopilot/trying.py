@@ -17,7 +17,8 @@ from cupola.training import saving
 from cupola.training.records import SMALLER_IS_BETTER
 
 STATUS = {"kept": ("Completed", ""), "dropped": ("Stopped", "Pruned"), "failed": ("Failed", "")}
-OFTEN = 0.3  # seconds between two writings of the board
+OFTEN = 0.3  # seconds between two writings of the board, at least
+SELDOM = 2.0  # and at most, which are those of the budget that a kill gives back
 
 
 class Trying:
@@ -33,9 +34,26 @@ class Trying:
         self.reached: dict[str, Measured] = {}
         self._written = 0.0
 
+    def resume(self, board: Board) -> None:
+        """Takes over what an earlier attempt has said; what it was about to try goes on in this one."""
+        for line in board.lines:
+            self.lines[line.name] = line
+            if line.run:
+                run = self.runs[line.name] = experiments.read(self.store, f"{self.run.experiment}/{line.run}")
+                if not run.over:
+                    run.attempt = self.attempt.number
+                    self._write(run)
+            if self.runs[line.name].over if line.run else line.state in ("dropped", "failed"):
+                self.closed.add(line.name)
+
     @property
     def seconds(self) -> float:
         return time.monotonic() - self.begun
+
+    def alive(self) -> None:
+        """Has the board say how much time has gone by, though nothing else has changed."""
+        if time.monotonic() - self._written > SELDOM:
+            self.write(at_once=False)
 
     def say(self, message: str, *, at_once: bool = False) -> None:
         """Says what is being done."""
@@ -54,6 +72,7 @@ class Trying:
             line.metrics[f"validation_{name}"] = -candidate.value if name in SMALLER_IS_BETTER else candidate.value
         if candidate.state == "trying" and candidate.name not in self.runs:
             self._begin(candidate, line)
+            self._written = 0.0  # the next attempt, should there be one, has to know the run
         self.say(f"{candidate.name}: {candidate.state}, {candidate.folds} fits", at_once=candidate.folds == 1)
 
     def close(self, candidate: Candidate, found: Measured | None) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from cupola.errors import BadName, Corrupt, ErrorInfo, NotFound
+from cupola.errors import BadInput, BadName, Corrupt, ErrorInfo, NotFound
 from cupola.jobs.wish import QUEUE, Job, readable
 from cupola.store import Store, claims, feed, files, names, records, runtime
 from cupola.store.records import Record
@@ -134,9 +134,10 @@ def optional(store: Store, path: str, kind: type[Any]) -> Any:
 def retries_left(job: Job, ends: list[AttemptEnd]) -> bool:
     """Whether the last end is one that is tried again by itself: failures, interruptions and lost hosts apart.
 
-    A job that lost its host goes on elsewhere, and one with checkpoints after an interruption, unasked.
+    A job that lost its host goes on elsewhere, and one with checkpoints after an interruption, unasked. What was wrong
+    with the input is wrong the next time too.
     """
-    if not ends or ends[-1].cause not in TRIED_AGAIN:
+    if not ends or ends[-1].cause not in TRIED_AGAIN or (ends[-1].error and ends[-1].error.kind == BadInput.__name__):
         return False
     cause = ends[-1].cause
     allowed = GIVEN_UP if cause == "lost" or (cause == "interrupted" and job.checkpoints) else job.retries
