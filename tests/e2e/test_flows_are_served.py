@@ -206,6 +206,30 @@ def test_a_tuning_and_a_learning_curve_go_through_the_flow(ws: api.Workspace) ->
     ws.run.learn("first", parts=2).wait()
 
 
+def test_a_target_that_the_flow_makes_is_trained_and_served_without_what_it_is_made_of(
+    ws: api.Workspace, held: pd.DataFrame, tmp_path: Path
+) -> None:
+    ws.flow.new("aimed", source=["things"])
+    ws.flow.edit("aimed", add=["scale columns=count", 'formula id=big name=big expression="value > 1"'])
+    asking: dict[str, Any] = {"dataset": "things", "target": "big", "flow": "aimed", "exclude": ["weight", "team"]}
+    trained = ws.train(estimator="LogisticRegression", register="big", name="aimed", **asking).wait()
+    assert trained.status == "Completed", trained
+    assert any("value (what big is made of)" in note for note in trained.notes)
+    rows = held[RAW]
+    rows.to_csv(tmp_path / "raw.csv", index=False)
+    ws.transform("big", tmp_path / "raw.csv", tmp_path / "said.csv").wait()
+    version = registry.find(ws._workspace.store, "big")
+    said = choosing.load(ws._workspace.store, version).predict(rows)
+    found = pd.read_csv(tmp_path / "said.csv")
+    np.testing.assert_allclose(found["probability_True"], np.asarray(said.probabilities)[:, 1], rtol=1e-12)
+    ws.flow.edit("aimed", add=["scale id=before columns=value before=scale"])
+    with pytest.raises(BadOption, match="made of value, which step before may change before"):
+        ws.train(estimator="LogisticRegression", **asking)
+    ws.flow.edit("aimed", remove=["before"], set=['big expression="vale > 1"'])
+    with pytest.raises(BadOption, match=r"can only be made of columns of things@1.*no column 'vale'"):
+        ws.train(estimator="LogisticRegression", **asking)
+
+
 def test_flows_that_cannot_go_with_a_model_are_refused_when_they_are_filed(ws: api.Workspace) -> None:
     asking: dict[str, Any] = {"dataset": "things", "estimator": "LogisticRegression"}
     with pytest.raises(NotFound, match="no flow called 'perp'"):

@@ -11,15 +11,16 @@ import pytest
 import tomlkit
 from tests.training.conftest import FEATURES, Make, table
 
+from cupola.datasets.records import Column
 from cupola.errors import BadInput, Corrupt, Refused
 from cupola.flows import records as flows
 from cupola.flows.records import Flow, FlowStep
 from cupola.registry import models, registration
 from cupola.registry import records as registry
 from cupola.store import secret
-from cupola.training import fitting, saving
+from cupola.training import fitting, flowing, saving
 from cupola.training.fitting import Fitted
-from cupola.training.records import FiledFlow, Training
+from cupola.training.records import Aim, FiledFlow, Training
 
 COLUMNS = [*FEATURES, ("kind", "category"), ("value", "number"), ("weight", "number"), ("team", "integer")]
 STEPS = (
@@ -109,6 +110,47 @@ def test_what_is_made_of_the_target_is_refused(make: Make) -> None:
         fitting.fit(table(300), make("Ridge", "value", flow=filed(*steps)))
     fitted = fitting.fit(table(300), make("Ridge", "value", flow=filed(*steps, without=["leak"])))
     assert "value" not in dict(fitted.takes)
+
+
+def heavy(*steps: tuple[str, dict[str, Any]], without: list[str] | None = None) -> FiledFlow:
+    """A flow that makes the target `heavy` of `weight`."""
+    made = ("formula", {"name": "heavy", "expression": "weight > 1"})
+    flow = filed(made, *steps, without=without)
+    flow.aim = Aim(expression="weight > 1", column=Column(name="heavy", type="boolean", distinct=2), of=["weight"])
+    return flow
+
+
+def test_a_target_that_the_flow_makes_is_learned_and_what_it_is_made_of_is_not_asked_for(make: Make) -> None:
+    rows = table(300)
+    rows["amount"] = rows["amount"] + 5 * rows["weight"]
+    assert "weight" in rows
+    rows.loc[:9, "weight"] = np.nan
+    flow = heavy(*STEPS)
+    assert flow.aim
+    training = make("LogisticRegression", "kind", flow=flow)
+    training.target, training.target_type = "heavy", "boolean"
+    fitted = fitting.fit(flowing.aimed(rows, flow.aim), training)
+    assert fitted.target.classes == [False, True]
+    assert dict(fitted.takes).keys() == {name for name, _ in FEATURES}
+    assert any("10 of 300 rows have no target (heavy)" in note for note in fitted.notes)
+    raw = fitted.table.iloc[fitted.held][[name for name, _ in fitted.takes]]
+    assert (fitted.pipeline.predict(raw) == fitted.told.predicted.astype(bool)).all()
+    assert fitted.metrics["validation_roc_auc"] > 0.6
+
+
+def test_columns_of_what_the_target_is_made_of_are_refused_and_may_be_left_out(make: Make) -> None:
+    leak = ("formula", {"name": "half", "expression": "weight / 2"})
+    for without in ([], ["half"]):
+        flow = heavy(leak, without=without)
+        assert flow.aim
+        training = make("LogisticRegression", "kind", flow=flow)
+        training.target, training.target_type = "heavy", "boolean"
+        rows = flowing.aimed(table(300), flow.aim)
+        if without:
+            assert "weight" not in dict(fitting.fit(rows, training).takes)
+        else:
+            with pytest.raises(BadInput, match="of weight, of which it makes the target heavy"):
+                fitting.fit(rows, training)
 
 
 def test_target_encoding_needs_no_target_to_predict(make: Make) -> None:

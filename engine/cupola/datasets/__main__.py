@@ -107,6 +107,10 @@ def _ask(root: str, what: str, **about: Any) -> Any:
         from cupola.flows import exporting as python
 
         return python.answer(store, **about)
+    if what == "target":
+        from cupola.flows import aiming
+
+        return aiming.answer(store, **about)
     if what == "forecast":
         from cupola.forecasting import tables
 

@@ -48,6 +48,14 @@ def checked(text: str, table: Table) -> str:
     return text
 
 
+def columns(text: str, table: Table) -> list[str]:
+    """The columns of the table that an expression takes."""
+    names: list[str] = []
+    _walk(parsed(text), set(), names)
+    taken = {one.casefold() for one in names}
+    return [one for one in table.columns if one.casefold() in taken]
+
+
 def check_select(text: str) -> None:
     """Raises BadOption for what is not one SELECT."""
     import duckdb

@@ -53,7 +53,8 @@ class Fitted(Record, kw_only=True):
     """A flow that has learned from the training part: all that is needed to apply it again, as plain data.
 
     flow, sha256: its name, and what its steps, seed and sources say (`flow_hash`). source: the id of the source whose
-    rows it takes; columns, result: what it takes and gives, {NAME: SQL type}. target: the column that models learn.
+    rows it takes; columns, result: what it takes and gives, {NAME: SQL type}. target: the column that models learn;
+    made_of: where a step makes it, the columns that it is made of.
     """
 
     flow: str
@@ -61,6 +62,7 @@ class Fitted(Record, kw_only=True):
     seed: int
     source: str
     target: str | None = None
+    made_of: list[str] = msgspec.field(default_factory=list)
     columns: dict[str, str]
     result: dict[str, str]
     steps: list[FittedStep]

@@ -55,7 +55,7 @@ class Served:
         self._program: byvalue.Program | None = None
         if deploying.brings_python(fitted):  # of which nobody knows what it takes
             self.by_row, self._applied = False, fitting.Applied(fitted)
-            self.takes = [one for one in fitted.columns if one != fitted.target]
+            self.takes = [one for one in fitted.columns if one not in (fitted.target, *fitted.made_of)]
             return
         self.by_row = True
         self._connection = executing.connect([], memory=MEMORY)
@@ -65,6 +65,12 @@ class Served:
             raise BadInput(
                 f"the flow {fitted.flow} makes columns of the target {fitted.target}, which new rows do not have",
                 hint="leave the target out of what its steps take",
+            )
+        if known := [one for one in fitted.made_of if one in self.takes]:
+            raise BadInput(
+                f"the flow {fitted.flow} makes columns of {known[0]}, of which it makes the target {fitted.target}: "
+                "they would give it away",
+                hint=f"leave {known[0]} out of what its other steps take, or --exclude what they make",
             )
         with contextlib.suppress(NotByValue):
             self._program = byvalue.program(fitted, self.takes, self.wanted)

@@ -94,13 +94,20 @@ def wrong(ws: Workspace, given: dict[str, Any]) -> dict[str, str]:
     try:
         version = datasets.find(ws.store, given["dataset"]) if given.get("dataset") else None
         if version and given.get("target"):
-            _column(version, given["target"], "--target")
+            _column(_seen(ws, version, given["target"], given.get("flow")), given["target"], "--target")
     except CupolaError as error:
         found["target" if isinstance(error, BadOption) else "dataset"] = error.message
         return found
     if version and given.get("estimator") and not mine and not found:
         found |= _foreseen(ws, version, given)
     return found
+
+
+def _seen(ws: Workspace, version: DatasetVersion, target: str, flow: str | None) -> DatasetVersion:
+    """The version, with the target that a flow makes where it has none of that name."""
+    if flow is None or target in {one.name for one in version.columns}:
+        return version
+    return as_filed.aimed(version, as_filed.flow(ws.store, flow, version, target))
 
 
 def _foreseen(ws: Workspace, version: DatasetVersion, given: dict[str, Any]) -> dict[str, str]:
@@ -199,7 +206,8 @@ def _training(
     flow: str | None,
 ) -> Training:
     """What `train` is asked for, with all that is known beforehand. Raises BadOption, BadName, BadInput."""
-    filed = as_filed.flow(ws.store, flow, version) if flow else None
+    filed = as_filed.flow(ws.store, flow, version, target) if flow else None
+    version = as_filed.aimed(version, filed)
     training = asked(
         version, target, estimator, param or {}, exclude or [], split, cv, weights, group, time, metric, register, seed,
         filed,
@@ -257,6 +265,7 @@ def asked(
     _check_kinds(version, known, weights, group, time)
     taken = {one: "excluded" for one in exclude if _column(version, one, "--exclude")}
     taken |= {chosen: "the target"} if chosen else {}
+    taken |= dict.fromkeys(flow.aim.of if flow and flow.aim else [], f"what {chosen} is made of")
     taken |= {one: why for one, why in ((weights, "the weights"), (group, "the group"), (time, "the time")) if one}
     features, notes = features_of(version.columns, taken)
     if by_role["weight"] and not weights:

@@ -1,19 +1,25 @@
 """The flow of a training, kept as it is when the training is filed."""
 
+from functools import lru_cache
+
+import msgspec
+
+from cupola.datasets import asking
 from cupola.datasets import records as datasets
 from cupola.datasets.records import DatasetVersion
 from cupola.errors import BadInput, BadOption
 from cupola.flows import records as flows
+from cupola.flows.records import FlowStep
 from cupola.flows.transforms import catalogue
 from cupola.store import Store, files
-from cupola.training.records import FiledFlow
+from cupola.training.records import Aim, FiledFlow
 
 
-def flow(store: Store, name: str, version: DatasetVersion) -> FiledFlow:
+def flow(store: Store, name: str, version: DatasetVersion, target: str | None) -> FiledFlow:
     """The flow of that name over the rows of a dataset, which stand for those of the source of the same name.
 
-    Where no source is a version of that dataset they stand for the first one's. Raises NotFound, Corrupt, BadInput, and
-    BadOption for a flow without steps.
+    Where no source is a version of that dataset they stand for the first one's. target: it may be what a formula of the
+    flow makes. Raises NotFound, Corrupt, BadInput, and BadOption for a flow without steps.
     """
     found = flows.find(store, name)
     steps = flows.ordered(found)
@@ -37,7 +43,49 @@ def flow(store: Store, name: str, version: DatasetVersion) -> FiledFlow:
         source=source,
         sources=exact,
         columns=[(one.name, one.type) for one in version.columns],
+        aim=_aim(store, name, steps, version, target),
     )
+
+
+def aimed(version: DatasetVersion, flow: FiledFlow | None) -> DatasetVersion:
+    """The version as a training sees it: with the target that its flow makes, if it makes one."""
+    if flow is None or flow.aim is None:
+        return version
+    return msgspec.structs.replace(version, columns=[*version.columns, flow.aim.column])
+
+
+def _aim(store: Store, flow: str, steps: list[FlowStep], version: DatasetVersion, target: str | None) -> Aim | None:
+    """The target that the first formula of that name makes, if it is no column of the version.
+
+    Raises BadOption where that formula takes what is no column of the version, or what a step before it changes.
+    """
+    makes = [place for place, one in enumerate(steps) if one.type == "formula" and one.params["name"] == target]
+    if not makes or target in {one.name for one in version.columns}:
+        return None
+    made, before = steps[makes[0]], steps[: makes[0]]
+    expression = str(made.params["expression"])
+    try:
+        aim = _looked_at(store, version.ref, str(target), expression)
+    except BadOption as error:
+        why = f"the target {target} can only be made of columns of {version.ref}: {error.message}"
+        raise BadOption(why, where=f"flow {flow}, step {made.id}", hint=error.hint) from None
+    for step in before:
+        touched = catalogue.columns_named(catalogue.find(step.type), catalogue.params_of(step))
+        name = next((one for one in aim.of if one in (*touched, step.params.get("name"))), None)
+        if name or step.type == "python":
+            raise BadOption(
+                f"the target {target} is made of {name or ', '.join(aim.of)}, which step {step.id} may change before",
+                where=f"flow {flow}, step {made.id}",
+                hint=f"`cupola flow edit {flow} --move '{made.id} before={step.id}'` makes it of the raw rows",
+            )
+    return aim
+
+
+@lru_cache(maxsize=64)
+def _looked_at(store: Store, ref: str, target: str, expression: str) -> Aim:
+    """What a formula makes of a version, which never changes."""
+    found = asking.ask(store, "target", dataset=ref, name=target, expression=expression)
+    return msgspec.convert(found | {"expression": expression}, Aim)
 
 
 def _source(found: flows.Flow, version: DatasetVersion) -> str:

@@ -14,7 +14,7 @@ from cupola.flows.records import path as path_of
 from cupola.flows.sql import kind as kind_of
 from cupola.flows.transforms import catalogue
 from cupola.store import toml
-from cupola.training.records import FiledFlow, Training
+from cupola.training.records import Aim, FiledFlow, Training
 
 STEP = "flow"
 ALONE = 5  # rows on which it is looked at what Python makes of one alone
@@ -55,11 +55,18 @@ def fit(rows: pd.DataFrame, filed: FiledFlow, target: str | None) -> tuple[Fitte
     flow.name, flow.sources = filed.name, {filed.source: filed.source}
     table = pa.Table.from_pandas(rows, preserve_index=False)
     fitted = fitting.fit(flow, {filed.source: table}, target=target)
-    fitted.sha256 = filed.sha256
+    fitted.sha256, fitted.made_of = filed.sha256, filed.aim.of if filed.aim else []
     made: pd.DataFrame = fitting.apply(fitted, table, training=True).to_pandas()
     if not len(made):
         raise BadInput(f"the flow {filed.name} leaves none of the {len(rows)} rows to train on")
     return fitted, made
+
+
+def aimed(rows: pd.DataFrame, aim: Aim) -> pd.DataFrame:
+    """The raw rows with the target that the flow makes of them."""
+    from cupola.flows import aiming
+
+    return aiming.added(rows, aim.column.name, aim.expression)
 
 
 def check_alone(flow: Flowing, rows: pd.DataFrame) -> None:
@@ -97,7 +104,7 @@ def features(fitted: Fitted, training: Training) -> tuple[list[tuple[str, str]],
     kinds, kept = dict(filed.columns), {name for name, _ in training.features}
     found, notes = [], []
     for name, type in fitted.result.items():
-        if name in filed.without or (name in kinds and name not in kept):
+        if name in (training.target, *filed.without) or (name in kinds and name not in kept):
             continue
         kind = kind_of(type)
         if kind in ("vector", "other"):

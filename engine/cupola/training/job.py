@@ -24,7 +24,7 @@ from cupola.jobs.publication import Directory, Publication
 from cupola.registry import signature
 from cupola.store import files, journals, names
 from cupola.store.trouble import disk, trouble
-from cupola.training import artifacts, fitting, saving
+from cupola.training import artifacts, fitting, flowing, saving
 from cupola.training.fitting import Fitted, Log, Progress
 from cupola.training.records import Training
 
@@ -186,7 +186,8 @@ def read(path: str, training: Training, drawn: int | None = None) -> pd.DataFram
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    extra = (training.target, training.weights, training.group, training.time)
+    aim = training.flow.aim if training.flow else None
+    extra = (None if aim else training.target, training.weights, training.group, training.time)
     every = training.flow.columns if training.flow else training.features
     columns = list(dict.fromkeys([name for name, _ in every] + [one for one in extra if one]))
     try:
@@ -195,8 +196,8 @@ def read(path: str, training: Training, drawn: int | None = None) -> pd.DataFram
         if isinstance(error, OSError) and error.errno:  # the disk's words; Arrow's own on a damaged file have no number
             raise trouble(error, path) from error
         raise BadInput(f"the rows of the dataset cannot be read: {error}", where=path) from error
-    frame: pd.DataFrame = table.to_pandas()
-    return frame[columns]
+    frame: pd.DataFrame = table.to_pandas()[columns]
+    return flowing.aimed(frame, aim) if aim else frame
 
 
 def _drawn(path: str, columns: list[str], drawn: int, seed: int) -> "pa.Table":

@@ -54,12 +54,20 @@ class Split(msgspec.Struct, kw_only=True, frozen=True):
     folds: int = 0
 
 
+class Aim(msgspec.Struct, kw_only=True):
+    """A target that a formula of the flow makes. column: what it makes; of: the columns that this is made of."""
+
+    expression: str
+    column: Column
+    of: list[str]
+
+
 class FiledFlow(msgspec.Struct, kw_only=True):
     """A flow as it was when the training was filed: what becomes of its file later changes nothing.
 
     text: its file. sha256: `flows.records.flow_hash` over these sources. source: the id of the source in whose place
     the training's rows stand; sources: the exact version of each other one. columns: (name, type) of all that the rows
-    have. without: what the flow makes and nothing is to be learned from.
+    have. without: what the flow makes and nothing is to be learned from. aim: the target, where the flow makes it.
     """
 
     name: str
@@ -69,6 +77,7 @@ class FiledFlow(msgspec.Struct, kw_only=True):
     sources: dict[str, str] = {}
     columns: list[tuple[str, str]]
     without: list[str] = []
+    aim: Aim | None = None
 
     @property
     def ref(self) -> str:

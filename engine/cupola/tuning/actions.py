@@ -123,9 +123,11 @@ def tune(
     """
     own.use(ws.root)
     version = datasets.find(ws.store, dataset)
+    filed = as_filed.flow(ws.store, flow, version, target) if flow else None
+    version = as_filed.aimed(version, filed)
     training = training_of(
         version, target, estimator, param or {}, exclude or [], split, cv, weights, group, time,
-        metric[0] if metric else None, None, seed, as_filed.flow(ws.store, flow, version) if flow else None,
+        metric[0] if metric else None, None, seed, filed,
     )  # fmt: skip
     training.notes += foreseen.notes(ws.store, version, training)
     metrics = list(dict.fromkeys(metric_of(one, training.task) for one in metric or [training.metric]))
