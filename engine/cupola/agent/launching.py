@@ -17,10 +17,12 @@ from pathlib import Path
 import msgspec
 
 from cupola.agent.starter import MESSAGE, Reply, Request
+from cupola.environments import installed
 from cupola.jobs import agents, strays, warm
 from cupola.jobs.environment import allowed
 from cupola.jobs.launch import held_to
 from cupola.store import runtime
+from cupola.store.names import now
 from cupola.store.runtime import Process
 
 LEAVING = 10.0  # seconds that a starter may take to end (it may still be importing)
@@ -43,6 +45,8 @@ class Launcher:
         self.lock = threading.Lock()
         self.line: socket.socket | None = None
         self.starter: Process | None = None
+        self.kind = ""
+        self.leaving = False
         self.child: subprocess.Popen[bytes] | None = None
         self.under_way: dict[int, Launch] = {}
         self.ids = itertools.count(1)
@@ -58,7 +62,7 @@ class Launcher:
         with self.lock:
             request = Request(id=next(self.ids), module=module, argv=argv, env=allowed(os.environ), log=log, warm=warm)
             try:
-                if self.line is None:
+                if self.line is None or self.kind != _kind():
                     raise BrokenPipeError
                 socket.send_fds(self.line, [msgspec.json.encode(request)], descriptors)
                 self.under_way[request.id] = found
@@ -69,15 +73,21 @@ class Launcher:
     def mend(self) -> None:
         """Finds a starter when there is none: the one of an agent that was killed, else a new one.
 
-        A new one is started after a pause that grows when it keeps dying.
+        A new one is started after a pause that grows when it keeps dying. One that has imported what is no longer
+        installed so is let go.
         """
+        kind = _kind()
+        if self.line is not None and self.kind != kind and not self.leaving:
+            agents.say(f"{now()} what is installed has changed: another starter imports it")
+            self.leaving = True
+            _let_go(self.line)
         if self.line is not None or time.monotonic() < self.again_at:
             return
-        line = _call()
+        address = _address(kind)
+        line = _call(address)
         if line is not None:
             self.starter = _other_end(line)
         else:
-            address = _address()
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(address)  # noqa: PTH108
             with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener, agents.log_file().open("ab") as log:
@@ -89,9 +99,9 @@ class Launcher:
                     pass_fds=[listener.fileno()], env=allowed(os.environ) | held_to(1, []),
                 )  # fmt: skip
                 self.starter = runtime.of(self.child.pid)
-                line = _call()
+                line = _call(address)
         with self.lock:
-            self.line = line
+            self.line, self.kind, self.leaving = line, kind, False
 
     def hear(self) -> bool:
         """Takes one reply of the starter; False when it is gone."""
@@ -143,23 +153,22 @@ class Launcher:
 
 def dismiss() -> None:
     """Has a starter end whose agent was killed."""
-    if line := _call():
+    if line := _call(_address(_kind())):
         with line:
             _dismiss(line, _other_end(line))
 
 
 def _dismiss(line: socket.socket, starter: Process | None) -> None:
-    with contextlib.suppress(OSError):
-        line.send(msgspec.json.encode(Request(id=0, module="", argv=[], env={}, log="")))
+    _let_go(line)
     if starter and not runtime.wait_end(starter, LEAVING):
         runtime.send(starter, signal.SIGKILL)
 
 
-def _call() -> socket.socket | None:
-    """A line to the starter that listens, if one does."""
+def _call(address: str) -> socket.socket | None:
+    """A line to the starter that listens there, if one does."""
     line = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     try:
-        line.connect(_address())
+        line.connect(address)
     except OSError:
         line.close()
         return None
@@ -167,6 +176,12 @@ def _call() -> socket.socket | None:
 
 
 def _other_end(line: socket.socket) -> Process | None:
+def _let_go(line: socket.socket) -> None:
+    """Tells a starter to end, once it has forked what it was asked for."""
+    with contextlib.suppress(OSError):
+        line.send(msgspec.json.encode(Request(id=0, module="", argv=[], env={}, log="")))
+
+
     """The starter there; None while it is so young that the kernel names the agent that had made the socket."""
     pid, _, _ = struct.unpack("3i", line.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i")))
     found = runtime.of(pid)
@@ -176,8 +191,14 @@ def _other_end(line: socket.socket) -> Process | None:
     return None
 
 
-def _address() -> str:
-    """Where the starter of this interpreter listens: one that was started otherwise would not do for the same jobs."""
+def _kind() -> str:
+    """What tells starters apart: one that was started otherwise would not do for the same jobs, nor one that has
+    imported libraries before they were upgraded."""
     told = {name: value for name, value in os.environ.items() if name.startswith("PYTHON") or name in warm.DECIDING}
-    kind = hashlib.sha256(msgspec.json.encode([sys.executable, sorted(told.items())])).hexdigest()[:10]
+    text = msgspec.json.encode([sys.executable, sorted(told.items()), installed.stamp()])
+    return hashlib.sha256(text).hexdigest()[:10]
+
+
+def _address(kind: str) -> str:
+    """Where the starter of that kind listens."""
     return str(runtime.runtime_dir() / f"starter-{kind}.sock")

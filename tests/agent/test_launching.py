@@ -1,0 +1,44 @@
+"""The warm starter goes with what is installed: no job runs with a library of before an upgrade."""
+
+import os
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+
+LIBRARY = "threadpoolctl"  # one that the starter imports, in one file
+SHOWS = f"import {LIBRARY}; print({LIBRARY}.__version__)"
+STEPS = f"""\
+import sys
+from pathlib import Path
+import cupola
+
+root, packages = map(Path, sys.argv[1:])
+ws = cupola.init(root)
+(root / "shows.py").write_text({SHOWS!r})
+library = packages / "{LIBRARY}.py"
+source = library.read_text()
+for version in "12":
+    library.write_text(source + f"\\n__version__ = {{version!r}}\\n")
+    (packages / f"{LIBRARY}-{{version}}.dist-info").mkdir()
+    made = ws.job.submit([sys.executable, str(root / "shows.py")])
+    made.wait(timeout=180)
+    print(*ws.job.log(made.job), end="")
+ws.agent.stop(jobs=True)
+"""
+
+
+def test_a_job_after_an_upgrade_runs_with_the_upgraded_library(home: Path, tmp_path: Path) -> None:
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "venv"], check=True)
+    python = tmp_path / "venv" / "bin" / "python"
+    packages = next((tmp_path / "venv" / "lib").glob("python*/site-packages"))
+    ours = [sysconfig.get_path("purelib"), *(one for one in sys.path if one.endswith(("engine", "tui")))]
+    (packages / "ours.pth").write_text("\n".join(ours))
+    source = Path(sysconfig.get_path("purelib"), f"{LIBRARY}.py").read_text()
+    (packages / f"{LIBRARY}.py").write_text(source)
+    script = tmp_path / "steps.py"
+    script.write_text(STEPS)
+    done = subprocess.run(
+        [python, script, tmp_path / "ws", packages], capture_output=True, text=True, timeout=300, env=os.environ
+    )
+    assert done.stdout.splitlines() == ["1", "2"], done.stderr
