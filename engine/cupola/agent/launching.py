@@ -175,7 +175,6 @@ def _call(address: str) -> socket.socket | None:
     return line
 
 
-def _other_end(line: socket.socket) -> Process | None:
 def _let_go(line: socket.socket) -> None:
     """Tells a starter to end, once it has forked what it was asked for."""
     with contextlib.suppress(OSError):
@@ -183,6 +182,7 @@ def _let_go(line: socket.socket) -> None:
 
 
     """The starter there; None while it is so young that the kernel names the agent that had made the socket."""
+def _other_end(line: socket.socket) -> Process | None:
     pid, _, _ = struct.unpack("3i", line.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i")))
     found = runtime.of(pid)
     with contextlib.suppress(OSError):
