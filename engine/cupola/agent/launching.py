@@ -181,8 +181,8 @@ def _let_go(line: socket.socket) -> None:
         line.send(msgspec.json.encode(Request(id=0, module="", argv=[], env={}, log="")))
 
 
-    """The starter there; None while it is so young that the kernel names the agent that had made the socket."""
 def _other_end(line: socket.socket) -> Process | None:
+    """The starter there; None while it is so young that the kernel names the agent that had made the socket."""
     pid, _, _ = struct.unpack("3i", line.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i")))
     found = runtime.of(pid)
     with contextlib.suppress(OSError):
