@@ -10,7 +10,7 @@ from cupola.asynchronous.accepting import INLINE, LARGEST, accept
 from cupola.errors import BadInput, Conflict, CupolaError, NotFound
 from cupola.workspace import Workspace
 
-from .conftest import ROW, headers
+from .conftest import ROW, headers, tick
 
 
 def test_a_request_lies_in_the_queue_with_all_that_was_asked(ws: Workspace, endpoint: str) -> None:
@@ -117,6 +117,7 @@ def test_the_queue_is_in_the_order_in_which_requests_came(ws: Workspace, endpoin
     ids = [f"id{number * 7 % 10}" for number in range(10)]
     for one in ids:
         accept(ws.store, endpoint, headers(inference_id=one), b"x")
+        tick(ws)
     assert [key for _, key in records.by_age(ws.store, records.queue(endpoint))] == ids
 
 

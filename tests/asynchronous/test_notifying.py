@@ -49,7 +49,8 @@ class Hook(BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def hook() -> Iterator[str]:
+def hook(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    monkeypatch.setattr(notifying, "PATIENCE", 180.0)  # a busy machine may stand still for seconds
     Hook.said, Hook.refuse = [], 0
     with HTTPServer(("127.0.0.1", 0), Hook) as server:
         threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()

@@ -1,5 +1,6 @@
 """The worker of a queue: as many at a time as it may, the oldest first; it goes on where another was killed."""
 
+import os
 import socket
 import subprocess
 import sys
@@ -18,7 +19,7 @@ from cupola.serving.records import wish
 from cupola.workspace import Workspace
 
 from . import operations
-from .conftest import ROW, Served, headers, held
+from .conftest import ROW, Served, headers, held, tick
 
 Start = Callable[[], socket.socket]
 
@@ -54,9 +55,12 @@ def test_all_are_answered_and_counted(ws: Workspace, start: Start) -> None:
     for number in range(5):
         accept(ws.store, "e", headers(inference_id=f"after{number}"), ROW.encode() if number else b"nonsense")
     settled(ws, 10)
-    until(lambda: (seen := ws.action("endpoint show", endpoint="e").backlog) and seen.completed == 9)
-    backlog = ws.action("endpoint show", endpoint="e").backlog
-    assert (backlog.queued, backlog.working, backlog.failed) == (0, [], 1)
+    backlog = until(
+        lambda: (
+            (seen := ws.action("endpoint show", endpoint="e").backlog) and seen.completed + seen.failed == 10 and seen
+        )
+    )
+    assert (backlog.queued, backlog.working, backlog.completed, backlog.failed) == (0, [], 9, 1)
     listed = ws.action("endpoint results", endpoint="e")
     assert sorted(one.status for one in listed) == ["Completed"] * 9 + ["Failed"]
     assert len(ws.action("endpoint results", endpoint="e", limit=3)) == 3
@@ -69,10 +73,12 @@ def test_no_more_at_a_time_than_it_may_and_the_oldest_first(ws: Workspace, serve
     served.instead = held(go)
     for name in ("c", "a", "d", "b"):
         accept(ws.store, "e", headers(inference_id=name), ROW.encode())
+        tick(ws)
     start()
     until(lambda: len(served.asked) == 2)
-    until(lambda: (seen := ws.action("endpoint show", endpoint="e").backlog) and len(seen.working) == 2)
-    backlog = ws.action("endpoint show", endpoint="e").backlog
+    backlog = until(
+        lambda: (seen := ws.action("endpoint show", endpoint="e").backlog) and len(seen.working) == 2 and seen
+    )
     assert (backlog.queued, sorted(backlog.working)) == (2, ["a", "c"])
     assert {one.status for one in ws.action("endpoint results", endpoint="e")} == {"Queued", "InProgress"}
     go.set()
@@ -112,13 +118,13 @@ def test_a_request_over_which_the_worker_dies_again_and_again_fails_and_takes_no
 
 
 def test_a_request_from_another_host_is_answered_where_the_endpoint_runs(
-    ws: Workspace, start: Start, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ws: Workspace, start: Start, tmp_path: Path
 ) -> None:
     start()
-    with monkeypatch.context() as elsewhere:
-        elsewhere.setenv("CUPOLA_HOST", "other")
-        elsewhere.setenv("CUPOLA_RUNTIME_DIR", str(tmp_path / "other"))  # nothing of this host is to be found there
-        accept(Workspace.open(ws.root).store, "e", headers(inference_id="far"), ROW.encode())
+    there = {"CUPOLA_HOST": "other", "CUPOLA_RUNTIME_DIR": str(tmp_path / "other")}  # which knows nothing of this host
+    asked = f"{str(ws.root)!r}, {headers(inference_id='far')}, {ROW!r}"
+    code = f"from tests.asynchronous import operations; operations.accept({asked})"
+    subprocess.run([sys.executable, "-c", code], env=os.environ | there, timeout=180, check=True)
     settled(ws, 1)
     done = records.outcome(ws.store, "e", "far")
     assert done and done.status == "Completed"

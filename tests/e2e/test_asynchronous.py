@@ -58,7 +58,7 @@ def client(url: str) -> Any:
         region_name="us-east-1",
         aws_access_key_id="anything",
         aws_secret_access_key="anything",
-        config=Config(retries={"max_attempts": 1}, connect_timeout=5, read_timeout=60),
+        config=Config(retries={"max_attempts": 1}, connect_timeout=5, read_timeout=180),
     )
 
 

@@ -131,7 +131,7 @@ async def test_a_server_that_says_nothing_for_too_long_is_given_up(
     await relayed(Pool(server.path), client)
     first, error = client.events()
     assert first.payload == b"first" and b"ModelInvocationTimeExceeded" in error.payload
-    await asyncio.wait_for(server.left.wait(), 60)
+    await asyncio.wait_for(server.left.wait(), 180)
 
 
 async def test_nothing_more_is_taken_for_a_client_that_has_left(server: Server) -> None:
@@ -149,7 +149,7 @@ async def test_nothing_more_is_taken_for_a_client_that_has_left(server: Server) 
     with pytest.raises(Gone):
         await relaying.relay("flights", upstream, client.receive, client.send)
     upstream.close()
-    await asyncio.wait_for(server.left.wait(), 60)
+    await asyncio.wait_for(server.left.wait(), 180)
 
 
 async def test_a_slow_client_holds_the_server_and_not_the_answer(server: Server) -> None:
@@ -175,5 +175,5 @@ async def test_a_slow_client_holds_the_server_and_not_the_answer(server: Server)
         await asyncio.sleep(0.3)
     assert written < AHEAD + 10_000_000
     client.takes.set()
-    await asyncio.wait_for(work, 120)
+    await asyncio.wait_for(work, 180)
     assert len(client.events()) == 400
