@@ -11,6 +11,7 @@ NAMES = (
     "cold_start",
     "batching",
     "flow_serving",
+    "onnx_parity",
     "flow_preview",
     "transform",
     "agent_memory",

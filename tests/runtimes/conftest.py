@@ -98,7 +98,7 @@ def trained(
 def train() -> Callable[..., Model]:
     """Trains an estimator on a target, each but once: train("Ridge", "delay", alpha=2.0, options={...})."""
 
-    def train(estimator: str, target: str | None, *, options: dict[str, Any] | None = None, **params: Any) -> Model:
+    def train(estimator: str, target: str | None, /, *, options: dict[str, Any] | None = None, **params: Any) -> Model:
         return trained(estimator, target, tuple(params.items()), **(options or {}))
 
     return train

@@ -47,6 +47,8 @@ FAMILIES = [
     ("MLPClassifier", "two", {"max_iter": 5}, {}),
     ("GaussianNB", "three", {}, {}),
     ("MultinomialNB", "three", {}, {}),
+    ("SVC", "three", {"kernel": "poly"}, {}),
+    ("SVR", "delay", {}, {}),
     ("KMeans", None, {"n_clusters": 4}, {}),
     ("IsolationForest", None, {"n_estimators": 8, "max_features": 0.5}, {}),
 ]

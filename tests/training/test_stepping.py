@@ -94,3 +94,13 @@ def test_looking_is_given_up_when_it_takes_longer_than_fitting(monkeypatch: pyte
     known = catalogue.find("RandomForestRegressor")
     stepping.fit(estimator, known, table, target, None, lambda fitted, step, steps: seen.append(step))
     assert seen == [1, 10]
+
+
+@pytest.mark.parametrize("name", ["VotingRegressor", "StackingRegressor"])
+def test_an_estimator_of_others_may_have_a_forest_among_them(name: str) -> None:
+    """A forest that is not fitted yet has no length, and so is neither true nor false."""
+    table, target = rows("regressor", False)
+    forest = {"estimators": ["Ridge", "RandomForestRegressor"], "RandomForestRegressor__n_estimators": 3}
+    estimator = estimators.make(name, forest, seed=0)
+    stepping.plain(estimator, table, target, None)
+    assert estimator.predict(table).shape == target.shape

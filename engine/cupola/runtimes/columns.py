@@ -11,7 +11,7 @@ import numpy as np
 
 from cupola.registry.signature import SignatureColumn, Writing
 from cupola.runtimes import values as read
-from cupola.runtimes.program import Encoder, Lookup, Moment, Number, Prose
+from cupola.runtimes.program import Encoder, Lookup, Moment, Number, Prose, Several
 from cupola.runtimes.values import EXACT, LARGE, Misfit
 
 Numbers = Sequence[float]
@@ -52,6 +52,9 @@ def _encoding(column: SignatureColumn, writing: Writing, encoder: Encoder) -> En
         return _moments(_microseconds(column), encoder)
     if isinstance(encoder, Lookup):
         return _looked_up(_keys(column, writing), encoder)
+    if isinstance(encoder, Several):
+        parts = [_encoding(column, writing, one) for one in encoder.parts]
+        return lambda value: [number for part in parts for number in part(value)]
     return _prose(encoder)
 
 

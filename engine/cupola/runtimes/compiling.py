@@ -8,11 +8,22 @@ import numpy as np
 from cupola.registry.chains import Chain
 from cupola.registry.models import Model
 from cupola.registry.signature import SignatureColumn
-from cupola.runtimes import families, flows
+from cupola.runtimes import ensembles, families, flows, trials
 from cupola.runtimes.columns import EPOCH, MICROSECOND, UNITS, is_boolean, is_numeric
 from cupola.runtimes.families import Uncompilable
-from cupola.runtimes.program import Calibration, Calibrator, Encoder, Lookup, Moment, Number, Program, Prose
+from cupola.runtimes.program import (
+    Calibration,
+    Calibrator,
+    Encoder,
+    Lookup,
+    Moment,
+    Number,
+    Program,
+    Prose,
+    Several,
+)
 from cupola.training import flowing, preparation
+from cupola.training.blending import BlendedClasses, BlendedNumbers
 from cupola.training.deciding import Decided
 from cupola.training.effects import Effects
 from cupola.training.flowing import Flowing
@@ -26,22 +37,30 @@ def compiled(model: Model) -> Program:
     if isinstance(model, Chain):
         raise Uncompilable("it is a chain, whose members are asked one after the other")
     flow, prepare, estimator = _steps(model.pipeline)
+    decided = mixed = calibration = None
+    if isinstance(estimator, Decided):
+        decided, estimator = estimator.threshold, estimator.estimator
+    blend = estimator if isinstance(estimator, BlendedClasses | BlendedNumbers) else None
+    if prepare.style == "raw" and not blend:
+        raise Uncompilable("its estimator prepares the columns by itself")
     before = None
     if flow is not None:
         kinds = dict(prepare.columns)
         wanted = [(name, kinds[name]) for name in prepare.encoders_]
         before = flows.before(flow.fitted, flow.served.takes, wanted, model.signature)
-    encoders = _encoders(prepare, before.columns if before else model.signature.columns)
-    decided = mixed = calibration = None
-    if isinstance(estimator, Decided):
-        decided, estimator = estimator.threshold, estimator.estimator
+    columns = before.columns if before else model.signature.columns
+    if list(prepare.encoders_) != [one.name for one in columns]:
+        raise Uncompilable("its preparation takes other columns than its signature names")
+    encoders, numbers = _encoders(blend.preparations if blend else [prepare], columns)
     if isinstance(estimator, Mixed):
         mixed, estimator = (estimator.trust, estimator.shares.tolist()), estimator.estimator
     if type(estimator).__name__ == "CalibratedClassifierCV":
         calibration, estimator = _calibration(estimator)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        family = families.of(estimator)
+        family = ensembles.blended(blend, numbers) if blend else families.of(estimator)
+    if calibration and family.chosen == "paired":
+        raise Uncompilable("it is calibrated by scores of pairs of classes")
     if family.link == "none" and (mixed or decided is not None):
         raise Uncompilable("its probabilities are made in a way that is not known here")
     return Program(
@@ -66,18 +85,33 @@ def _steps(pipeline: Any) -> tuple[Flowing | None, Preparation, Any]:
     steps = [step for _, step in getattr(rest, "steps", [])]
     if len(steps) != 2 or not isinstance(steps[0], Preparation):
         raise Uncompilable("its pipeline was not made by `cupola train`")
-    if steps[0].style == "raw":
-        raise Uncompilable("its estimator prepares the columns by itself")
     return flow, steps[0], steps[1]
 
 
-def _encoders(prepare: Preparation, columns: list[SignatureColumn]) -> list[Encoder]:
-    if list(prepare.encoders_) != [one.name for one in columns]:
-        raise Uncompilable("its preparation takes other columns than its signature names")
-    return [_encoder(prepare.encoders_[one.name], one) for one in columns]
+def _encoders(
+    preparations: list[Preparation], columns: list[SignatureColumn]
+) -> tuple[list[Encoder], list[list[int] | None]]:
+    """What makes numbers of each column, and which of these are those of each preparation; None for all."""
+    encoders: list[Encoder] = []
+    places: list[dict[str, list[int]]] = [{} for _ in preparations]
+    at = 0
+    for column in columns:
+        parts = []
+        for one, mine in zip(preparations, places, strict=True):
+            if column.name in one.encoders_:
+                part = _encoder(one.encoders_[column.name], column)
+                mine[column.name] = list(range(at, at := at + trials.width(part)))
+                parts.append(part)
+        encoders.append(parts[0] if len(parts) == 1 else Several(parts))
+    if len(preparations) == 1:
+        return encoders, [None]
+    return encoders, [
+        [place for name in one.encoders_ for place in mine[name]]
+        for one, mine in zip(preparations, places, strict=True)
+    ]
 
 
-def _encoder(encoder: Any, column: SignatureColumn) -> Encoder:
+def _encoder(encoder: Any, column: SignatureColumn) -> Number | Lookup | Moment | Prose:
     if isinstance(encoder, preparation.Numbers):
         if not (is_numeric(column) or is_boolean(column)):
             raise Uncompilable(f"the column {column.name!r} holds numbers as {column.dtype}")

@@ -1,12 +1,13 @@
 """Estimators as numbers: which families are known, and what each makes of its scores."""
 
+import itertools
 from collections.abc import Callable
 from typing import Any
 
 import msgspec
 import numpy as np
 
-from cupola.runtimes.program import Linear, Network, Quadratic, Scorer
+from cupola.runtimes.program import Kernel, Linear, Network, Quadratic, Scorer
 
 
 class Uncompilable(Exception):
@@ -25,11 +26,13 @@ class Family(msgspec.Struct):
 
 def of(estimator: Any) -> Family:
     """An estimator as numbers. Raises Uncompilable."""
+    from cupola.runtimes import ensembles  # which asks this for the members
+
     name = type(estimator).__name__
     if name == "Coded":
         estimator = estimator.estimator
         name = type(estimator).__name__
-    make = MAKERS.get(name)
+    make = MAKERS.get(name) or ensembles.MAKERS.get(name)
     if make is None:
         raise Uncompilable(f"no compiled form of {name} is known")
     try:
@@ -176,6 +179,38 @@ def _nearest_centre(estimator: Any) -> Family:
     return Family(scorer, "none", classes=list(range(len(centres))))
 
 
+def _vectors_of_classes(estimator: Any) -> Family:
+    """Support vectors with a kernel: of two classes one score, of more one for each pair of them."""
+    if estimator.probability is True or estimator.break_ties:
+        raise Uncompilable("its probabilities, or how it breaks ties, are not known here")
+    coefficients, counts = np.asarray(estimator.dual_coef_), estimator.n_support_
+    if len(counts) == 2:
+        return Family(_kernel(estimator, coefficients), "none", "from")
+    ends = np.cumsum(counts)
+    rows = []
+    for one, other in itertools.combinations(range(len(counts)), 2):
+        row = np.zeros(coefficients.shape[1])
+        for mine, of in ((one, other - 1), (other, one)):
+            part = slice(ends[mine] - counts[mine], ends[mine])
+            row[part] = coefficients[of, part]
+        rows.append(row)
+    return Family(_kernel(estimator, np.array(rows)), "none", "paired")
+
+
+def _vectors_of_numbers(estimator: Any) -> Family:
+    return Family(_kernel(estimator, np.asarray(estimator.dual_coef_)))
+
+
+def _kernel(estimator: Any, weights: Any) -> Kernel:
+    if estimator.kernel not in ("rbf", "poly", "linear", "sigmoid"):
+        raise Uncompilable(f"its kernel ({str(estimator.kernel)[:60]}) is not known here")
+    vectors, offsets = np.asarray(estimator.support_vectors_), np.asarray(estimator.intercept_)
+    return Kernel(
+        vectors.tolist(), weights.tolist(), offsets.tolist(), estimator.kernel, float(estimator._gamma),
+        float(estimator.coef0), int(estimator.degree),
+    )  # fmt: skip
+
+
 def _linear(estimator: Any) -> Linear:
     weights = np.atleast_2d(np.asarray(estimator.coef_, dtype=np.float64))
     offsets = np.broadcast_to(np.asarray(estimator.intercept_, dtype=np.float64).ravel(), len(weights))
@@ -219,6 +254,8 @@ MAKERS: dict[str, Callable[[Any], Family]] = {
     **_each(
         _separating, "SGDClassifier RidgeClassifier RidgeClassifierCV LinearSVC Perceptron PassiveAggressiveClassifier"
     ),
+    **_each(_vectors_of_classes, "SVC NuSVC"),
+    **_each(_vectors_of_numbers, "SVR NuSVR"),
     **_each(_network, "MLPClassifier MLPRegressor"),
     **_each(_gaussian_bayes, "GaussianNB"),
     **_each(_multinomial_bayes, "MultinomialNB"),

@@ -1,5 +1,6 @@
 """Numbers of rows made into scores, and scores into what is said of the rows: in float64, with numpy alone."""
 
+import itertools
 from collections.abc import Callable
 
 import numpy as np
@@ -7,7 +8,21 @@ from numpy.typing import NDArray
 from scipy.special import expit
 
 from cupola.registry.models import Prediction
-from cupola.runtimes.program import Calibration, Calibrator, Linear, Network, Program, Quadratic, Scorer, Trees
+from cupola.runtimes.program import (
+    Calibration,
+    Calibrator,
+    Kernel,
+    Linear,
+    Median,
+    Member,
+    Network,
+    Program,
+    Quadratic,
+    Scorer,
+    Stacked,
+    Together,
+    Trees,
+)
 
 Floats = NDArray[np.float64]
 Score = Callable[[Floats], Floats]
@@ -59,6 +74,14 @@ def scoring(scorer: Scorer) -> Score:
         return _linear(scorer)
     if isinstance(scorer, Network):
         return _network(scorer)
+    if isinstance(scorer, Kernel):
+        return _kernel(scorer)
+    if isinstance(scorer, Together):
+        return _together(scorer)
+    if isinstance(scorer, Median):
+        return _median(scorer)
+    if isinstance(scorer, Stacked):
+        return _stacked(scorer)
     return _quadratic(scorer)
 
 
@@ -83,6 +106,91 @@ def _quadratic(how: Quadratic) -> Score:
     return lambda numbers: offsets - 0.5 * ((numbers[:, None, :] - means) ** 2 / variances).sum(axis=2)
 
 
+def _kernel(how: Kernel) -> Score:
+    vectors, weights, offsets = np.array(how.vectors), np.array(how.weights).T, np.array(how.offsets)
+
+    def near(row: Floats) -> Floats:
+        found: Floats
+        if how.kind == "rbf":
+            found = np.exp(-how.gamma * ((vectors - row) ** 2).sum(axis=1))
+            return found
+        found = vectors @ row
+        if how.kind == "linear":
+            return found
+        found = how.gamma * found + how.constant
+        found = np.tanh(found) if how.kind == "sigmoid" else found**how.degree
+        return found
+
+    def score(numbers: Floats) -> Floats:
+        with np.errstate(over="ignore", invalid="ignore"):
+            found: Floats = np.array([near(row) for row in numbers]) @ weights + offsets
+            return found
+
+    return score
+
+
+def _together(how: Together) -> Score:
+    voices = [(_voice(one), one.weight, one.places) for one in how.members]
+    every = list(range(how.outputs))
+
+    def score(numbers: Floats) -> Floats:
+        found = np.zeros((len(numbers), how.outputs))
+        for says, weight, places in voices:
+            if places == every:
+                found += weight * says(numbers)
+            else:
+                found[:, places] += weight * says(numbers)
+        return found if how.temperature == 1 else _tempered(found, how.temperature)
+
+    return score
+
+
+def _voice(member: Member) -> Score:
+    """What counts of what a member says of a row."""
+    score, link, chosen = scoring(member.scorer), LINKS[member.link], CHOSEN[member.chosen]
+
+    def said(numbers: Floats) -> Floats:
+        scores = score(numbers if member.numbers is None else numbers[:, member.numbers])
+        if member.says == "scores":
+            return scores
+        figures = link(scores)
+        if member.says == "figures":
+            return figures
+        votes = np.full((len(scores), max(2, scores.shape[1])), member.against)
+        votes[np.arange(len(scores)), chosen(scores, figures)] = 1
+        return votes
+
+    return said if member.taken is None else lambda numbers: said(numbers)[:, member.taken]
+
+
+def _tempered(probabilities: Floats, temperature: float) -> Floats:
+    powers = np.maximum(probabilities, 1e-15) ** (1 / temperature)
+    found: Floats = powers / powers.sum(axis=1, keepdims=True)
+    return found
+
+
+def _median(how: Median) -> Score:
+    voices, weights = [_voice(one) for one in how.members], np.array([one.weight for one in how.members])
+
+    def score(numbers: Floats) -> Floats:
+        said = np.concatenate([says(numbers) for says in voices], axis=1)
+        order = said.argsort(axis=1)
+        below = weights[order].cumsum(axis=1)
+        middle = (below >= 0.5 * below[:, -1:]).argmax(axis=1)
+        rows = np.arange(len(said))
+        found: Floats = said[rows, order[rows, middle]]
+        return found[:, None]
+
+    return score
+
+
+def _stacked(how: Stacked) -> Score:
+    below, above = _together(how.below), scoring(how.scorer)
+    if how.beside:
+        return lambda numbers: above(np.concatenate([below(numbers), numbers], axis=1))
+    return lambda numbers: above(below(numbers))
+
+
 def _softmax(scores: Floats) -> Floats:
     powers = np.exp(scores - scores.max(axis=1, keepdims=True))
     found: Floats = powers / powers.sum(axis=1, keepdims=True)
@@ -103,6 +211,18 @@ def _each(scores: Floats) -> Floats:
     return shares
 
 
+def _paired(scores: Floats, probable: Floats) -> NDArray[np.intp]:
+    """The class that wins most pairs; a score above 0 is a win of the first of two."""
+    count = round((1 + (1 + 8 * scores.shape[1]) ** 0.5) / 2)
+    votes = np.zeros((len(scores), count))
+    for place, (one, other) in enumerate(itertools.combinations(range(count), 2)):
+        won = scores[:, place] > 0
+        votes[:, one] += won
+        votes[:, other] += ~won
+    found: NDArray[np.intp] = votes.argmax(axis=1)
+    return found
+
+
 LINKS: dict[str, Score] = {
     "identity": lambda scores: scores,
     "none": lambda scores: scores,
@@ -110,6 +230,7 @@ LINKS: dict[str, Score] = {
     "logistic": lambda scores: _two(expit(scores)),
     "doubled": lambda scores: _two(expit(2 * scores)),
     "softmax": _softmax,
+    "shared": lambda scores: _softmax(scores / (scores.shape[1] - 1)),
     "each": _each,
 }
 CHOSEN: dict[str, Callable[[Floats, Floats], NDArray[np.intp]]] = {
@@ -118,6 +239,7 @@ CHOSEN: dict[str, Callable[[Floats, Floats], NDArray[np.intp]]] = {
     "above": lambda scores, probable: (scores[:, 0] > 0).astype(np.intp),
     "from": lambda scores, probable: (scores[:, 0] >= 0).astype(np.intp),
     "half": lambda scores, probable: (probable[:, 1] > 0.5).astype(np.intp),
+    "paired": _paired,
 }
 ACTIVATIONS: dict[str, Score] = {
     "identity": lambda values: values,

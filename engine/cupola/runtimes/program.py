@@ -47,7 +47,13 @@ class Prose(msgspec.Struct, tag="prose", frozen=True):
     flag: bool
 
 
-Encoder = Number | Lookup | Moment | Prose
+class Several(msgspec.Struct, tag="several", frozen=True):
+    """A column whose value is made into numbers in several ways, for members of an ensemble that take it so."""
+
+    parts: list[Number | Lookup | Moment | Prose]
+
+
+Encoder = Number | Lookup | Moment | Prose | Several
 
 
 class Trees(msgspec.Struct, tag="trees", frozen=True):
@@ -86,7 +92,60 @@ class Network(msgspec.Struct, tag="network", frozen=True):
     activation: str
 
 
-Scorer = Trees | Linear | Quadratic | Network
+class Kernel(msgspec.Struct, tag="kernel", frozen=True):
+    """Scores that are sums over vectors of how near they are ("rbf", "poly", "linear", "sigmoid"), with an offset."""
+
+    vectors: Matrix
+    weights: Matrix
+    offsets: list[float]
+    kind: str
+    gamma: float
+    constant: float
+    degree: int
+
+
+class Member(msgspec.Struct, frozen=True, kw_only=True):
+    """An estimator within another; `link` and `chosen` are its own, as a program has them.
+
+    says: what of it counts: its "figures" (numbers or probabilities), the "scores" that these are made of, or its
+    "votes", 1 for the class that it says and `against` for each other. taken: which of them (None: all); they are added
+    at `places` of the whole, times `weight`. numbers: those of the row that it is given (None: all).
+    """
+
+    scorer: "Scorer"
+    link: str
+    chosen: str
+    places: list[int]
+    says: str = "figures"
+    weight: float = 1.0
+    against: float = 0.0
+    taken: list[int] | None = None
+    numbers: list[int] | None = None
+
+
+class Together(msgspec.Struct, tag="together", frozen=True):
+    """Scores that are what members say, added up; probabilities then tempered, as `blending.tempered` does."""
+
+    members: list[Member]
+    outputs: int
+    temperature: float = 1.0
+
+
+class Median(msgspec.Struct, tag="median", frozen=True):
+    """The number in the middle of those that members say, by their weights."""
+
+    members: list[Member]
+
+
+class Stacked(msgspec.Struct, tag="stacked", frozen=True):
+    """Scores of what members say, side by side. beside: the numbers of the row stand beside that."""
+
+    below: Together
+    beside: bool
+    scorer: "Scorer"
+
+
+Scorer = Trees | Linear | Quadratic | Network | Kernel | Together | Median | Stacked
 
 
 class Calibrator(msgspec.Struct, frozen=True):
@@ -115,9 +174,10 @@ class Before(msgspec.Struct, frozen=True):
 class Program(msgspec.Struct, kw_only=True):
     """A model that needs no scikit-learn.
 
-    link: what makes values, or probabilities, of scores ("identity", "exp", "logistic", "doubled", "softmax",
+    link: what makes values, or probabilities, of scores ("identity", "exp", "logistic", "doubled", "softmax", "shared",
     "each"; "none": there are none). chosen: which class is said ("largest" probability, "strongest" score, "above": the
-    second where its score is above 0, "from": where it is 0 or more, "half": where its probability is above a half).
+    second where its score is above 0, "from": where it is 0 or more, "half": where its probability is above a half,
+    "paired": which wins most of the pairs that scores stand for).
     classes: None where numbers are said. mixed: how far probabilities are believed, and the
     shares of the classes. threshold: from which probability on the second of two classes is said. isolation: where
     scores are depths in trees, the depth that is to be expected, and the offset of the score by how strange a row is.
@@ -144,4 +204,15 @@ class Program(msgspec.Struct, kw_only=True):
 
     @property
     def precision(self) -> str:
-        return self.scorer.precision if isinstance(self.scorer, Trees) else "float64"
+        return "float32" if any(one.precision == "float32" for one in trees(self.scorer)) else "float64"
+
+
+def trees(scorer: Scorer) -> list[Trees]:
+    """All trees that a scorer is made of."""
+    if isinstance(scorer, Trees):
+        return [scorer]
+    if isinstance(scorer, Stacked):
+        return [*trees(scorer.below), *trees(scorer.scorer)]
+    if isinstance(scorer, Together | Median):
+        return [one for member in scorer.members for one in trees(member.scorer)]
+    return []

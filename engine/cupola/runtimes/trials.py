@@ -7,7 +7,20 @@ from typing import Any
 
 from cupola.registry.signature import SignatureColumn
 from cupola.runtimes.columns import EPOCH, is_boolean, is_numeric
-from cupola.runtimes.program import Encoder, Lookup, Moment, Number, Program, Prose, Trees
+from cupola.runtimes.program import (
+    Encoder,
+    Lookup,
+    Median,
+    Moment,
+    Number,
+    Program,
+    Prose,
+    Scorer,
+    Several,
+    Stacked,
+    Together,
+    Trees,
+)
 from cupola.runtimes.tables import Table
 
 ROWS = 400
@@ -55,6 +68,8 @@ def _pools(program: Program) -> dict[str, list[Any]]:
 def _pool(column: SignatureColumn, encoder: Encoder, edges: list[float]) -> list[Any]:
     if is_boolean(column):
         return [True, False, 0, 1, "true", "No"]
+    if isinstance(encoder, Several):
+        return [value for part in encoder.parts for value in _pool(column, part, edges)]
     if isinstance(encoder, Number):
         return [*EXTREMES, "12", "-1.5e3", *_around([*edges, *(encoder.edges or [])])]
     if isinstance(encoder, Moment):
@@ -82,16 +97,32 @@ def _raw(column: SignatureColumn) -> list[Any]:
 
 def _edges(program: Program) -> dict[int, list[float]]:
     """Where the trees part the rows, by column: as the numbers stood before they were scaled."""
-    if not isinstance(program.scorer, Trees):
-        return {}
-    from cupola.runtimes import trees
-
-    thresholds = trees.thresholds(program.scorer, EDGES)
-    found, at = {}, 0
+    thresholds = _thresholds(program.scorer)
+    found: dict[int, list[float]] = {}
+    at = 0
     for place, encoder in enumerate(program.encoders):
-        if isinstance(encoder, Number) and encoder.edges is None:
-            found[place] = [one * encoder.scale + encoder.center for one in thresholds.get(at, [])]
-        at += width(encoder)
+        for part in encoder.parts if isinstance(encoder, Several) else [encoder]:
+            if isinstance(part, Number) and part.edges is None:
+                edges = [one * part.scale + part.center for one in thresholds.get(at, [])]
+                found.setdefault(place, []).extend(edges)
+            at += width(part)
+    return found
+
+
+def _thresholds(scorer: Scorer) -> dict[int, list[float]]:
+    """Some of the values at which trees part the rows, by number of the row."""
+    if isinstance(scorer, Trees):
+        from cupola.runtimes import trees
+
+        return trees.thresholds(scorer, EDGES)
+    if isinstance(scorer, Stacked):
+        return _thresholds(scorer.below)
+    found: dict[int, list[float]] = {}
+    for member in scorer.members if isinstance(scorer, Together | Median) else []:
+        for number, several in _thresholds(member.scorer).items():
+            place = number if member.numbers is None else member.numbers[number]
+            known = found.setdefault(place, [])
+            known += several[: EDGES - len(known)]
     return found
 
 
@@ -103,6 +134,8 @@ def width(encoder: Encoder) -> int:
         return len(encoder.other)
     if isinstance(encoder, Moment):
         return sum(map(width, encoder.parts.values()))
+    if isinstance(encoder, Several):
+        return sum(map(width, encoder.parts))
     return len(encoder.kept) + (not encoder.positive) + encoder.flag
 
 

@@ -48,7 +48,7 @@ def fit(estimator: Any, known: Estimator, X: Any, y: Any, weights: NDArray[Any] 
 def plain(estimator: Any, X: Any, y: Any, weights: NDArray[Any] | None) -> None:
     """One fit. An estimator that is told to stop early, and holds no rows out by itself, gets a tenth of them."""
     given: dict[str, Any] = {} if weights is None else {"sample_weight": weights}
-    if any(value and name.endswith(EARLY) for name, value in estimator.get_params().items()):
+    if any(name.endswith(EARLY) and value for name, value in estimator.get_params().items()):
         held = _tenth(y)
         takes = inspect.signature(getattr(estimator, "estimator", estimator).fit).parameters
         given = {name: value[~held] for name, value in given.items()}
