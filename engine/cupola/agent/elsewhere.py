@@ -14,6 +14,7 @@ from cupola.jobs.wish import Job
 from cupola.store import Store, claims, names
 
 PREFERRED = 4.0  # seconds that a job is left to the host where it was filed
+AT_ONCE = float("-inf")  # since when one is unclaimed that this host has called lost
 AWAY = 3.0  # seconds between two looks that are no sign of a mount, or of this host, having hung
 
 Key = tuple[str, int]
@@ -30,10 +31,11 @@ class Elsewhere:
         self.looked = time.monotonic()
 
     def begin(self, open_jobs: set[str]) -> None:
-        """Begins a look. Time in which this host could not look proves nothing: leases are then watched anew."""
+        """Begins a look. Time in which this host could not look proves nothing: all is then watched anew."""
         moment = time.monotonic()
         if moment - self.looked > max(AWAY, self.store.mount.lease_seconds / 3):
             self.leases.clear()
+            self.unclaimed = {key: since for key, since in self.unclaimed.items() if since == AT_ONCE}
         self.looked = moment
         for seen in (self.unclaimed, self.leases):
             for key in [key for key in seen if key[0] not in open_jobs]:
@@ -65,7 +67,7 @@ class Elsewhere:
         claims.look(self.store, claim)
         if not lease.expired(claim):
             return False
-        self.unclaimed[job.id, started.attempt + 1] = float("-inf")
+        self.unclaimed[job.id, started.attempt + 1] = AT_ONCE
         return True
 
     def _can_run(self, job: Job) -> bool:

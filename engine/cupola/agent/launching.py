@@ -162,6 +162,7 @@ def _dismiss(line: socket.socket, starter: Process | None) -> None:
     _let_go(line)
     if starter and not runtime.wait_end(starter, LEAVING):
         runtime.send(starter, signal.SIGKILL)
+        runtime.wait_end(starter, LEAVING)
 
 
 def _call(address: str) -> socket.socket | None:

@@ -139,7 +139,7 @@ class Queue:
             following = end.attempt + 1
             return self._startable(job, following) if not self._launching(job, following) else 0
         files.remove(self.store, f"{QUEUE}/{job.id}")
-        if max(attempts.numbers(self.store, job)) > end.attempt:  # somebody has just had it tried again
+        if max(attempts.numbers(self.store, job), default=0) > end.attempt:  # somebody has just had it tried again
             wish.enqueue(self.store, job)
         return 0
 

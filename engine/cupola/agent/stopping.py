@@ -9,6 +9,7 @@ from cupola.jobs import agents
 from cupola.store import Store, runtime
 
 STOPPED = "the agent was stopped with all its jobs"
+LEAVING = 30.0  # seconds that the agent gets to end, and its starter with it
 STOPPING = 40.0  # seconds that jobs get to end, ten of them between SIGTERM and SIGKILL
 
 
@@ -20,7 +21,7 @@ def stop(*, jobs: bool = False) -> None:
     process = agents.running()
     if process is not None:
         agents.poke(stop=True)
-        if not runtime.wait_end(process, 15):
+        if not runtime.wait_end(process, LEAVING):
             runtime.send(process, signal.SIGKILL)
             runtime.wait_end(process, 10)
     launching.dismiss()  # one whose agent was killed, before this or by it

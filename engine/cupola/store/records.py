@@ -53,6 +53,7 @@ def read_toml(store: Store, path: str, type: type[T]) -> T:
 def _read(store: Store, path: str, type: type[T], decode: Any) -> T:
     deadline = 0.0
     while True:
+        moment = time.monotonic()
         data = read_bytes(store, path)
         try:
             found: T = decode(data, type, path)
@@ -62,8 +63,8 @@ def _read(store: Store, path: str, type: type[T], decode: Any) -> T:
         if trouble is None and _believe(store, path, found.revision, data):
             return found
         patience = PATIENCE if store.mount.network else LOCAL_PATIENCE
-        deadline = deadline or time.monotonic() + patience
-        if time.monotonic() > deadline:
+        deadline = deadline or moment + patience
+        if moment > deadline:  # what is believed was read after it: this process may have stood still
             if trouble:
                 raise trouble
             last: T = decode(store.shown[path].data, type, path)
