@@ -138,10 +138,11 @@ def test_jobs_go_on_when_it_is_killed_and_the_next_one_takes_them_up(ws: Workspa
 
 def test_what_ended_while_there_was_no_agent_is_concluded_by_the_next(ws: Workspace):
     killed = sleep(ws)
-    keeper = started(ws, killed).keeper
+    attempt = started(ws, killed)
     kill_agent()
-    runtime.send(keeper, signal.SIGKILL)
-    runtime.wait_end(keeper, 180)
+    runtime.send(attempt.keeper, signal.SIGKILL)
+    for process in (attempt.keeper, attempt.process):  # the second dies of the first's end, a little later
+        assert process and runtime.wait_end(process, 180)
     assert jobs.state(ws.store, killed.id).secondary_status == "Interrupted"
     agents.ensure()
     ended = jobs.wait(ws.store, killed.id, timeout=180)
@@ -275,6 +276,10 @@ def test_an_entry_of_the_queue_that_makes_no_sense_is_complained_of_once(ws: Wor
     assert actions.run(ws, "agent stop", jobs=True).status == "Stopped"
 
 
+def _state(process: Process) -> str:
+    return Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[0]
+
+
 def command(ws: Workspace, *words: str) -> None:
     subprocess.run([sys.executable, "-m", "cupola_tui", *words], cwd=ws.root, check=True, capture_output=True)
 
@@ -319,7 +324,7 @@ def test_stopping_all_ends_what_killed_keepers_have_left_and_what_hangs(ws: Work
     runtime.send(second, signal.SIGSTOP)
     stopping.stop(jobs=True)
     assert not runtime.alive(second)
-    assert not any(runtime.alive(process) for process in below)
+    assert all(runtime.wait_end(process, 180) for process in below), "what died with its keeper may be ending still"
 
 
 def test_the_next_agent_takes_over_the_starter_of_one_that_was_killed(ws: Workspace):
@@ -347,6 +352,7 @@ def test_a_job_that_was_to_stop_when_its_keeper_was_killed_is_not_tried_again(ws
     keeper = started(ws, job).keeper
     locks = [runtime.lock(runtime.runtime_dir() / f"{name}-{ws.store.copy}.lock") for name in ("journals", "feed")]
     runtime.send(keeper, signal.SIGSTOP)  # while it holds none of them, which would keep the wish to stop it waiting
+    wait_for(lambda: _state(keeper) == "T", "it stands still")
     for held in filter(None, locks):
         held.release()
     jobs.stop(ws.store, job.id, "enough")

@@ -100,7 +100,7 @@ def test_a_keeper_that_died_is_no_end_of_an_endpoint(monkeypatch: pytest.MonkeyP
         return last[0]
 
     monkeypatch.setattr(waiting.actions, "run", show)
-    monkeypatch.setattr(waiting, "COMING_BACK", 0.3)
+    monkeypatch.setattr(waiting, "COMING_BACK", PATIENCE if comes_back else 0.3)
     deploy = actions.find("endpoint deploy")
     if comes_back:
         assert waiting.wait(None, deploy, state("Creating")).status == "InService"  # type: ignore[arg-type]
@@ -134,6 +134,7 @@ def test_a_change_that_another_one_has_overtaken_says_whose_it_is(
     settings = msgspec.structs.replace(mine, revision=3)
     others = msgspec.structs.replace(mine, status="InService", revision=4, wished=[Variant(name="a", model="m@3")])
     states = iter([mine, settings, others])
+    monkeypatch.setattr(waiting, "BY_WHOM", PATIENCE)
     store = Store.open(ws.root)
 
     def show(*_: object, **__: object) -> EndpointState:

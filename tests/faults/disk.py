@@ -3,6 +3,7 @@
 import contextlib
 import os
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -35,5 +36,8 @@ def fill(point: Path, left: int = 0) -> Path:
 
 
 def remount(point: Path, how: str) -> None:
-    """Makes it read-only ("ro") or writable ("rw")."""
-    subprocess.run(["mount", "-o", f"remount,{how}", point], check=True)
+    """Makes it read-only ("ro", once nobody has a file open for writing) or writable ("rw")."""
+    deadline = time.monotonic() + 180
+    while (done := subprocess.run(["mount", "-o", f"remount,{how}", point], capture_output=True)).returncode:
+        assert time.monotonic() < deadline, done.stderr
+        time.sleep(0.02)

@@ -2,11 +2,13 @@
 
 import shutil
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
-from cupola.jobs import begun, records, wish
+from cupola.jobs import attempts, begun, records, wish
+from cupola.store import runtime
 from cupola.workspace import Workspace
 
 PATIENCE = 180.0
@@ -17,6 +19,12 @@ def submit(ws: Workspace, seen: Path) -> wish.Job:
     job = wish.find(ws.store, done.job)
     records.wait(ws.store, job.id, timeout=PATIENCE)
     assert seen.read_text() == "x"
+    started = attempts.optional(ws.store, f"{job.attempt(1)}/started.json", attempts.Started)
+    assert runtime.wait_end(started.keeper, PATIENCE), "nobody writes there any more"
+    deadline = time.monotonic() + PATIENCE
+    while (ws.root / wish.QUEUE / job.id).exists():
+        assert time.monotonic() < deadline, "the agent is never done with it"
+        time.sleep(0.02)
     return job
 
 

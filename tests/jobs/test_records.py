@@ -7,8 +7,8 @@ import pytest
 
 from cupola.jobs import attempts
 from cupola.jobs import records as jobs
-from cupola.jobs.attempts import AttemptEnd
-from cupola.jobs.wish import Job
+from cupola.jobs.attempts import AttemptEnd, Started
+from cupola.jobs.wish import Asked, Job
 from cupola.store import names, records
 from cupola.workspace import Workspace
 
@@ -50,6 +50,19 @@ def test_an_attempt_that_is_tried_again_is_not_the_jobs_end_although_the_next_on
         records.create(workspace.store, f"{job.attempt(end.attempt)}/result.json", end, kind="job", ref=job.id)
         assert attempts.tried_again(workspace.store, job, failed)
         assert end is failed or not attempts.tried_again(workspace.store, job, end)
+
+
+def test_a_job_that_was_told_to_stop_is_stopping_until_its_keeper_has_said_how_it_ended(workspace: Workspace) -> None:
+    user, host = names.who()
+    job = Job(
+        id=names.new_id(), kind="command", name="it", command=["true"], directory="/", user=user, host=host,
+        submitted=names.now(),
+    )  # fmt: skip
+    assert attempts.begin(workspace.store, job, Started(attempt=1, **attempts.by_this_process()))
+    assert jobs.state_of(workspace.store, job).status == "InProgress"
+    asked = Asked(user=user, host=host, time=names.now())
+    records.create(workspace.store, f"{job.attempt(1)}/stop.json", asked, kind="job", ref=job.id)
+    assert jobs.state_of(workspace.store, job).status == "Stopping"
 
 
 def test_how_a_job_ended_is_durable_when_who_waits_is_told(

@@ -1,9 +1,14 @@
 """Records for the tests of digests: notes/ID/note.json, and what the tests do with them."""
 
+import time
+
 from cupola.errors import NotFound
 from cupola.store import Store, digests, files, reading, records
 from cupola.store.filesystem import Mount
 from cupola.store.folding import Folder
+
+COARSE = 5  # the clock that stamps files: it stands still for 1 to 10 ms, as the kernel is built
+UNSETTLED = max(5_000_000, int(time.clock_getres(COARSE) * 1.5e9))  # less than by default, and more than one tick
 
 
 class Note(records.Record, kw_only=True):

@@ -13,10 +13,10 @@ from cupola.store import Store, cache, digests, feed, reading
 @pytest.fixture(params=[False, True], ids=["local", "network"])
 def reader(store: Store, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Store:
     """A store with twenty records that no digest holds."""
-    monkeypatch.setattr(digests, "UNSETTLED", 5_000_000)
+    monkeypatch.setattr(digests, "UNSETTLED", folded.UNSETTLED)
     for number in range(20):
         write(store, f"n{number:02d}", "text")
-    time.sleep(0.01)
+    time.sleep(folded.UNSETTLED / 1e9 + 0.005)
     return host(store, "reader", request.param)
 
 
@@ -41,7 +41,7 @@ def test_the_second_listing_reads_no_record(reader: Store) -> None:
 def test_only_what_changed_is_read_again(reader: Store) -> None:
     listed(reader)
     write(reader, "n07", "new")
-    time.sleep(0.01)
+    time.sleep(folded.UNSETTLED / 1e9 + 0.005)
     assert reads(reader) == (direct(reader), ["notes/n07"])
 
 

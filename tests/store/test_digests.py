@@ -25,7 +25,7 @@ NAMES = ["a", "b", "c", "d", "e"]
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Everything happens early: segments are merged, caches are written, the feed is rotated."""
-    monkeypatch.setattr(digests, "UNSETTLED", 5_000_000)
+    monkeypatch.setattr(digests, "UNSETTLED", folded.UNSETTLED)
     monkeypatch.setattr(folding, "BATCH", 2)
     monkeypatch.setattr(folding, "SMALL", 1)
     monkeypatch.setattr(folding, "GROWTH", 2)

@@ -128,6 +128,7 @@ def test_a_broken_record_is_corrupt_and_named(store: Store, content: bytes) -> N
 
 
 def test_a_record_that_is_torn_for_a_moment_is_read_again(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(records, "LOCAL_PATIENCE", 180.0)
     put(store, Sample(name="a"))
     whole = files.read_bytes(store, "d/a.json")
     answers = [whole[:10], b"", whole]
@@ -154,6 +155,7 @@ def test_a_change_of_what_has_changed_since_is_refused(store: Store) -> None:
 
 
 def test_a_late_view_is_not_shown_after_a_newer_one(distant: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(records, "PATIENCE", 180.0)
     put(distant, Sample(name="old"))
     old = files.read_bytes(distant, "d/a.json")
     put(distant, Sample(name="new"))

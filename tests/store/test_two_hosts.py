@@ -182,12 +182,12 @@ def test_the_number_of_a_version_is_given_to_one(two: Two) -> None:
 
 
 def test_what_one_puts_into_a_digest_the_other_lists_as_it_is_now(two: Two, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(digests, "UNSETTLED", 5_000_000)
+    monkeypatch.setattr(digests, "UNSETTLED", folded.UNSETTLED)
     a, b = two
     for number in range(ROUNDS):
         folded.write(a, f"n{number}", "old")
     until(lambda: len(folded.places(b)) == ROUNDS)
-    time.sleep(0.01)
+    time.sleep(folded.UNSETTLED / 1e9 + 0.005)
     assert Folder(a, NOTES).fold() == ROUNDS
     folded.write(b, "n1", "new")
     files.trash(b, "notes/n2")

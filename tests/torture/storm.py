@@ -57,12 +57,12 @@ class Storm:
     counts: "Counter[str]" = field(default_factory=Counter)
 
     def rage(self, seconds: float) -> None:
-        """Keeps the writers alive, and strikes them."""
+        """Keeps the writers alive, and strikes them; at least until something was acknowledged."""
         writers: list[Writer] = []
         try:
             writers += [self.start(number) for number in range(WRITERS)]
             end = time.monotonic() + seconds
-            while time.monotonic() < end:
+            while time.monotonic() < end or not self.acknowledged():
                 for number, writer in enumerate(writers):
                     writers[number] = self.turn(writer)
                 time.sleep(0.01)
