@@ -109,8 +109,8 @@ async def test_its_first_rows_are_counted_and_copied_to_shadows(
         body = rows.to_csv(index=False)
         answer = await client.post(STREAM, content=body, headers={"Content-Type": "text/csv", "Accept": "text/csv"})
         assert len(b"".join(payload(answer.content)).splitlines()) == len(rows)
-        async with asyncio.timeout(120):
-            while not (seen := app.shadows.found.get("shadow=late@2")):
+        async with asyncio.timeout(180):
+            while not ((seen := app.shadows.found.get("shadow=late@2")) and seen.rows):  # it is made, then filled
                 await asyncio.sleep(0.01)
     assert (seen.requests, seen.rows, seen.errors) == (1, streaming.ROWS, 0)
     assert sum(app.counts.of("AllTraffic=late@1").answers.values()) == streaming.ROWS
