@@ -2,13 +2,15 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.tui.double import Double
 from tests.tui.examples import NOON
+from textual.app import App
 from textual.notifications import Notification
 from textual.pilot import Pilot
 
@@ -38,8 +40,14 @@ async def rest(ahead: float = 0.05) -> None:
 
 @pytest.fixture(autouse=True)
 def through(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is pressed, clicked and waited for is through before a test goes on, however slow the machine is."""
-    press, pause, wait = Pilot.press, Pilot.pause, Pilot._wait_for_screen
+    """What is begun, pressed, clicked and waited for is through before a test goes on, however slow the machine is."""
+    run, press, pause, wait = App.run_test, Pilot.press, Pilot.pause, Pilot._wait_for_screen
+
+    @asynccontextmanager
+    async def begun(app: App[None], **more: Any) -> AsyncIterator[Pilot[None]]:
+        async with run(app, **more) as pilot:
+            await rest()
+            yield pilot
 
     async def pressed(pilot: Pilot[None], *keys: str) -> None:
         for key in keys:
@@ -53,6 +61,7 @@ def through(monkeypatch: pytest.MonkeyPatch) -> None:
     async def waited(pilot: Pilot[None], timeout: float = 180.0) -> bool:
         return await wait(pilot, timeout)
 
+    monkeypatch.setattr(App, "run_test", begun)
     monkeypatch.setattr(Pilot, "_wait_for_screen", waited)
     monkeypatch.setattr(Pilot, "press", pressed)
     monkeypatch.setattr(Pilot, "pause", paused)
@@ -86,6 +95,7 @@ def settled() -> Settled:
     """Waits until something holds on the screen; fails after a generous while."""
 
     async def wait(pilot: Pilot[None], holds: Callable[[], object]) -> None:
+        await rest()
         deadline = time.monotonic() + 180
         while not holds():
             assert time.monotonic() < deadline, "it never came to hold"

@@ -49,11 +49,13 @@ async def test_names_fall_away_before_anything_else(studio: Studio, settled: Set
 async def test_the_others_are_told_what_is_looked_at_once_one_stands_still(
     studio: Studio, settled: Settled, bridge: Double, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(company, "GLANCE", 1.5)  # longer than two keys take on a busy machine
     async with studio.run_test(size=(120, 40)) as pilot:
         await pilot.press("4")
         await settled(pilot, lambda: bridge.answers.seen == ("Registry", "model", "delays@3"))
-        await pilot.press("j", "j")
+        with monkeypatch.context() as patch:
+            patch.setattr(company, "GLANCE", 3600.0)  # longer than a key takes on a busy machine
+            await pilot.press("j")
+        await pilot.press("j")
         await settled(pilot, lambda: bridge.answers.seen == ("Registry", "model", "delays@1"))
         looks = [more for call, more in bridge.answers.asked if call == "look"]
         assert {"pane": "Registry", "kind": "model", "ref": "delays@2"} not in looks

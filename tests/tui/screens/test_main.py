@@ -31,12 +31,14 @@ async def opened(pilot: Pilot[None], studio: Studio, settled: Settled, pane: str
     await settled(pilot, lambda: studio.main.table.view.rows.order)
 
 
-async def test_the_first_frame_is_drawn_before_anything_is_asked(studio: Studio, bridge: Double) -> None:
+async def test_the_first_frame_is_drawn_before_anything_is_asked(
+    studio: Studio, bridge: Double, settled: Settled
+) -> None:
     seen: list[int] = []
     begin = studio._begin
     studio._begin = lambda: (seen.append(len(bridge.answers.asked)), begin())[1]  # type: ignore[method-assign]
     async with studio.run_test(size=(120, 40)) as pilot:
-        await pilot.pause()
+        await settled(pilot, lambda: seen)
         assert seen == [0]
 
 

@@ -166,13 +166,8 @@ async def test_x_asks_and_stops_the_execution_and_r_is_refused_while_it_runs(
         await pilot.press("x")
         await settled(pilot, lambda: isinstance(studio.screen, Question))
         await pilot.press("y")
-        await settled(pilot, lambda: studio.screen is screen)
-        stopped = [
-            more["arguments"]
-            for call, more in bridge.answers.asked
-            if (call, more.get("name")) == ("action", "pipeline stop")
-        ]
-        assert stopped == [{"execution": "e000000003"}]
+        await settled(pilot, lambda: studio.screen is screen and acted(bridge, "pipeline stop"))
+        assert acted(bridge, "pipeline stop") == [{"execution": "e000000003"}]
         await pilot.press("R")
         await pilot.pause(0.2)
         assert not any((call, more.get("name")) == ("action", "pipeline retry") for call, more in bridge.answers.asked)
