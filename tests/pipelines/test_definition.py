@@ -197,3 +197,6 @@ def test_a_form_says_what_is_wrong_with_a_parameter_before_it_is_run(workspace: 
     assert said("rows=many") == "rows is an Integer, and not 'many'"
     assert said("rows=5 kind=c") == "kind cannot be 'c' (one of a, b)"
     assert said("rows=5 treshold=1").endswith("(did you mean threshold?)")
+    each = calls.check(workspace, "pipeline schedule", {"pipeline": "late", "param": "kind=c", "every": "soon"})
+    assert each.keys() == {"param", "param.kind", "param.rows", "every"}
+    assert each["param.kind"] == "kind cannot be 'c' (one of a, b)"

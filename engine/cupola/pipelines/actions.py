@@ -107,16 +107,8 @@ def show(
 
 
 def _wrong_parameter(ws: Workspace, given: dict[str, Any]) -> dict[str, str]:
-    """What is wrong with the parameters of a run, while they are typed; those of Python are known only to its job."""
-    try:
-        found, _ = definition.read(ws.store, given.get("pipeline") or "")
-        if not found.path.endswith(".py"):
-            definition.given(found, given.get("param") or {})
-    except BadOption as error:
-        return {"param": f"{error.message} ({error.hint})" if error.hint else error.message}
-    except CupolaError:
-        return {}
-    return {}
+    """What is wrong with the parameters of a run, while they are typed."""
+    return definition.wrong_parameters(ws.store, given)
 
 
 @action("pipeline run", about="pipeline", key="r", waits="pipeline", check=_wrong_parameter)

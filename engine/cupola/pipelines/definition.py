@@ -242,6 +242,34 @@ def given(pipeline: Pipeline, parameters: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
+def wrong_parameters(store: Store, said: dict[str, Any]) -> dict[str, str]:
+    """What is wrong with `param` for the `pipeline` of a form, as it is typed: of all, and for each as "param.NAME".
+
+    Those of a pipeline in Python are known only to its job.
+    """
+    try:
+        pipeline, _ = read(store, said.get("pipeline") or "")
+    except CupolaError:
+        return {}
+    parameters = said.get("param") or {}
+    found = {}
+    for one in pipeline.parameters:
+        own = {one.name: parameters[one.name]} if one.name in parameters else {}
+        if said_of := _wrong(msgspec.structs.replace(pipeline, parameters=[one]), own):
+            found[f"param.{one.name}"] = said_of
+    if not pipeline.path.endswith(".py") and (said_of := _wrong(pipeline, parameters)):
+        found["param"] = said_of
+    return found
+
+
+def _wrong(pipeline: Pipeline, parameters: dict[str, Any]) -> str:
+    try:
+        given(pipeline, parameters)
+    except BadOption as error:
+        return f"{error.message} ({error.hint})" if error.hint else error.message
+    return ""
+
+
 def value(parameter: Parameter, given: Any) -> Any:
     """A value as the parameter is. Raises BadOption where it cannot be that, or is none of its choices."""
     found = _value(parameter, given)

@@ -59,6 +59,11 @@ def _wrong(ws: Workspace, given: dict[str, Any]) -> dict[str, str]:
     return found
 
 
+def _wrong_for_pipeline(ws: Workspace, given: dict[str, Any]) -> dict[str, str]:
+    """And with the parameters that its pipeline is given."""
+    return _wrong(ws, given) | definition.wrong_parameters(ws.store, given)
+
+
 class Removed(msgspec.Struct, kw_only=True):
     """What was (or with --dry-run would be) moved to the trash; `trash` is the token that brings it back."""
 
@@ -67,7 +72,7 @@ class Removed(msgspec.Struct, kw_only=True):
     dry_run: bool = False
 
 
-@action("pipeline schedule", about="pipeline", key="c", dry_run=True, check=_wrong)
+@action("pipeline schedule", about="pipeline", key="c", dry_run=True, check=_wrong_for_pipeline)
 def schedule_pipeline(
     ws: Workspace,
     pipeline: Annotated[str, Arg(help="a pipeline", completes="pipeline")],

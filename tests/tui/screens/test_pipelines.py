@@ -16,6 +16,7 @@ from cupola_tui.screens.choice import Menu
 from cupola_tui.screens.form import Form
 from cupola_tui.screens.graph import Graph
 from cupola_tui.screens.pane import Scene
+from cupola_tui.screens.parameters import ParameterForm
 from cupola_tui.screens.question import Question
 from cupola_tui.screens.stepediting import StepForm, typed
 from cupola_tui.screens.stepview import StepView, WhyView
@@ -147,15 +148,25 @@ async def test_marked_steps_are_run_alone_from_the_execution_that_is_shown(
             if (call, more.get("name")) == ("action", "pipeline run")
         ]
         assert done[-1]["steps"] == "select good-enough" and done[-1]["origin"] == "e000000003"
-        assert done[-1]["param"] == "threshold=0.7"
+        assert "param" not in done[-1], "what is left as it is, the pipeline says"
         assert screen.dag.marked == []
 
 
-async def test_the_form_of_a_run_begins_with_the_parameters(studio: Studio, settled: Settled) -> None:
+@pytest.mark.parametrize("key", ["r", "c"])
+async def test_forms_have_a_field_for_each_parameter_of_the_pipeline(
+    studio: Studio, settled: Settled, key: str
+) -> None:
     async with studio.run_test(size=WIDE) as pilot:
-        await opened(pilot, settled, "r")
-        await settled(pilot, lambda: isinstance(studio.screen, Form))
-        assert "threshold=0.7" in str(studio.screen.values())  # type: ignore[attr-defined]
+        await opened(pilot, settled, key)
+        await settled(pilot, lambda: isinstance(studio.screen, ParameterForm))
+        form = studio.screen
+        assert isinstance(form, ParameterForm)
+        own = {one.field["label"]: one for one in form.fields if one.field["name"].startswith("param.")}
+        assert own.keys() == {"threshold", "data"}
+        assert (own["threshold"].field["kind"], own["threshold"].field["default"]) == ("number", "0.7")
+        assert own["data"].field["required"] and not own["threshold"].field["required"]
+        own["data"].put("flights 2")
+        assert form.values() == {"pipeline": "retrain", "param": "'data=flights 2'"}
 
 
 async def test_x_asks_and_stops_the_execution_and_r_is_refused_while_it_runs(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from cupola.errors import CupolaError
 from cupola_tui import keymap, shell
-from cupola_tui.actions import Actions
+from cupola_tui.actions import Actions, Opened
 from cupola_tui.plain import clean
 from cupola_tui.screens.pane import Pane
 from cupola_tui.state import State
@@ -16,6 +16,7 @@ from cupola_tui.widgets.rows import Record
 from cupola_tui.widgets.table import RecordTable
 
 if TYPE_CHECKING:
+    from cupola_tui.screens.form import Form
     from cupola_tui.studio import Studio
 
 T = TypeVar("T")
@@ -74,7 +75,7 @@ async def fill_in(
     begin: what is typed into it already. Where somebody has changed the record meanwhile the form can be had anew, with
     what was typed.
     """
-    from cupola_tui.screens.form import Again, Form
+    from cupola_tui.screens.form import Again
 
     if not await may(app, actions, name, chosen):
         return None
@@ -91,12 +92,22 @@ async def fill_in(
         found = await _until_open(app, name, actions.opened(name, chosen.pane, chosen.records))
         if found is None:
             return None
-        result = await app.push_screen_wait(
-            Form(app.bridge, found.form, found.values | typed, found.others, found.states)
-        )
+        opened = _form(app, name, chosen, found, found.values | typed)
+        result = await app.push_screen_wait(opened)
         if not isinstance(result, Again):
             return result
         typed |= result.typed
+
+
+def _form(app: "Studio", name: str, chosen: Chosen, found: Opened, values: dict[str, str]) -> "Form":
+    """The form of an action; that of one pipeline has its parameters as fields, as far as they are known."""
+    from cupola_tui.screens import parameters
+    from cupola_tui.screens.form import Form
+
+    known = chosen.records[0].get("parameters") if len(chosen.records) == 1 else None
+    if name in parameters.ACTIONS and known:
+        return parameters.ParameterForm(app.bridge, found.form, values, known, found.states)
+    return Form(app.bridge, found.form, values, found.others, found.states)
 
 
 async def _until_open(app: "Studio", name: str, opened: Coroutine[Any, Any, T]) -> T | None:
