@@ -1,5 +1,6 @@
 """A learning curve: the run's own estimator on growing parts of its training rows, the same rows held out."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -97,9 +98,12 @@ def test_it_is_a_job_that_leaves_its_points_with_the_run(workspace: Workspace, t
     table(200).to_parquet(tmp_path / "things.parquet")
     options = ImportOptions(target="kind")
     importing.run(workspace.store, "things", tmp_path / "things.parquet", options, lambda *_: None)
+    every = len(os.sched_getaffinity(0))
+    before = workspace.action("job submit", command=["sleep", "280"], cpus=every).job
     trained = workspace.action("train", dataset="things", estimator="DecisionTreeClassifier", name="tree")
     with pytest.raises(NotReady, match="has not completed"):
         workspace.action("run learn", run="tree")
+    jobs.stop(workspace.store, before)
     jobs.wait(workspace.store, trained.job, timeout=180)
     with pytest.raises(BadOption, match="--parts"):
         workspace.action("run learn", run="tree", parts=1)
