@@ -11,6 +11,7 @@ from cupola.errors import Ambiguous, BadOption, NotFound
 from cupola.lineage.actions import lineage
 from cupola.lineage.graph import Lineage
 from cupola.pipelines import records as pipelines
+from cupola.schedules import records as schedules
 from cupola.serving.records import Endpoint, Variant, save
 from cupola.store import journals, names
 from cupola.workspace import Workspace
@@ -224,6 +225,31 @@ def test_an_execution_stands_before_what_its_steps_have_made(ws: Workspace, fini
     found = ws.action("find", query="kind = execution and pipeline = late")
     assert [(one.kind, one.ref) for one in found] == [("execution", one) for one in (later, again, first)]
     assert "execution" in [one.kind for one in ws.action("find", query="late")]
+
+
+def test_a_schedule_stands_before_what_it_has_started(ws: Workspace, finish: Finish) -> None:
+    run = finish()
+    first = executed(ws, "nightly", {"train": ("Training", {"run": run.id, "experiment": "x"})}, "2026-01-01")
+    gone = names.new_id()
+    wish = schedules.Schedule(
+        name="nightly", id=names.new_id(), action="pipeline run", arguments={"pipeline": "nightly"}, every="1d",
+        user="ana", since="2026-01-01T00:00:00.000000Z",
+    )  # fmt: skip
+    schedules.save(ws.store, wish, None)
+    for key, started in (("a", first), ("b", gone), ("c", "")):
+        made = schedules.Firing(
+            key=key, schedule="nightly", due=wish.since, fired=wish.since, user="ana", host="box", kind="execution",
+            started=started,
+        )  # fmt: skip
+        schedules.write_firing(ws.store, made)
+    found = lineage(ws, "schedule:nightly")
+    assert {edge.target for edge in found.edges if edge.source == found.root} == {
+        f"execution:{first}", f"execution:{gone}"
+    }  # fmt: skip
+    assert next(one.status for one in found.nodes if one.ref == gone) == "Missing"
+    assert kinds(lineage(ws, first, up=True)) == ["execution", "schedule"]
+    assert "schedule" in kinds(lineage(ws, run.id, up=True))
+    assert lineage(ws, "nightly").root == f"execution:{first}", "a schedule is called as the pipeline that it runs"
 
 
 def executed(ws: Workspace, pipeline: str, made: dict[str, tuple[str, dict[str, Any]]], submitted: str) -> str:

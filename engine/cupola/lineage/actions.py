@@ -11,6 +11,7 @@ from cupola.lineage import graph
 from cupola.lineage.graph import Lineage, Node
 from cupola.pipelines import records as pipelines
 from cupola.registry import records as models
+from cupola.schedules import records as schedules
 from cupola.serving import records as endpoints
 from cupola.store import Store
 from cupola.tuning import records as tunings
@@ -23,7 +24,7 @@ def lineage(
     reference: Annotated[
         str,
         Arg(
-            help="a dataset, run, tuning, model, endpoint or execution, or flow:NAME; model:churn if unclear",
+            help="a dataset, run, tuning, model, endpoint, execution or schedule, or flow:NAME; model:churn if unclear",
             completes="record",
         ),
     ],
@@ -33,8 +34,8 @@ def lineage(
 ) -> Lineage:
     """Show what a record came from and what came from it: data, flows, tunings, runs, models, endpoints, transforms.
 
-    Executions of pipelines stand beside them, with what they have made. What is, or came from, data that
-    `dataset mark` calls bad says so.
+    Executions of pipelines stand beside them, with what they have made, and schedules with what they have started. What
+    is, or came from, data that `dataset mark` calls bad says so.
     """
     if up and down:
         raise BadOption("--up and --down together are what is shown without them", hint="give one of them or none")
@@ -50,6 +51,7 @@ def find(store: Store, reference: str) -> Node:
         "model": lambda store, ref: graph.model(models.find(store, ref)),
         "endpoint": lambda store, ref: graph.endpoint(endpoints.find(store, ref)),
         "execution": lambda store, ref: graph.execution(store, pipelines.find(store, ref)),
+        "schedule": lambda store, ref: graph.schedule(schedules.wish(store, ref).name),
     }
     kind, colon, rest = reference.partition(":")
     if colon and kind == "flow":
@@ -64,6 +66,8 @@ def find(store: Store, reference: str) -> Node:
             doubt = error
         except (NotFound, BadName):
             continue
+    if len(found) > 1:
+        found = [one for one in found if one.kind != "schedule"]  # it is called as the pipeline that it runs
     if len(found) > 1 and reference not in [one.ref for one in found if one.kind == "execution"]:
         found = [one for one in found if one.kind != "execution"]  # a pipeline is called as what it makes
     named = [one for one in found if reference.partition("@")[0] in (one.name, one.ref)]
@@ -71,7 +75,7 @@ def find(store: Store, reference: str) -> Node:
     if doubt and not named:
         raise doubt
     if not found:
-        raise NotFound(f"there is no dataset, run, tuning, model, endpoint or execution {reference!r}")
+        raise NotFound(f"there is no dataset, run, tuning, model, endpoint, execution or schedule {reference!r}")
     if len(found) > 1:
         kinds = ", ".join(one.kind for one in found)
         raise Ambiguous(f"{reference!r} names several records ({kinds})", hint=f"write {found[0].kind}:{reference}")

@@ -12,14 +12,16 @@ from cupola.jobs import records as jobs
 from cupola.lineage import executed
 from cupola.pipelines import records as pipelines
 from cupola.registry import records as registry
+from cupola.schedules import records as schedules
 from cupola.serving import records as serving
-from cupola.store import Store
+from cupola.store import Store, files
 from cupola.team import verdicts
 from cupola.training.records import SHORT, FiledFlow
 from cupola.transform.records import KIND as TRANSFORM
 from cupola.tuning import records as tunings
 
 MISSING = "Missing"
+STARTED = ("execution", "run", "tuning", "job", "endpoint")  # by schedules
 
 
 class Node(msgspec.Struct, frozen=True, kw_only=True):
@@ -137,15 +139,29 @@ class _Graph:
         return {one.name: one for one in serving.ls(self.store)}
 
     @cached_property
+    def fired(self) -> dict[str, str]:
+        """By the id of a node the schedule that has started it."""
+        found: dict[str, str] = {}
+        for name in files.listing(self.store, schedules.DIRECTORY):
+            for one in schedules.firings(self.store, name):
+                if one.started:
+                    found[f"{one.kind}:{one.started}"] = name
+        return found
+
+    @cached_property
     def makers(self) -> executed.Makers:
         return executed.makers(self.store)
 
     def sources(self, node: Node) -> list[Node]:
-        """What a record was made from, and the execution of a pipeline that has made it."""
-        if node.status == MISSING or node.kind == "execution":
+        """What a record was made from, the execution that has made it, and the schedule that has started it."""
+        if node.status == MISSING or node.kind == "schedule":
             return []
-        maker = self.makers.get(node.id)
-        return [*self._made_from(node), *([execution(self.store, maker)] if maker else [])]
+        made = self._made_from(node) if node.kind != "execution" else []
+        if maker := self.makers.get(node.id):
+            made.append(execution(self.store, maker))
+        if name := self.fired.get(node.id):
+            made.append(schedule(name))
+        return made
 
     def _made_from(self, node: Node) -> list[Node]:
         if node.kind == "dataset":
@@ -175,7 +191,9 @@ class _Graph:
         return [self._model_node(one.model) for one in variants]
 
     def results(self, node: Node) -> list[Node]:
-        """What was made from a record, or by an execution."""
+        """What was made from a record, or by an execution, or was started by a schedule."""
+        if node.kind == "schedule":
+            return [self._of_id(one) for one, name in self.fired.items() if name == node.ref and _known(one)]
         if node.kind == "execution":
             return [self._of_id(one) for one, maker in self.makers.items() if maker.id == node.ref]
         if node.kind == "dataset":
@@ -246,8 +264,17 @@ class _Graph:
             return endpoint(self.endpoints[ref]) if ref in self.endpoints else _missing(kind, ref)
         if kind == "job":
             return transform(self.transforms[ref]) if ref in self.transforms else _missing(kind, ref)
-        of = {"run": self._run_node, "tuning": self._tuning_node, "model": self._model_node}
+        of = {
+            "run": self._run_node, "tuning": self._tuning_node, "model": self._model_node,
+            "execution": self._execution_node,
+        }  # fmt: skip
         return of[kind](ref)
+
+    def _execution_node(self, ident: str) -> Node:
+        try:
+            return execution(self.store, pipelines.find(self.store, ident))
+        except CupolaError:
+            return _missing("execution", ident)
 
     def _tuning_node(self, ident: str) -> Node:
         return tuning(self.tunings[ident]) if ident in self.tunings else _missing("tuning", ident)
@@ -277,6 +304,16 @@ def execution(store: Store, one: pipelines.Execution) -> Node:
     """An execution of a pipeline, which has made what its steps say."""
     status = pipelines.state_of(store, one).status
     return Node(id=f"execution:{one.id}", kind="execution", ref=one.id, name=one.pipeline, status=status)
+
+
+def schedule(name: str) -> Node:
+    """A schedule, which has started what its firings say."""
+    return Node(id=f"schedule:{name}", kind="schedule", ref=name, name=name)
+
+
+def _known(ident: str) -> bool:
+    """Whether it is of a kind that stands in the graph."""
+    return ident.partition(":")[0] in STARTED
 
 
 def tuning(one: tunings.Tuning) -> Node:
