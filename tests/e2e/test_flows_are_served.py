@@ -230,6 +230,28 @@ def test_a_target_that_the_flow_makes_is_trained_and_served_without_what_it_is_m
         ws.train(estimator="LogisticRegression", **asking)
 
 
+def test_a_join_with_a_small_dataset_is_served_with_the_model(
+    ws: api.Workspace, held: pd.DataFrame, tmp_path: Path
+) -> None:
+    (tmp_path / "colours.csv").write_text("colour,warmth\nred,0.9\ngreen,0.4\nblue,0.1\n")
+    ws.dataset.import_(tmp_path / "colours.csv", name="colours")
+    ws.flow.new("joined", source=["things", "colours"], add=["join inputs=things,colours on=colour"])
+    asking: dict[str, Any] = {"dataset": "things", "flow": "joined", "estimator": "LogisticRegression"}
+    trained = ws.train(register="joined", name="joined", exclude=["colour", "value"], **asking).wait()
+    assert trained.status == "Completed", trained
+    version = registry.find(ws._workspace.store, "joined")
+    (tmp_path / "colours.csv").unlink()
+    ws.dataset.rm("colours")
+    rows = held[RAW].assign(weight=1.0, team=1)
+    said = np.asarray(choosing.load(ws._workspace.store, version).predict(rows).probabilities)
+    same = held["colour"] == "red"
+    other = choosing.load(ws._workspace.store, version).predict(rows.assign(colour="blue")).probabilities
+    assert (said[same, 0] != np.asarray(other)[same, 0]).all()
+    rows.to_csv(tmp_path / "raw.csv", index=False)
+    ws.transform("joined", tmp_path / "raw.csv", tmp_path / "said.csv").wait()
+    np.testing.assert_allclose(pd.read_csv(tmp_path / "said.csv")["probability_late"], said[:, 0], rtol=1e-12)
+
+
 def test_flows_that_cannot_go_with_a_model_are_refused_when_they_are_filed(ws: api.Workspace) -> None:
     asking: dict[str, Any] = {"dataset": "things", "estimator": "LogisticRegression"}
     with pytest.raises(NotFound, match="no flow called 'perp'"):

@@ -107,6 +107,10 @@ def _ask(root: str, what: str, **about: Any) -> Any:
         from cupola.flows import exporting as python
 
         return python.answer(store, **about)
+    if what == "lookups":
+        from cupola.flows import lookups
+
+        return lookups.answer(store, **about)
     if what == "target":
         from cupola.flows import aiming
 

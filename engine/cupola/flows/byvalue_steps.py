@@ -11,9 +11,10 @@ from cupola.flows.byvalue import Columns, Function, NotByValue, unless_missing
 from cupola.flows.byvalue_texts import NUMBER, WHOLE, text_of
 from cupola.flows.sql import as_text
 from cupola.flows.transforms import columns as managing
-from cupola.flows.transforms import dates, encoding, missing, models, numeric, outliers
+from cupola.flows.transforms import combining, dates, encoding, missing, models, numeric, outliers
 
 State = dict[str, Any]
+LOOKED_UP = ("BIGINT", "DOUBLE", "BOOLEAN", "VARCHAR")
 
 
 def _fill(columns: Columns, params: missing.FillMissing, state: State) -> None:
@@ -291,6 +292,34 @@ def _joined(separator: str) -> Function:
     return lambda *parts: separator.join(one for one in parts if one is not None)
 
 
+def _join(columns: Columns, params: combining.Join, state: State) -> None:
+    """Columns that are looked up in the rows that the join has brought with it."""
+    keys, types = params.right_on or params.on, state["columns"]
+    for one, other in zip(params.on, keys, strict=True):
+        if columns.type(one) != types[other] or types[other] not in ("BIGINT", "VARCHAR", "BOOLEAN"):
+            raise NotByValue(f"its key {one} is compared with a {types[other]}")
+    if odd := [one for one, type in types.items() if type not in LOOKED_UP]:
+        raise NotByValue(f"{odd[0]} is a {types[odd[0]]}")
+    names, taken = [*types], {one.casefold() for one in columns.there}
+    places = [names.index(one) for one in keys]
+    rows = {tuple(row[place] for place in places): row for row in state["rows"]}
+    made: dict[str, tuple[int, str]] = {}
+    for place, (one, type) in enumerate(types.items()):
+        if one not in keys:
+            name = columns.free(one + (params.suffix if one.casefold() in taken else ""), [*made])
+            made[name] = columns.make(_looked_up(rows, place), *params.on), type
+    for name, (slot, type) in made.items():
+        columns.put(name, slot, type)
+
+
+def _looked_up(rows: dict[tuple[Any, ...], list[Any]], place: int) -> Function:
+    def found(*key: Any) -> Any:
+        row = rows.get(key)
+        return None if row is None else row[place]
+
+    return found
+
+
 STEPS: dict[str, Callable[[Columns, Any, State], None]] = {
     "fill-missing": _fill, "impute": _impute, "missing-indicator": _indicate, "drop-sparse-columns": _drop_sparse,
     "scale": _scale, "bin": _bin, "pca": _pca, "model-impute": _model_impute, "ordinal-encode": _ordinal,
@@ -298,5 +327,5 @@ STEPS: dict[str, Callable[[Columns, Any, State], None]] = {
     "similarity-encode": _similarity, "target-encode": _target, "date-parts": _date_parts, "clip-outliers": _clip,
     "replace-rare": _replace_rare, "drop-columns": _drop, "keep-columns": _keep, "move-column": _move,
     "rename-column": _rename, "duplicate-column": _duplicate, "concatenate-columns": _concatenate,
-    "formula": byvalue_formula.formula, **byvalue_texts.STEPS,
+    "join": _join, "formula": byvalue_formula.formula, **byvalue_texts.STEPS,
 }  # fmt: skip

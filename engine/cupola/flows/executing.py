@@ -11,7 +11,7 @@ import msgspec
 
 from cupola.datasets.sql import identifier, literal
 from cupola.errors import BadInput, CupolaError, DiskFull, WorkFailed, from_info
-from cupola.flows.records import FittedStep, FlowStep
+from cupola.flows.records import JOIN, Fitted, FittedStep, FlowStep
 from cupola.flows.sql import HIDDEN, KINDS, ORIGIN, ROW, TRAIN, Table, columns, free, known
 from cupola.flows.transforms import catalogue
 from cupola.flows.transforms.transform import State, Transform
@@ -19,6 +19,7 @@ from cupola.flows.transforms.transform import State, Transform
 CLOSED = ("enable_external_access", "autoinstall_known_extensions", "autoload_known_extensions")
 WHOLE = ("TINYINT", "SMALLINT", "INTEGER", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "UHUGEINT")
 MOMENTS = ("TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS")
+LOOKUP = "lookup "  # begins the names of tables whose rows are known beforehand
 SPLIT = "split"  # the transform that says which rows train
 
 
@@ -59,6 +60,7 @@ class Execution:
         self.tables: dict[str, Table] = {}
         self.unknown: dict[str, str] = {}  # tables of which it is not known which rows train, and the step that is why
         self.done: list[Done] = []
+        self.alone = False  # rows come by themselves: nothing is made before they are there
         self.previewing = False  # each step's rows are made, and say which row before them they came from
 
     def source(self, id: str, relation: str, numbered: str = "", *, trains: bool = True) -> None:
@@ -80,6 +82,34 @@ class Execution:
             f"SELECT {place} AS {ROW}, {str(trains).lower()} AS {TRAIN}, {listed}\n"
             f"FROM {relation}",
         )
+        self._put(id, name, "")
+
+    def lookups(self, fitted: Fitted) -> None:
+        """Makes the tables that the joins of a fitted flow look up."""
+        for step in fitted.steps:
+            if step.type == JOIN and step.state:
+                self.lookup(step.inputs[1], step.state)
+
+    def lookup(self, id: str, state: State) -> None:
+        """Makes a table of rows that are known beforehand. state: their `columns` (SQL types) and `rows`."""
+        import pyarrow as pa
+
+        types: dict[str, str] = state["columns"]
+        numbers = {"BIGINT": pa.int64(), "DOUBLE": pa.float64(), "BOOLEAN": pa.bool_()}
+        values = zip(*state["rows"], strict=True) if state["rows"] else ([] for _ in types)
+        arrays = [
+            pa.array(column, numbers.get(type, pa.string()))
+            for column, type in zip(values, types.values(), strict=True)
+        ]
+        self.connection.register("__lookup__", pa.table(arrays, [*types]))
+        listed = ", ".join(f"CAST({identifier(one)} AS {type}) AS {identifier(one)}" for one, type in types.items())
+        name = f"{LOOKUP}{id}"
+        self._do(
+            id,
+            f"CREATE OR REPLACE TABLE {identifier(name)} AS\n"
+            f"SELECT row_number() OVER () - 1 AS {ROW}, true AS {TRAIN}, {listed} FROM __lookup__",
+        )
+        self.connection.unregister("__lookup__")
         self._put(id, name, "")
 
     def aim_at(self, target: str | None) -> None:
@@ -112,7 +142,12 @@ class Execution:
                 self._frame(step, transform, params, tables[0])
             else:
                 assert transform.select
-                self._select(step, transform.select(params, state or {}, *tables), tables, transform.memory == "spills")
+                self._select(
+                    step,
+                    transform.select(params, state or {}, *tables),
+                    tables,
+                    transform.memory == "spills" and not self.alone,
+                )
             if transform.name == SPLIT:
                 self.tables[step.id] = msgspec.structs.replace(self.tables[step.id], split=params.name)
                 self.unknown.pop(step.id, None)

@@ -1,6 +1,7 @@
 """Fitting a flow, and applying what was fitted: on tables in memory, as a training and an endpoint do it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
+from typing import Any
 
 import duckdb
 import pyarrow as pa
@@ -16,13 +17,18 @@ from cupola.flows.transforms import catalogue
 MEMORY = "2GB"
 
 
-def fit(flow: Flow, tables: dict[str, pa.Table], *, target: str | None = None) -> Fitted:
+def fit(
+    flow: Flow, tables: dict[str, pa.Table], *, target: str | None = None, lookups: Mapping[str, Any] | None = None
+) -> Fitted:
     """What the flow learns from tables by the ids of its sources, all of whose rows train: hand in those that do.
 
-    Steps that split are left out. Raises BadInput and BadOption that name the step.
+    lookups: the rows that joins look up, by their steps; what leads to these is not done again. Steps that split are
+    left out. Raises BadInput and BadOption that name the step.
     """
-    steps = records.ordered(flow)
-    missing = [one for one in flow.sources if one not in tables]
+    steps, lookups = records.ordered(flow), lookups or {}
+    aside = records.aside(steps, records.main_source(steps, [*flow.sources])) if lookups else set()
+    steps = [one for one in steps if one.id not in aside]
+    missing = [one for one in flow.sources if one not in tables and one not in aside]
     if missing:
         raise BadInput(f"the source {missing[0]!r} is not there", where=records.path(flow.name))
     with executing.connect([], memory=MEMORY) as connection:
@@ -31,7 +37,12 @@ def fit(flow: Flow, tables: dict[str, pa.Table], *, target: str | None = None) -
             connection.register(f"table {id}", table)
             execution.source(id, identifier(f"table {id}"))
         first = {id: execution.tables[id].columns for id in tables}
+        for step in steps:
+            if step.id in lookups:
+                execution.lookup(step.inputs[1], lookups[step.id])
         fitted = executing.fitted_steps(execution, steps, split=False)
+        for done in fitted:
+            done.state = lookups.get(done.id, done.state)
         last = fitted[-1].id if fitted else next(iter(flow.sources))
         return of(flow, execution, fitted, first, last, flow.sources)
 
@@ -45,7 +56,7 @@ def of(
     versions: dict[str, str],
 ) -> Fitted:
     """The record of what was fitted. sources: the columns of each."""
-    source = main_source(steps, [*flow.sources])
+    source = records.main_source(steps, [*flow.sources])
     return Fitted(
         flow=flow.name,
         sha256=records.flow_hash(flow, versions),
@@ -56,15 +67,6 @@ def of(
         result=execution.tables[last].columns,
         steps=steps,
     )
-
-
-def main_source(steps: Sequence[FlowStep | records.FittedStep], sources: list[str]) -> str:
-    """The source that the steps begin with: where two come together, that of the first input."""
-    above = {one.id: one.inputs[0] for one in steps}
-    here = steps[-1].id if steps else sources[0]
-    while here in above:
-        here = above[here]
-    return here
 
 
 class Applied:
@@ -79,7 +81,7 @@ class Applied:
         self.training = training
         self.steps = [FlowStep(id=one.id, type=one.type, inputs=one.inputs, params=one.params) for one in fitted.steps]
         if not training:
-            catalogue.check_servable(self.steps)
+            catalogue.check_servable(self.steps, records.looked_up(fitted))
         self.connection = executing.connect([], memory=MEMORY)
 
     def __call__(self, table: pa.Table) -> pa.Table:
@@ -97,6 +99,8 @@ class Applied:
         execution = Execution(self.connection, target=fitted.target, seed=fitted.seed, where=f"flow {fitted.flow}")
         try:
             execution.source(fitted.source, f"(SELECT {listed} FROM given)", trains=self.training)
+            execution.alone = not self.training
+            execution.lookups(fitted)
             for step, known in zip(self.steps, fitted.steps, strict=True):
                 self._step(execution, step, known.state)
             last = self.steps[-1].id if self.steps else fitted.source

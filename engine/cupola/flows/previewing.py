@@ -18,7 +18,7 @@ from cupola.datasets import sql, tables
 from cupola.datasets.records import DatasetVersion
 from cupola.datasets.sql import identifier
 from cupola.errors import BadOption, NotFound
-from cupola.flows import executing, fitting, records
+from cupola.flows import executing, records
 from cupola.flows.asked import FlowPreview
 from cupola.flows.executing import Execution
 from cupola.flows.records import Flow, FlowStep
@@ -60,7 +60,7 @@ class Previews:
     def _executed(self, flow: Flow, steps: list[FlowStep], python: bool) -> tuple[Execution, dict[str, str]]:
         """The tables of the steps; and how each step and source is called among them."""
         inputs = {one for step in steps for one in step.inputs} & {*flow.sources}
-        first = fitting.main_source(steps, [*flow.sources])
+        first = records.main_source(steps, [*flow.sources])
         target = self._version(flow.sources[first]).target if first in flow.sources else None
         execution = Execution(self.connection, target=target, seed=flow.seed, where=f"flow {flow.name}")
         execution.previewing = True

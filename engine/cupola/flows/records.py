@@ -5,7 +5,7 @@ by their ids; without any, what the step before it in the file gives (the first 
 result is that of its last step.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 import msgspec
@@ -17,6 +17,7 @@ from cupola.store.records import HISTORY, Record
 
 DIRECTORY = "flows"
 SUFFIX = ".toml"
+JOIN = "join"  # the transform that may look rows up
 FITTED = "flow.json"  # beside the rows of a version that a flow has made: what it had learned
 
 
@@ -165,6 +166,34 @@ def ordered(flow: Flow, last: str | None = None) -> list[FlowStep]:
         del under_way[id]
         found[id] = msgspec.structs.replace(steps[id], inputs=taken[id])
     return list(found.values())
+
+
+def main_source(steps: Sequence[FlowStep | FittedStep], sources: list[str]) -> str:
+    """The source that the steps begin with: where two come together, that of the first input."""
+    above = {one.id: one.inputs[0] for one in steps}
+    here = steps[-1].id if steps else sources[0]
+    while here in above:
+        here = above[here]
+    return here
+
+
+def aside(steps: Sequence[FlowStep], source: str) -> set[str]:
+    """The ids of the steps and sources that take nothing of this source. steps: as `ordered` gives them."""
+    mine = {source}
+    for step in steps:
+        if mine.intersection(step.inputs):
+            mine.add(step.id)
+    return {id for step in steps for id in (step.id, *step.inputs)} - mine
+
+
+def looks_up(step: FlowStep | FittedStep, aside: Collection[str]) -> bool:
+    """Whether a step joins rows with such as are known before these come."""
+    return step.type == JOIN and step.id not in aside and len(step.inputs) == 2 and step.inputs[1] in aside
+
+
+def looked_up(fitted: Fitted) -> set[str]:
+    """The ids of what its joins look up, which goes with it."""
+    return {one.inputs[1] for one in fitted.steps if one.type == JOIN and one.state}
 
 
 def flow_hash(flow: Flow, inputs: dict[str, str], last: str | None = None) -> str:

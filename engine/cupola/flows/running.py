@@ -121,7 +121,7 @@ def fit(
         relation = f"({querying.rows_of(store, version, numbered='true')})"
         execution.source(id, relation, numbered="file_row_number")
     sources = {id: execution.tables[id].columns for id in versions}
-    source = fitting.main_source(steps, [*versions])
+    source = records.main_source(steps, [*versions])
     execution.aim_at(versions[source].target)
     done = 0
 

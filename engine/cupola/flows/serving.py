@@ -20,7 +20,7 @@ import pyarrow as pa
 
 from cupola.datasets.sql import identifier
 from cupola.errors import BadInput
-from cupola.flows import byvalue, deploying, executing, fitting
+from cupola.flows import byvalue, deploying, executing, fitting, records
 from cupola.flows.byvalue import NotByValue, Otherwise
 from cupola.flows.executing import Execution
 from cupola.flows.records import Fitted, FlowStep
@@ -50,7 +50,7 @@ class Served:
         self.fitted = fitted
         self.wanted = list(fitted.result if wanted is None else wanted)
         self._steps = [FlowStep(id=one.id, type=one.type, inputs=one.inputs, params=one.params) for one in fitted.steps]
-        catalogue.check_servable(self._steps)
+        catalogue.check_servable(self._steps, records.looked_up(fitted))
         self._lock = threading.Lock()
         self._program: byvalue.Program | None = None
         if deploying.brings_python(fitted):  # of which nobody knows what it takes
@@ -152,6 +152,8 @@ class Served:
             f"CAST({identifier(one)} AS {type}) AS {identifier(one)}" for one, type in fitted.columns.items()
         )
         execution.source(fitted.source, f"(SELECT {listed} FROM {GIVEN})", trains=False)
+        execution.alone = True
+        execution.lookups(fitted)
         for step, learned in zip(self._steps, fitted.steps, strict=True):
             if catalogue.find(step.type).serving == "skipped":
                 execution.skip(step)
@@ -216,9 +218,9 @@ def _table(rows: pd.DataFrame) -> pa.Table:
 
 
 def _scanned(plan: Any) -> Iterator[str]:
-    """The columns that the scans of a plan read."""
+    """The columns that the scans of a plan read, but for those of what joins look up."""
     for node in plan:
-        if "SCAN" in node["name"]:
+        if "SCAN" in node["name"] and executing.LOOKUP not in str(node["extra_info"].get("Table", "")):
             read = node["extra_info"].get("Projections", [])
             yield from [read] if isinstance(read, str) else read
         yield from _scanned(node["children"])

@@ -1,6 +1,7 @@
 """The flow of a training, kept as it is when the training is filed."""
 
 from functools import lru_cache
+from typing import Any
 
 import msgspec
 
@@ -27,14 +28,15 @@ def flow(store: Store, name: str, version: DatasetVersion, target: str | None) -
         raise BadOption(f"the flow {name} has no steps", where="--flow", hint=f"`cupola flow edit {name}` adds some")
     for step in steps:
         catalogue.params_of(step)
-    catalogue.check_servable(steps)
+    source = _source(found, steps, version)
+    aside = flows.aside(steps, source)
+    catalogue.check_servable(steps, aside)
     known = {one.name.casefold(): one.name for one in version.columns}
     for one in version.columns:
         if known[one.name.casefold()] != one.name:
             both = f"{one.name} and {known[one.name.casefold()]}"
             said = f"the columns {both} differ in capital letters only, which flows do not tell apart"
             raise BadInput(said, where=version.ref)
-    source = _source(found, version)
     exact = {id: datasets.find(store, ref).ref for id, ref in found.sources.items() if id != source}
     return FiledFlow(
         name=name,
@@ -43,7 +45,8 @@ def flow(store: Store, name: str, version: DatasetVersion, target: str | None) -
         source=source,
         sources=exact,
         columns=[(one.name, one.type) for one in version.columns],
-        aim=_aim(store, name, steps, version, target),
+        lookups=_looked_up(store, found, steps, source, exact),
+        aim=_aim(store, name, [one for one in steps if one.id not in aside], version, target),
     )
 
 
@@ -88,7 +91,31 @@ def _looked_at(store: Store, ref: str, target: str, expression: str) -> Aim:
     return msgspec.convert(found | {"expression": expression}, Aim)
 
 
-def _source(found: flows.Flow, version: DatasetVersion) -> str:
-    name = version.ref.partition("@")[0]
-    named = [id for id, ref in found.sources.items() if ref.partition("@")[0] == name]
-    return (named or [*found.sources])[0]
+def _source(found: flows.Flow, steps: list[FlowStep], version: DatasetVersion) -> str:
+    """The source whose rows the flow prepares. Raises BadOption for a dataset in which its joins only look rows up."""
+    source = flows.main_source(steps, [*found.sources])
+    named = [id for id, ref in found.sources.items() if ref.partition("@")[0] == version.dataset]
+    if named and source not in named:
+        prepared = found.sources[source]
+        what = f"the flow {found.name} prepares the rows of {prepared}, and takes {version.dataset} beside them"
+        raise BadOption(what, where="--flow", hint=f"--dataset {prepared}")
+    return source
+
+
+def _looked_up(
+    store: Store, found: flows.Flow, steps: list[FlowStep], source: str, exact: dict[str, str]
+) -> dict[str, dict[str, Any]]:
+    """The rows that its joins look up, by their steps."""
+    aside = flows.aside(steps, source)
+    if not any(flows.looks_up(one, aside) for one in steps):
+        return {}
+    flow = msgspec.json.encode(msgspec.structs.replace(found, revision=0)).decode()
+    return _rows_beside(store, flow, source, tuple(exact.items()))
+
+
+@lru_cache(maxsize=8)
+def _rows_beside(store: Store, flow: str, source: str, exact: tuple[tuple[str, str], ...]) -> dict[str, dict[str, Any]]:
+    found: dict[str, dict[str, Any]] = asking.ask(
+        store, "lookups", flow=msgspec.json.decode(flow), source=source, refs=dict(exact)
+    )
+    return found

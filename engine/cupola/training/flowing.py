@@ -52,9 +52,9 @@ def fit(rows: pd.DataFrame, filed: FiledFlow, target: str | None) -> tuple[Fitte
     from cupola.flows import fitting
 
     flow = toml.convert(toml.parse(filed.text.encode(), path_of(filed.name)), Flow, filed.text.encode(), filed.name)
-    flow.name, flow.sources = filed.name, {filed.source: filed.source}
+    flow.name, flow.sources = filed.name, dict.fromkeys([filed.source, *filed.sources], "")
     table = pa.Table.from_pandas(rows, preserve_index=False)
-    fitted = fitting.fit(flow, {filed.source: table}, target=target)
+    fitted = fitting.fit(flow, {filed.source: table}, target=target, lookups=filed.lookups)
     fitted.sha256, fitted.made_of = filed.sha256, filed.aim.of if filed.aim else []
     made: pd.DataFrame = fitting.apply(fitted, table, training=True).to_pandas()
     if not len(made):

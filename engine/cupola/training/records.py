@@ -67,7 +67,8 @@ class FiledFlow(msgspec.Struct, kw_only=True):
 
     text: its file. sha256: `flows.records.flow_hash` over these sources. source: the id of the source in whose place
     the training's rows stand; sources: the exact version of each other one. columns: (name, type) of all that the rows
-    have. without: what the flow makes and nothing is to be learned from. aim: the target, where the flow makes it.
+    have. without: what the flow makes and nothing is to be learned from. lookups: the rows that its joins look up, by
+    their steps. aim: the target, where the flow makes it.
     """
 
     name: str
@@ -77,6 +78,7 @@ class FiledFlow(msgspec.Struct, kw_only=True):
     sources: dict[str, str] = {}
     columns: list[tuple[str, str]]
     without: list[str] = []
+    lookups: dict[str, dict[str, Any]] = {}
     aim: Aim | None = None
 
     @property

@@ -1,7 +1,7 @@
 """The transforms that there are, as forms and commands need them: readable without loading anything heavy."""
 
 import typing
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any, get_type_hints
 
 import msgspec
@@ -10,7 +10,7 @@ from cupola import forms
 from cupola.actions import Arg, Parameter
 from cupola.arguments import choices, closest, convert
 from cupola.errors import BadInput, BadOption
-from cupola.flows.records import FlowStep
+from cupola.flows.records import FlowStep, looks_up
 from cupola.flows.transforms import (
     columns,
     combining,
@@ -33,6 +33,7 @@ MODULES = (
     missing, models, outliers, encoding, numeric, text, dates, strings, columns, rows, combining, nested, series,
     custom,
 )  # fmt: skip
+INSTEAD = "`cupola flow run` makes a dataset with it; train on that, with a flow of the steps after it"
 TRANSFORMS: dict[str, Transform] = {one.name: one for module in MODULES for one in module.TRANSFORMS}
 
 
@@ -153,14 +154,24 @@ def learns(step: FlowStep) -> bool:
     return transform.learn is not None and transform.learns(params_of(step))
 
 
-def check_servable(steps: Iterable[FlowStep]) -> None:
-    """Raises BadOption where the flow cannot be applied to rows that come one by one, as in an endpoint."""
+def check_servable(steps: Iterable[FlowStep], aside: Collection[str] = ()) -> None:
+    """Raises BadOption where the flow cannot be applied to rows that come one by one, as in an endpoint.
+
+    aside: steps and sources whose rows are known before, and go with a model where a join looks them up.
+    """
     for step in steps:
-        if find(step.type).serving == "refused":
-            raise BadOption(
-                f"step {step.id} ({step.type}) looks at other rows, which a request has not",
-                hint="`cupola flow run` makes a dataset with it; train on that, with a flow of the steps after it",
-            )
+        if step.id in aside:
+            if step.type == "python":
+                said = f"step {step.id} (python) makes what a join looks up, which is made without code of one's own"
+                raise BadOption(said, hint=INSTEAD)
+        elif looks_up(step, aside):
+            if params_of(step).how != "left":
+                raise BadOption(
+                    f"step {step.id} (join) is to drop or add rows, and a request has an answer for each of its own",
+                    hint="how=left keeps them; drop-missing after it leaves those without a partner out of training",
+                )
+        elif find(step.type).serving == "refused":
+            raise BadOption(f"step {step.id} ({step.type}) looks at other rows, which a request has not", hint=INSTEAD)
 
 
 def columns_named(transform: Transform, params: Any) -> list[str]:
