@@ -140,11 +140,13 @@ def test_another_user_needs_the_token(
         reading, writing = os.pipe()
         pid = os.fork()
         if pid == 0:
-            os.setuid(65534)
-            with socket.create_connection((host, int(port)), timeout=180) as line:
-                line.sendall(request.encode())
-                os.write(writing, line.recv(4096).split(b" ")[1])
-            os._exit(0)
+            try:
+                os.setuid(65534)
+                with socket.create_connection((host, int(port)), timeout=180) as line:
+                    line.sendall(request.encode())
+                    os.write(writing, line.recv(4096).split(b" ")[1])
+            finally:
+                os._exit(0)
         os.close(writing)
         status = os.read(reading, 16)
         os.close(reading)

@@ -278,8 +278,8 @@ def test_a_wish_edited_by_hand_waits_until_it_is_confirmed(ws: Workspace, keep: 
 
 def answered(line: socket.socket) -> bytes:
     found = b""
-    while not found.endswith(b"}"):
-        found += line.recv(1 << 16)
+    while not found.endswith(b"}") and (piece := line.recv(1 << 16)):
+        found += piece
     return found
 
 
@@ -300,6 +300,26 @@ def test_sigterm_answers_what_is_in_flight(ws: Workspace, keep: Keep, registered
         answer = answered(line)
     assert answer.startswith(b"HTTP/1.1 200") and b"connection: close" in answer
     until(ended(keeper))
+
+
+def test_what_comes_in_the_moment_of_its_end_is_answered(ws: Workspace, keep: Keep, registered: list[str]) -> None:
+    ws.action("endpoint deploy", model="late@1", name="e")
+    keeper = keep("e")
+    state = records.wait(ws.store, "e", timeout=180)
+    (server,) = state.pids
+    body = msgspec.json.encode(ROW)
+    host, port = str(state.url).removeprefix("http://").split(":")
+    head = f"POST /invocations HTTP/1.1\r\nHost: {host}\r\nContent-Length: {len(body)}\r\n\r\n"
+    os.kill(server, signal.SIGSTOP)  # so that it meets with both at once
+    try:
+        os.kill(keeper, signal.SIGTERM)
+        until(lambda: records.find(ws.store, "e").status == "OutOfService")
+        line = socket.create_connection((host, int(port)), timeout=180)
+        line.sendall(head.encode() + body)
+    finally:
+        os.kill(server, signal.SIGCONT)
+    with line:
+        assert answered(line).startswith(b"HTTP/1.1 200")
 
 
 def test_variants_get_their_shares_and_can_be_asked_for(ws: Workspace, keep: Keep, registered: list[str]) -> None:

@@ -18,9 +18,11 @@ def accept(family: int, address: str, uid: int, then: Callable[[socket.socket], 
         listener.listen()
         pid = os.fork()
         if pid == 0:
-            os.setuid(uid)
-            then(socket.create_connection(listener.getsockname()[:2]))
-            os._exit(0)
+            try:
+                os.setuid(uid)
+                then(socket.create_connection(listener.getsockname()[:2]))
+            finally:
+                os._exit(0)
         return listener.accept()[0], pid
 
 

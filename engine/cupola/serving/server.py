@@ -306,7 +306,9 @@ class Server:
     async def _drain(self, deadline: float) -> None:
         """Lets every connection have the answer it waits for, and one more; those that stay idle are closed."""
         loop = asyncio.get_running_loop()
-        while self._state.connections and loop.time() < deadline:
+        there = True  # those too that were accepted just now, and are not among the connections yet
+        while there and loop.time() < deadline:
             self._second(loop.time())
             await asyncio.sleep(0.05)
+            there = bool(self._state.connections)
         self._second(loop.time())
