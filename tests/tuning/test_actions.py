@@ -161,7 +161,7 @@ def test_a_killed_worker_loses_its_trial_and_the_tuning_goes_on(ws: api.Workspac
     """Another is made for the one that was lost; pause, resume and extend after that."""
     ws.tune(
         dataset="things", exclude=LEFT_OUT, estimator="RandomForestClassifier", space=["max_depth=2..9"],
-        param={"n_estimators": 60}, trials=4, name="killed",
+        param={"n_estimators": 60}, trials=6, name="killed",
     )  # fmt: skip
     until(lambda: ws.tuning.show("killed").running and ws.tuning.show("killed").completed)
     store = ws._workspace.store
@@ -170,7 +170,7 @@ def test_a_killed_worker_loses_its_trial_and_the_tuning_goes_on(ws: api.Workspac
     os.kill(started.process.pid, signal.SIGKILL)
     until(lambda: ws.tuning.show("killed").over)
     found = ws.tuning.show("killed")
-    assert (found.status, found.stop_reason, found.completed) == ("Completed", "MaxNumberOfTrainingJobs", 4)
+    assert (found.status, found.stop_reason, found.completed) == ("Completed", "MaxNumberOfTrainingJobs", 6)
     lost = [one for one in ws.tuning.trials("killed") if one.state == "Failed"]
     assert [one.why for one in lost] == ["its worker is gone"]
     assert ws.run.show(lost[0].run).secondary_status == "Interrupted"
@@ -178,7 +178,7 @@ def test_a_killed_worker_loses_its_trial_and_the_tuning_goes_on(ws: api.Workspac
         ws.tuning.resume("killed")
 
     ws.tuning.extend("killed", trials=100)
-    until(lambda: ws.tuning.show("killed").completed > 4)
+    until(lambda: ws.tuning.show("killed").completed > 6)
     ws.tuning.extend("killed", patience=90)  # others begin, and those of before end
     until(lambda: sum(one.status not in OVER for one in ws.job.ls()) == 1)
     assert ws.tuning.pause("killed").secondary_status == "Stopping"
@@ -190,7 +190,7 @@ def test_a_killed_worker_loses_its_trial_and_the_tuning_goes_on(ws: api.Workspac
     ws.tuning.stop("killed")
     until(lambda: ws.tuning.show("killed").over)
     stopped = ws.tuning.show("killed")
-    assert (stopped.status, stopped.running, stopped.wanted) == ("Stopped", 0, 104)
+    assert (stopped.status, stopped.running, stopped.wanted) == ("Stopped", 0, 106)
 
 
 @pytest.mark.parametrize(
