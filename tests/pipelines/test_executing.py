@@ -175,6 +175,12 @@ def test_what_has_not_changed_is_not_done_again_and_why_says_what_has(ws: api.Wo
     why = ws.pipeline.why("chain", "script")
     assert why.changes == ['the code of src/script.py has changed, line 3: print("its arguments", sys.argv[1:])']
     assert ws.pipeline.why("chain", "second").cached
+    source.write_text("raise SystemExit(3)")
+    with pytest.raises(WorkFailed):
+        ws.pipeline.run("chain", param={"value": "2"}).wait(timeout=180)
+    why = ws.pipeline.why("chain", "yes")
+    assert why.cached, "it was not come to, and is known from the execution before"
+    assert why.said.endswith("unless script, which would be done again before it, gives something else")
     source.write_text(SCRIPT)
 
 

@@ -1,5 +1,6 @@
 """Why a step was done again, or would be: what is different from the time when its result was kept."""
 
+import contextlib
 from pathlib import Path
 from typing import Any
 
@@ -7,7 +8,7 @@ import msgspec
 
 from cupola.errors import CupolaError, NotFound
 from cupola.jobs import records as jobs
-from cupola.pipelines import definition, fingerprints, records, references, results
+from cupola.pipelines import definition, fingerprints, graph, records, references, results, types
 from cupola.pipelines.records import Execution, ExecutionState, Pipeline, StepState
 from cupola.workspace import Workspace
 
@@ -52,7 +53,7 @@ def _now(ws: Workspace, name: str, step: str) -> Why:
         if pipeline.steps:
             pipeline.step(step)
         return Why(pipeline=name, step=step, said="the pipeline has never run")
-    last = records.state_of(ws.store, made[0])
+    last = _newest(ws, made)
     if not pipeline.steps:
         pipeline = made[0].definition
     found = Why(pipeline=name, step=step)
@@ -66,12 +67,58 @@ def _now(ws: Workspace, name: str, step: str) -> Why:
     if not now:
         found.said = _without(records.step_of(last, step))
         return found
+    kept = _kept(ws, pipeline, now, step)
     chosen = pipeline.step(step.partition("[")[0])
-    if chosen.cache and (kept := results.take(ws.store, name, now, chosen.expire_after)):
-        found.cached, found.origin = True, kept.execution
-        found.said = f"it would not be done again: nothing has changed since the execution {kept.execution}"
+    if not chosen.cache:
+        what = f"a step of the type {chosen.type}" if types.find(chosen.type).again else "a step with `cache = false`"
+        found.said = f"it would be done again: {what} is done every time"
         return found
-    return _compared(ws, found, None, now, ws.root)
+    if kept is None:
+        return _compared(ws, found, None, now, ws.root)
+    found.cached, found.origin = True, kept.execution
+    found.said = f"it would not be done again: nothing has changed since the execution {kept.execution}"
+    if again := _again_before(ws, pipeline, text, made[0], last, step):
+        found.said += f"; unless {', '.join(again)}, which would be done again before it, gives something else"
+    return found
+
+
+def _newest(ws: Workspace, made: list[Execution]) -> ExecutionState:
+    """How the newest execution stands; a step that it did not come to as in the last one that did."""
+    newest = state = records.state_of(ws.store, made[0])
+    known = {one.name: one for one in newest.steps}
+    for one in made[1:]:
+        if state.status == "Succeeded":
+            break
+        state = records.state_of(ws.store, one)
+        succeeded = {each.name: each for each in state.steps if each.status == "Succeeded"}
+        known |= {name: each for name, each in succeeded.items() if name not in known or not known[name].outputs}
+    newest.steps = [*known.values()]
+    return newest
+
+
+def _kept(ws: Workspace, pipeline: Pipeline, now: fingerprints.Fingerprint, step: str) -> results.Result | None:
+    chosen = pipeline.step(step.partition("[")[0])
+    return results.take(ws.store, pipeline.name, now, chosen.expire_after) if chosen.cache else None
+
+
+def _again_before(
+    ws: Workspace, pipeline: Pipeline, text: str, execution: Execution, last: ExecutionState, step: str
+) -> list[str]:
+    """The steps before one, and before those, that would be done again, as far as that can be told now."""
+    before = graph.before(pipeline)
+    todo, names = [step.partition("[")[0]], set[str]()
+    while todo:
+        new = {*before.get(todo.pop(), [])} - names
+        names |= new
+        todo += new
+    found = []
+    for one in last.steps:
+        if one.name.partition("[")[0] in names:
+            with contextlib.suppress(CupolaError):
+                now = _fingerprint(ws, pipeline, text, execution, last, one.name)
+                if now and _kept(ws, pipeline, now, one.name) is None:
+                    found.append(one.name)
+    return found
 
 
 def _fingerprint(
