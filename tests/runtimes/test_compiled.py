@@ -37,6 +37,8 @@ FAMILIES = [
     ("LGBMRegressor", "delay", {"n_estimators": 8, "objective": "gamma"}, {}),
     ("XGBClassifier", "three", {"n_estimators": 8}, {}),
     ("XGBRegressor", "delay", {"n_estimators": 8}, {}),
+    ("XGBClassifier", "two", {"n_estimators": 60, "early_stopping_rounds": 2, "learning_rate": 0.9}, {}),
+    ("LGBMClassifier", "three", {"n_estimators": 60, "early_stopping_round": 2, "learning_rate": 0.9}, {}),
     ("LogisticRegression", "two", {}, {}),
     ("LogisticRegression", "three", {}, {"calibrate": "sigmoid"}),
     ("LinearDiscriminantAnalysis", "three", {}, {}),

@@ -123,7 +123,10 @@ def _stacked(estimator: Any) -> Family:
 
 def _member(estimator: Any, places: list[int], *, says: str = "figures", **how: Any) -> Member:
     """Raises Uncompilable."""
-    family = families.of(estimator)
+    try:
+        family = families.of(estimator)
+    except Uncompilable as why:
+        raise Uncompilable(f"a member of it cannot be compiled: {why}") from None
     if (
         family.isolation
         or (says == "figures" and family.link == "none")

@@ -113,7 +113,10 @@ def _xgboost(estimator: Any) -> Family:
     from cupola.runtimes import trees
 
     transformed = not hasattr(estimator, "predict_proba")
-    scorer = trees.of_booster(estimator.get_booster(), transformed=transformed)
+    booster, best = estimator.get_booster(), getattr(estimator, "best_iteration", None)
+    if best is not None:  # it has stopped early, and answers with the rounds up to its best
+        booster = booster[: best + 1]
+    scorer = trees.of_booster(booster, transformed=transformed)
     link = "identity" if transformed else _of_outputs(scorer.outputs)
     return Family(scorer, link, "half" if link == "logistic" else "largest")
 

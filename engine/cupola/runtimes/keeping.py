@@ -16,7 +16,7 @@ import msgspec
 from cupola.runtimes.program import Program
 from cupola.runtimes.records import Report, environment
 
-FORMAT = 2
+FORMAT = 3
 UNUSED = 90 * 86400.0  # seconds after which one that nobody has loaded goes
 HASH = 32
 
