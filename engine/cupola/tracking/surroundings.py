@@ -22,7 +22,7 @@ MODULES = {
     "opencv-python": "cv2",
     "pyyaml": "yaml",
 }
-PATIENCE = 5.0  # seconds that the end of the first run waits for what git says
+PATIENCE = 30.0  # seconds that the end of the first run waits for what git says: a busy disk may take as long
 
 
 class Surroundings(threading.Thread):
@@ -40,14 +40,14 @@ class Surroundings(threading.Thread):
 
     def run(self) -> None:
         try:
-            self.commit, self.dirty, self.patch = code.of(*_places())
             self.distributions = _distributions()
+            self.commit, self.dirty, self.patch = code.of(*_places())
         finally:
             self.known.set()
 
     def packages(self) -> dict[str, str]:
         """Name and version of the packages that are loaded now."""
-        if self._loaded != len(sys.modules):
+        if self._loaded != len(sys.modules) or not self._packages:
             self._loaded = len(sys.modules)
             loaded = {name.partition(".")[0] for name in list(sys.modules)}
             self._packages = dict(sorted(found for module, found in self.distributions.items() if module in loaded))

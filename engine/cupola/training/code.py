@@ -5,11 +5,12 @@ import subprocess
 from pathlib import Path
 
 LARGEST = 1 << 20
-PATIENCE = 5.0
+PATIENCE = 20.0  # seconds for one answer of git, which a busy disk or a large repository may take
 
 
 def of(*directories: Path) -> tuple[str | None, bool, bytes | None]:
-    """Commit, whether tracked files differ from it, and the difference (None where there is none, or above 1 MB).
+    """Commit, whether tracked files differ from it (they may where git does not say in time), and the difference (None
+    where there is none, or above 1 MB).
 
     Of the first directory that lies in a git repository; (None, False, None) where none does or git is not there.
     Untracked files are left alone: they may hold what nobody meant to keep.
@@ -18,7 +19,7 @@ def of(*directories: Path) -> tuple[str | None, bool, bytes | None]:
         commit = git(directory, "rev-parse", "--verify", "HEAD")
         if commit:
             patch = git(directory, "diff", "--no-ext-diff", "--no-textconv", "--no-color", "--binary", "HEAD")
-            return commit.decode().strip(), bool(patch), patch if patch and len(patch) <= LARGEST else None
+            return commit.decode().strip(), patch != b"", patch if patch and len(patch) <= LARGEST else None
     return None, False, None
 
 
