@@ -61,7 +61,7 @@ def told(found: Search) -> dict[str, Any]:
         "candidates": [
             {
                 "name": one.name, "state": one.state, "why": one.why, "fits": sorted(one.fits), "value": one.value,
-                "weight": one.weight, "params": one.params,
+                "weight": one.weight, "params": one.params, "whole": one.whole is not None,
             }
             for one in found.candidates
         ],

@@ -44,6 +44,16 @@ def test_as_many_fits_become_members_as_there_is_time_to_save() -> None:
     assert [len(fits) for _, fits in assembling._kept([trees, linear], 600)] == [3, 3]
 
 
+def test_a_fit_on_all_rows_is_the_first_member_and_weighs_as_much_as_eight_on_folds() -> None:
+    trees = candidate("trees", 1.0, 1, 1.0)
+    trees.whole = Answer([], b"whole", {}, 1.0, 1.0)
+    ((_, members),) = assembling._kept([trees], 2.5)
+    assert members == [trees.whole, trees.fits[0, 0]]
+    assert assembling._parts(trees, members) == pytest.approx([8 / 9, 1 / 9])
+    ((_, alone),) = assembling._kept([trees], 0.0)
+    assert alone == [trees.whole]
+
+
 def test_a_model_whose_saving_takes_longer_than_there_is_time_is_saved_as_one_of_a_single_fit(known: Path) -> None:
     found = run("hanging", known)
     assert found["tried"] > 1

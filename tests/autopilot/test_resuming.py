@@ -70,10 +70,14 @@ def test_a_search_goes_on_where_another_was_cut(workspace: Workspace) -> None:
     )  # fmt: skip
     linear, trees, third, fourth = found.candidates
     made = {(linear.name, 0, fold): answer(of, fold) for fold in range(5)} | {(trees.name, 0, 0): answer(of)}
-    found.resume(made | {("unknown", 0, 0): answer(of)}, {third.name: ("failed", "it was broken")})
+    found.resume(
+        made | {("unknown", 0, 0): answer(of), (linear.name, 0, search.WHOLE): answer(of)},
+        {third.name: ("failed", "it was broken")},
+    )
     assert [one.state for one in found.candidates] == ["trying", "trying", "failed", "waiting"]
     assert (linear.folds, trees.folds) == (5, 1)
     assert linear.value is not None
+    assert linear.whole
     assert set(told) == {linear.name, trees.name, third.name}
     unit = found._next()
     assert unit is not None

@@ -47,6 +47,8 @@ def test_a_search_makes_one_model_of_candidates_none_of_which_is_better_on_the_s
     assert "model.skops" in found["files"], found["notes"]
     for repeat in found["folds"]:
         assert sorted(row for fold in repeat for row in fold) == list(range(found["rows"])), "each row once a repeat"
+    rises = any(one.startswith("more rows would help") for one in found["advice"])
+    assert any(one["whole"] for one in found["candidates"]) == rises, "all rows are learnt from where that helps"
     assert found["importance"]
     assert all(one["error"] >= 0 for one in found["importance"])
 
@@ -96,7 +98,7 @@ def climbed(found: search.Search, seconds: dict[str, float]) -> list[tuple[str, 
         noise = np.random.default_rng(len(made)).normal(size=len(rest)) * (1.1 - candidate.share)
         said = [solved.truth[rest] + noise, np.zeros(len(solved.test))]
         takes = candidate.share * seconds[candidate.name]
-        found._take(candidate, repeat, fold, fits.Answer(said, b"", {}, takes, takes))
+        found._take(candidate, repeat, fold, fits.Answer(said, b"", {}, takes, takes, share=candidate.share))
         if repeat == 0 and fold == 0:
             made.append((candidate.name, candidate.share))
     return made
@@ -155,3 +157,26 @@ def test_a_share_of_the_rows_has_every_class_and_a_larger_one_has_the_rows_of_a_
     assert set(solved.truth[sorted(few)]) == set(solved.truth)
     numbers = problem.of(table(400), searched.training("value", "rmse"), 1)
     assert len(numbers.some(train, 0.25, 0)) == round(len(train) / 4)
+
+
+@pytest.mark.parametrize("gain", [0.0, 1.0])
+def test_what_is_in_the_ensemble_is_fitted_on_all_rows_where_all_teach_clearly_more_than_half(
+    gain: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(search, "HALVING", 0.0)
+    solved = problem.of(table(400), searched.training("value", "rmse"), 2)
+    settings = portfolio.settings("regression")[:2]
+    found = search.Search(solved, settings, workers=1, end=time.monotonic() + 10_000)
+    random = np.random.default_rng(0)
+    while unit := found._next():
+        candidate, repeat, fold = unit
+        if repeat == 1:
+            break
+        candidate.state = "trying"
+        rest = solved.folds[repeat][0 if fold == search.WHOLE else fold][1]
+        said = [solved.truth[rest] + random.normal(size=len(rest)), np.zeros(len(solved.test))]
+        found._take(candidate, repeat, fold, fits.Answer(said, b"", {}, 1.0, 1.0))
+        worse = [said[0] + gain * random.normal(size=len(rest)), said[1]]
+        found.half = found.half or (candidate, fits.Answer(worse, b"", {}, 1.0, 1.0))
+    assert found.is_rising() == bool(gain)
+    assert any(one.whole for one in found.candidates) == bool(gain)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
 
-from cupola.autopilot import ensemble, fits
+from cupola.autopilot import ensemble
 from cupola.autopilot.candidates import Candidate
 from cupola.autopilot.fits import Answer
 from cupola.autopilot.measuring import RESAMPLES as FEW_RESAMPLES
@@ -26,6 +26,7 @@ from cupola.training.metrics import RESAMPLES
 from cupola.training.preparation import Preparation
 
 LARGEST = 48 << 20  # bytes of the members that a candidate has; one may be larger
+FOLDS = 8  # fits on folds, that together answer about as well as one on all rows
 THRESHOLDS = np.linspace(0, 1, 201)
 
 
@@ -67,7 +68,9 @@ def _assembled(
     shares = [one.weight for one in chosen]
     said = ensemble.mean([search.said(one, places) for one in chosen], shares)
     kept = _kept(chosen, left)
-    asked = ensemble.mean([fits.mean([one.said[1] for one in answers]) for _, answers in kept], shares)
+    asked = ensemble.mean(
+        [ensemble.mean([each.said[1] for each in answers], _parts(one, answers)) for one, answers in kept], shares
+    )
     temperature, threshold, notes = 1.0, None, []
     if problem.classes:
         temperature = ensemble.temperature(said, problem.truth[places])
@@ -102,7 +105,7 @@ def _pipeline(
     styles = list(dict.fromkeys(one.style for one, _ in kept))
     preparations = [problem.matrices(one)[0] for one in styles]
     places = [styles.index(one.style) for one, answers in kept for _ in answers]
-    weights = [one.weight / len(answers) for one, answers in kept for _ in answers]
+    weights = [one.weight * part for one, answers in kept for part in _parts(one, answers)]
     used = [column for column in problem.training.features if any(column[0] in one.encoders_ for one in preparations)]
     untouched = Preparation(used, "raw").fit(problem.table)
     blend: Any
@@ -134,13 +137,19 @@ def _affordable(chosen: list[Candidate], left: float) -> list[Candidate]:
 
 def _kept(chosen: list[Candidate], left: float) -> list[tuple[Candidate, list[Answer]]]:
     """The fits of each that become members: as many as there is time to save, one at least, more of those that weigh
-    more; the first ones, which are of different folds."""
+    more; the one on all rows, then the first ones, which are of different folds."""
     found = []
     for one in chosen:
         size = max(len(answer.fitted) for answer in one.fits.values())
         most = max(1, min(int(one.weight * left / one.saving), LARGEST // size))
-        found.append((one, list(one.fits.values())[:most]))
+        found.append((one, [*([one.whole] if one.whole else []), *one.fits.values()][:most]))
     return found
+
+
+def _parts(one: Candidate, answers: list[Answer]) -> list[float]:
+    """What each of its members weighs; the one on all rows as much as FOLDS of others."""
+    counts = [FOLDS if answer is one.whole else 1 for answer in answers]
+    return [count / sum(counts) for count in counts]
 
 
 def _threshold(search: Search, said: Floats, places: Any) -> float | None:

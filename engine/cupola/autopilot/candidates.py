@@ -15,8 +15,10 @@ COPIED = 0.02  # for each megabyte, which is hashed, brought to disk, and copied
 
 @dataclass
 class Candidate:
-    """A setting as it is tried. fits: by (repeat, fold). share: of the rows of a fold, that its next fit is given.
-    state: waiting, trying, dropped, failed, kept."""
+    """A setting as it is tried. fits: by (repeat, fold). whole: a fit on all rows, of which none can judge it.
+
+    share: of the rows of a fold, that its next fit is given. state: waiting, trying, dropped, failed, kept.
+    """
 
     name: str
     setting: Setting
@@ -24,6 +26,7 @@ class Candidate:
     state: str = "waiting"
     why: str = ""
     fits: dict[tuple[int, int], Answer] = field(default_factory=dict)
+    whole: Answer | None = None
     value: float | None = None
     folds: int = 0
     weight: float = 0.0

@@ -9,10 +9,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from cupola.autopilot.assembling import Assembled
-from cupola.autopilot.scoring import predictions, score
+from cupola.autopilot.scoring import losses, predictions, score
 from cupola.autopilot.search import Search
 from cupola.training.fitting import Fitted
-from cupola.training.metrics import SMALLEST
 from cupola.training.records import SMALLER_IS_BETTER
 
 ROWS = 500  # that importance is found on
@@ -62,7 +61,8 @@ def groups(search: Search, made: Assembled, until: float) -> list[dict[str, Any]
     The columns that the time does not suffice for (`until`, of time.monotonic) are not looked at.
     """
     problem, rows = search.problem, made.measured.rows
-    losses, truth = _losses(search, made), made.measured.predictions.truth
+    truth = made.measured.predictions.truth
+    lost = losses(truth, made.said, problem.classes)
     metric = problem.training.metric
     found: list[dict[str, Any]] = []
     overall = predictions(truth, made.said, problem.classes).figures().get(metric)
@@ -73,8 +73,8 @@ def groups(search: Search, made: Assembled, until: float) -> list[dict[str, Any]
         for value, inside in _parts(column):
             if not FEWEST <= inside.sum() <= len(rows) - FEWEST:
                 continue
-            error = np.sqrt(losses[inside].var() / inside.sum() + losses[~inside].var() / (~inside).sum())
-            clear = float((losses[inside].mean() - losses[~inside].mean()) / error) if error else 0.0
+            error = np.sqrt(lost[inside].var() / inside.sum() + lost[~inside].var() / (~inside).sum())
+            clear = float((lost[inside].mean() - lost[~inside].mean()) / error) if error else 0.0
             if clear > SURE:
                 here = predictions(truth[inside], made.said[inside], problem.classes).figures().get(metric)
                 found.append({
@@ -94,18 +94,11 @@ def _more_rows(search: Search) -> list[str]:
     """Whether half of the rows teach clearly less than all of them: then more would teach more."""
     if search.half is None:
         return []
-    problem, metric = search.problem, search.problem.training.metric
-    rest = problem.folds[0][0][1]
-    whole = next(one for one in search.candidates if one is search.half[0]).fits[0, 0].said[0]
-    losses = [_row_losses(problem.truth[rest], one, problem.classes) for one in (search.half[1].said[0], whole)]
-    gain = losses[0] - losses[1]
-    error = gain.std() / np.sqrt(len(gain))
-    half, all_ = (score(metric, problem.truth[rest], one, problem.classes) for one in (search.half[1].said[0], whole))
+    candidate, (half, all_) = search.half[0], search.reached_by_half()
+    metric = search.problem.training.metric
     sign = -1 if metric in SMALLER_IS_BETTER else 1
-    said = f"half of the rows reach {metric} {sign * half:.4g}, all of them {sign * all_:.4g} (the default trees)"
-    if error and gain.mean() > 2 * error and all_ > half:
-        return [f"more rows would help: {said}"]
-    return [f"more rows would hardly help: {said}"]
+    said = f"half of the rows reach {metric} {sign * half:.4g}, all of them {sign * all_:.4g} ({candidate.name})"
+    return [f"more rows would help: {said}" if search.is_rising() else f"more rows would hardly help: {said}"]
 
 
 def _rare(search: Search) -> list[str]:
@@ -122,13 +115,13 @@ def _noise(search: Search, made: Assembled) -> list[str]:
     """Whether the columns say something of the target, and whether rows that are alike have one target."""
     problem, found = search.problem, []
     truth, said = made.measured.predictions.truth, made.said
-    losses = _row_losses(truth, said, problem.classes)
+    lost = losses(truth, said, problem.classes)
     if problem.classes:
         shares = np.bincount(truth, minlength=problem.classes) / len(truth)
-        constant = _row_losses(truth, np.tile(shares, (len(truth), 1)), problem.classes)
+        constant = losses(truth, np.tile(shares, (len(truth), 1)), problem.classes)
     else:
-        constant = _row_losses(truth, np.full(len(truth), truth.mean()), 0)
-    gain = constant - losses
+        constant = losses(truth, np.full(len(truth), truth.mean()), 0)
+    gain = constant - lost
     if gain.mean() <= 2 * gain.std() / np.sqrt(len(gain)):
         found.append("the columns say nothing of the target that a constant would not: other columns are needed")
     features = problem.table.iloc[problem.rows][[name for name, _ in problem.training.features]]
@@ -147,17 +140,6 @@ def _gaps(table: pd.DataFrame, takes: list[tuple[str, str]]) -> list[str]:
     most = missing[missing > 0.5].sort_values(ascending=False)
     shown = ", ".join(f"{name} ({share:.0%})" for name, share in most.head(5).items())
     return [f"missing in more than half of the rows: {shown}{', ...' if len(most) > 5 else ''}"] if len(most) else []
-
-
-def _losses(search: Search, made: Assembled) -> NDArray[np.float64]:
-    return _row_losses(made.measured.predictions.truth, made.said, search.problem.classes)
-
-
-def _row_losses(truth: NDArray[Any], said: NDArray[np.float64], classes: int) -> NDArray[np.float64]:
-    """The loss of each row: of its probability, or the square of its error."""
-    if not classes:
-        return np.asarray((truth - said) ** 2)
-    return np.asarray(-np.log(np.clip(said[np.arange(len(truth)), truth], SMALLEST, 1)))
 
 
 def _parts(column: "pd.Series[Any]") -> list[tuple[str, NDArray[np.bool_]]]:

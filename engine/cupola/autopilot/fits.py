@@ -62,11 +62,19 @@ class Answer:
 
 
 def fit(
-    name: str, params: dict[str, Any], rows: Rows, *, classes: int, seed: int, until: float, weighed: bool = False
+    name: str,
+    params: dict[str, Any],
+    rows: Rows,
+    *,
+    classes: int,
+    seed: int,
+    until: float,
+    weighed: bool = False,
+    early: bool = True,
 ) -> Answer:
     """Fits and asks; boosting and forests stop growing at `until` (of time.monotonic) with what they have.
 
-    weighed: tells what saving it takes.
+    weighed: tells what saving it takes. early: boosting stops where the watched rows are predicted no better.
     """
     begun, spent = time.monotonic(), time.process_time()
     if classes and (rows.y == rows.y[0]).all():
@@ -74,7 +82,7 @@ def fit(
     estimator = estimators.make(name, params, seed=seed, threads=1)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        grown = _grown(estimator, name, rows, until)
+        grown = _grown(estimator, name, rows, until) if early else {}
         if not grown:
             stepping.plain(estimator, rows.X, rows.y, None)
         said = [_asked(estimator, X, classes) for X in rows.asked]

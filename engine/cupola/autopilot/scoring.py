@@ -31,6 +31,13 @@ def predictions(truth: NDArray[Any], said: Floats, classes: int, threshold: floa
     return Predictions(truth, chosen, classes, said, True)
 
 
+def losses(truth: NDArray[Any], said: Floats, classes: int) -> Floats:
+    """The loss of each row: of its probability, or the square of its error."""
+    if not classes:
+        return np.asarray((truth - said) ** 2)
+    return np.asarray(-np.log(np.clip(said[np.arange(len(truth)), truth], SMALLEST, 1)))
+
+
 def _of_classes(metric: str, truth: NDArray[Any], said: Floats) -> float | None:
     if metric == "log_loss":
         sure = said[np.arange(len(truth)), truth] / said.sum(axis=1)

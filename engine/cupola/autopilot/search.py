@@ -7,7 +7,9 @@
    as there is time.
 4. Folds: those that answer best, and best together, get the other folds; the others are dropped (successive halving,
    where the resource is the folds).
-5. Repeats: what is in the ensemble by then is fitted on folds drawn anew, as long as there is time.
+5. All rows, where all teach clearly more than half of them: what is in the ensemble by then is fitted on all, with as
+   many rounds as its folds have found best. Such a fit answers as well as all of its folds together.
+6. Repeats: what is in the ensemble by then is fitted on folds drawn anew, as long as there is time.
 
 A candidate is what its fits on folds say together: each row is judged by fits that have not seen it.
 """
@@ -25,7 +27,7 @@ from cupola.autopilot.candidates import SAVING, Candidate
 from cupola.autopilot.fits import Answer, Children, Rows
 from cupola.autopilot.portfolio import BASELINES, Setting
 from cupola.autopilot.problem import Problem
-from cupola.autopilot.scoring import score
+from cupola.autopilot.scoring import losses, score
 from cupola.errors import BadInput
 
 Floats = NDArray[np.float64]
@@ -41,6 +43,8 @@ PROMOTED = 5  # of the best alone, beside those that are best together
 SELECTED_ON = 20_000  # rows that the weights are found on
 TICK, LEAST_TICK = 0.25, 0.02  # seconds that it waits for a fit to end, at most and at least
 HALF = -1  # in the place of a fold: the first, with half of its rows to learn from
+CLEARLY = 2.0  # standard errors
+WHOLE = -2  # likewise: none, with all rows to learn from
 HALVING = 0.1  # of the time that is left, which finding out whether more rows would help may take
 ENDING = 0.3  # seconds of a CPU that the end of the work takes, without what follows
 DESCRIBING = 0.003  # for each column, that is written with what it looks like
@@ -70,8 +74,8 @@ class Search:
 
     end: of all the work (of time.monotonic), of which making a model of it is the last; `until` then it searches. stop:
     asked now and then; True ends it before. measuring: seconds of a CPU that it takes to measure what a candidate says.
-    keep: given each fit in the process that has made it. half: the default trees, and a fit of them on half of the
-    rows, which tells whether more rows would help.
+    keep: given each fit in the process that has made it. half: a candidate (the default trees, or the best one that
+    is quicker), and a fit of it on half of the rows, which tells whether more rows would help.
     """
 
     def __init__(
@@ -102,6 +106,8 @@ class Search:
         self.looks = min(self.folds, max(1, round(LOOKED_AT / validated)))
         self.half: tuple[Candidate, Answer] | None = None
         self._halving = False
+        self._whole: set[str] = set()
+        self._chosen_by: tuple[tuple[int, int], list[Candidate]] = (0, 0), []
         self._step, self._ends_step = 0, 0.0
         self._climbing: list[Candidate] = []
         self._order: list[Candidate] = []
@@ -111,7 +117,9 @@ class Search:
         """Goes on from fits that were made before; ended: candidates that were dropped or have failed, and why."""
         for candidate in self.candidates:
             for (name, repeat, fold), answer in made.items():
-                if name == candidate.name:
+                if name == candidate.name and fold == WHOLE:
+                    candidate.whole = answer
+                elif name == candidate.name:
                     candidate.fits[repeat, fold] = answer
             if candidate.fits:
                 candidate.state, candidate.share = "trying", candidate.learnt
@@ -197,6 +205,8 @@ class Search:
         if any(one in self._climbing for one, *_ in self.children.tags) and not self._order:
             return None  # with more rows it may be better than what is known
         for repeat in range(len(self.problem.folds)):
+            if repeat == 1 and (unit := self._all_rows()):
+                return unit
             for candidate in self._promising(repeat):
                 missing = [fold for fold in range(self.folds) if (repeat, fold) not in candidate.fits]
                 open_ = [fold for fold in missing if (id(candidate), repeat, fold) not in begun]
@@ -204,7 +214,7 @@ class Search:
                     continue
                 if len(missing) < self.folds - (self.looks if repeat == 0 else 0) or self._fits_in(candidate, missing):
                     return candidate, repeat, open_[0]
-        return self._one_more(begun)
+        return self._all_rows() or self._one_more(begun)
 
     def _trees_climb(self, begun: set[tuple[Any, ...]]) -> Unit | None:
         """The default trees go before all others, so that nothing ends below them where they can be fitted in time."""
@@ -247,6 +257,17 @@ class Search:
         takes = candidate.takes(share) * self.looks / min(self.looks, self.workers)
         return takes < SURE * (self.until - time.monotonic())
 
+    def _all_rows(self) -> Unit | None:
+        """All rows, for one of those that answer best together, while there is time for it."""
+        if not self.is_rising():
+            return None
+        for candidate in self._promising(1) or self._together:
+            is_in_time = candidate.takes(1.0) < SURE * (self.until - time.monotonic())
+            if candidate.name not in self._whole and not candidate.whole and candidate.learnt == 1 and is_in_time:
+                self._whole.add(candidate.name)
+                return candidate, 0, WHOLE
+        return None
+
     def _one_more(self, begun: set[tuple[Any, ...]]) -> Unit | None:
         """A fold of one of those that answer best together, where there is no time for all that are missing."""
         left = self.until - time.monotonic()
@@ -282,10 +303,13 @@ class Search:
                 self._order = self._chosen()
                 self._halve()
             return self._order
-        shares = self.weights(self._order, self.rows(self._order)) if self._order else []
-        chosen = [(share, one) for share, one in zip(shares, self._order, strict=True) if share]
-        chosen.sort(key=lambda each: -each[0])
-        return [one for _, one in chosen if self.is_complete(one, repeat - 1)]
+        fitted = sum(len(one.fits) for one in self._order), len(self._order)
+        if self._chosen_by[0] != fitted:
+            shares = self.weights(self._order, self.rows(self._order)) if self._order else []
+            chosen = [(share, one) for share, one in zip(shares, self._order, strict=True) if share]
+            chosen.sort(key=lambda each: -each[0])
+            self._chosen_by = fitted, [one for _, one in chosen]
+        return [one for one in self._chosen_by[1] if self.is_complete(one, repeat - 1)]
 
     def _chosen(self) -> list[Candidate]:
         """The best of those looked at: first those that answer best together, then by what they reach alone."""
@@ -307,11 +331,37 @@ class Search:
         return chosen
 
     def _halve(self) -> None:
-        """Begins a fit of the default trees on half of the rows of the first fold, once."""
-        trees = next((one for one in self._order if one.name == BASELINES[1] and one.learnt == 1), None)
-        if trees and not self._halving and trees.seconds < HALVING * (self.until - time.monotonic()):
+        """Begins a fit of the default trees on half of the rows of the first fold, once; of the best one where that
+        takes too long."""
+        order = sorted(self._order, key=lambda one: one.name != BASELINES[1])
+        left = HALVING * (self.until - time.monotonic())
+        chosen = next((one for one in order if one.learnt == 1 and one.seconds < left), None)
+        if chosen and not self._halving:
             self._halving = True
-            self._fit(trees, 0, 0, self.until, half=True)
+            self._fit(chosen, 0, 0, self.until, half=True)
+
+    def reached_by_half(self) -> tuple[float, float]:
+        """The metric that half of the rows have reached, and all of them, on the first fold."""
+        problem = self.problem
+        half, all_ = (
+            score(problem.training.metric, truth, said, problem.classes) for truth, said in self._half_and_all()
+        )
+        return half, all_
+
+    def is_rising(self) -> bool:
+        """Whether all rows teach clearly more than half of them, as far as that is known."""
+        if self.half is None:
+            return False
+        half, all_ = (losses(truth, said, self.problem.classes) for truth, said in self._half_and_all())
+        gain = half - all_
+        error, reached = gain.std() / np.sqrt(len(gain)), self.reached_by_half()
+        return bool(error and gain.mean() > CLEARLY * error and reached[1] > reached[0])
+
+    def _half_and_all(self) -> list[tuple[NDArray[Any], Floats]]:
+        assert self.half is not None
+        candidate, answer = self.half
+        truth = self.problem.truth[self.problem.folds[0][0][1]]
+        return [(truth, one.said[0]) for one in (answer, candidate.fits[0, 0])]
 
     def is_complete(self, candidate: Candidate, repeat: int = 0) -> bool:
         return all((repeat, fold) in candidate.fits for fold in range(self.folds))
@@ -331,7 +381,12 @@ class Search:
         problem, setting = self.problem, candidate.setting
         candidate.style = candidate.style or problem.style(setting)
         _, X, asked = problem.matrices(candidate.style)
-        train, rest = problem.folds[repeat][fold]
+        whole = fold == WHOLE
+        train, rest = (np.arange(len(problem.rows)), np.arange(1)) if whole else problem.folds[repeat][fold]
+        params = setting.params
+        if whole:
+            stopped = any("max_iter" in one.grown for one in candidate.fits.values())
+            params = candidate.params | ({"early_stopping": False} if stopped else {})
         seed, truth = problem.training.seed + 1000 * repeat + fold, problem.truth
         share = 0.5 if half else candidate.share
         if share < 1:
@@ -343,8 +398,8 @@ class Search:
             watched = _safe_indexing(X, rest)
             rows = Rows(_safe_indexing(X, train), truth[train], (watched, truth[rest]), [watched, asked])
             answer = fits.fit(
-                setting.estimator, setting.params, rows, classes=problem.classes, seed=seed, until=limit,
-                weighed=(repeat, fold) == (0, 0) and not half,
+                setting.estimator, params, rows, classes=problem.classes, seed=seed, until=limit,
+                weighed=(repeat, fold) == (0, 0) and not half, early=not whole,
             )  # fmt: skip
             answer.share = share
             if kept:
@@ -355,7 +410,7 @@ class Search:
 
     def _take(self, candidate: Candidate, repeat: int, fold: int, answer: Answer | str) -> None:
         if isinstance(answer, str):
-            if fold == HALF:
+            if fold in (HALF, WHOLE):
                 return
             if not candidate.fits:
                 candidate.state, candidate.why = "failed", answer
@@ -368,6 +423,9 @@ class Search:
             return
         if fold == HALF:
             self.half = (candidate, answer)
+            return
+        if fold == WHOLE:
+            candidate.whole = answer
             return
         candidate.fits[repeat, fold] = answer
         self._value(candidate)
