@@ -8,27 +8,54 @@ from pathlib import Path
 
 LIBRARY = "threadpoolctl"  # one that the starter imports, in one file
 SHOWS = f"import {LIBRARY}; print({LIBRARY}.__version__)"
+PIPELINE = """\
+[steps.before]
+type = "Lambda"
+function = "steps:version"
+[steps.ask]
+type = "Callback"
+depends_on = ["before"]
+[steps.after]
+type = "Lambda"
+function = "steps:version"
+depends_on = ["ask"]
+"""
 STEPS = f"""\
+import shutil
 import sys
+import time
 from pathlib import Path
 import cupola
 
 root, packages = map(Path, sys.argv[1:])
 ws = cupola.init(root)
 (root / "shows.py").write_text({SHOWS!r})
+(root / "pipelines").mkdir()
+(root / "src").mkdir()
+(root / "pipelines" / "asks.toml").write_text({PIPELINE!r})
+(root / "src" / "steps.py").write_text("import {LIBRARY}\\ndef version(): return {LIBRARY}.__version__\\n")
 library = packages / "{LIBRARY}.py"
 source = library.read_text()
 for version in "12":
     library.write_text(source + f"\\n__version__ = {{version!r}}\\n")
+    for old in packages.glob("{LIBRARY}-*"):
+        shutil.rmtree(old)
     (packages / f"{LIBRARY}-{{version}}.dist-info").mkdir()
+    (packages / f"{LIBRARY}-{{version}}.dist-info" / "METADATA").write_text(f"Name: {LIBRARY}\\nVersion: {{version}}\\n")
     made = ws.job.submit([sys.executable, str(root / "shows.py")])
     made.wait(timeout=180)
     print(*ws.job.log(made.job), end="")
+    if version == "1":
+        asks = ws.pipeline.run("asks")
+        while ws.pipeline.show(asks.execution).steps[1].status != "Executing":
+            time.sleep(0.05)
+ws.pipeline.answer(asks.execution, "ask")
+print(*(one.outputs.get("value", "-") for one in asks.wait(timeout=180).steps))
 ws.agent.stop(jobs=True)
 """
 
 
-def test_a_job_after_an_upgrade_runs_with_the_upgraded_library(home: Path, tmp_path: Path) -> None:
+def test_after_an_upgrade_jobs_and_steps_run_with_the_upgraded_library(home: Path, tmp_path: Path) -> None:
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "venv"], check=True)
     python = tmp_path / "venv" / "bin" / "python"
     packages = next((tmp_path / "venv" / "lib").glob("python*/site-packages"))
@@ -41,4 +68,4 @@ def test_a_job_after_an_upgrade_runs_with_the_upgraded_library(home: Path, tmp_p
     done = subprocess.run(
         [python, script, tmp_path / "ws", packages], capture_output=True, text=True, timeout=300, env=os.environ
     )
-    assert done.stdout.splitlines() == ["1", "2"], done.stderr
+    assert done.stdout.splitlines() == ["1", "2", "1 - 2"], done.stderr

@@ -7,6 +7,7 @@ durable while the step runs. Nothing is computed here: workers are forked from t
 import contextlib
 import os
 import signal
+import sys
 import time
 from functools import partial
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any
 
 import msgspec
 
+from cupola.environments import installed
 from cupola.errors import Corrupt, CupolaError, ErrorInfo
 from cupola.jobs import agents, amounts, filing
 from cupola.jobs.attempt import Attempt
@@ -79,6 +81,7 @@ class Driver:
         self.stopping = False
         self.interrupted = False
         self.told = 0.0
+        self.installed = installed.stamp()
         self.cpus = max(1, int(agents.slots().get("cpus") or 1))
         self.wake = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         do = partial(doing.do, Workspace(self.store), execution, code, attempt.directory)
@@ -166,7 +169,7 @@ class Driver:
     def _begin(self) -> None:
         """Begins, or decides about, every step that has nothing before it any more; again while that frees others."""
         changed = True
-        while changed and not self.failed and not self.stopping:
+        while changed and not self.failed and not self.stopping and not self._is_outdated():
             changed = False
             for name, state in list(self.states.items()):
                 if name not in self.steps:  # of a ForEach that is to be begun again
@@ -181,6 +184,18 @@ class Driver:
                     changed = True
                 if self.failed:
                     return
+
+    def _is_outdated(self) -> bool:
+        """Whether a library was installed or upgraded since: steps are not done with what this process has imported
+        before, but by one that takes its place as soon as nobody is at a step."""
+        if installed.stamp() == self.installed:
+            return False
+        if not self.crew.busy:
+            self._flush()
+            self.crew.dismiss()
+            sys.stdout.flush()
+            os.execve(sys.executable, [sys.executable, "-m", "cupola.pipelines"], os.environ)
+        return True
 
     def _is_skipped(self, name: str) -> bool:
         if self.execution.steps:  # what was chosen is run, whatever its Condition has said in the origin
@@ -255,7 +270,7 @@ class Driver:
         state.message = str(arguments.get("message") or "")
         self.states[state.name] = state
         seconds = amounts.seconds(arguments.get("timeout"), "timeout")
-        self.waiting[state.name] = None if seconds is None else time.monotonic() + seconds
+        self.waiting[state.name] = None if seconds is None else time.monotonic() + seconds - results.age(state.started)
         self._line(Line(op="begin", step=state.name, state=state))
 
     def _expand(self, step: Step, state: StepState) -> None:

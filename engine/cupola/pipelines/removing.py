@@ -15,7 +15,6 @@ from cupola.pipelines.records import DIRECTORY, Execution, ExecutionState
 from cupola.schedules import records as schedules
 from cupola.settings import Settings
 from cupola.store import Store, feed, files
-from cupola.store.names import now
 from cupola.store.paths import place
 from cupola.store.records import read_toml
 from cupola.store.root import MARK
@@ -47,7 +46,7 @@ def surplus(store: Store, pipeline: str, keep: int, seconds: float | None = None
     states = {one.id: records.state_of(store, one) for one in every}
     old = [one for one in every if states[one.id].over][keep:]
     if seconds is not None:
-        old = [one for one in old if _age(states[one.id]) > seconds]
+        old = [one for one in old if results.age(states[one.id].ended or one.submitted) > seconds]
     staying = {one.id for one in every} - {one.id for one in old}
     needed: set[str] = set()
     while more := {one for ident in staying | needed for one in _sources(states, ident)} - staying - needed:
@@ -144,10 +143,6 @@ def _sources(states: dict[str, ExecutionState], ident: str) -> set[str]:
     """The other executions that one has taken results from."""
     steps = states[ident].steps if ident in states else []
     return {step.origin for step in steps if step.cached} - {"", ident}
-
-
-def _age(state: ExecutionState) -> float:
-    return _moment(now()) - _moment(state.ended or state.submitted)
 
 
 def _moment(text: str) -> float:

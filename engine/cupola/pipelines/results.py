@@ -44,7 +44,7 @@ def take(store: Store, pipeline: str, found: Fingerprint, expire_after: float | 
         result = msgspec.json.decode(data, type=Result)
     except (NotFound, msgspec.MsgspecError):
         return None
-    if result.state.fingerprint != found or (expire_after is not None and _age(result.state.ended) > expire_after):
+    if result.state.fingerprint != found or (expire_after is not None and age(result.state.ended) > expire_after):
         return None
     return result if _there(store, result) else None
 
@@ -76,12 +76,13 @@ def _there(store: Store, result: Result) -> bool:
     return True
 
 
-def _age(ended: str | None) -> float:
+def age(moment: str | None) -> float:
+    """How many seconds ago that was."""
     from datetime import datetime
 
-    if ended is None:
+    if moment is None:
         return float("inf")
-    return (datetime.fromisoformat(now()) - datetime.fromisoformat(ended)).total_seconds()
+    return (datetime.fromisoformat(now()) - datetime.fromisoformat(moment)).total_seconds()
 
 
 def _path(pipeline: str, key: str) -> str:
