@@ -25,6 +25,7 @@ def test_inside_tmux_tmux_takes_it(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     tool.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     monkeypatch.setenv("TMUX", "/tmp/tmux-0/default,1,0")
+    monkeypatch.setattr(clipboard, "PATIENCE", 180.0)
     written: list[str] = []
     assert clipboard.send("churn@3", written.append)
     assert (tmp_path / "said").read_text() == "load-buffer -w -\nchurn@3"

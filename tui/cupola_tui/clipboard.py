@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 # Terminals drop longer ones without a word.
 LONGEST = 74_000
+PATIENCE = 2.0  # seconds that tmux has
 
 
 def send(text: str, write: Callable[[str], None]) -> bool:
@@ -16,7 +17,11 @@ def send(text: str, write: Callable[[str], None]) -> bool:
     if os.environ.get("TMUX"):
         with contextlib.suppress(OSError, subprocess.TimeoutExpired):
             done = subprocess.run(
-                ["tmux", "load-buffer", "-w", "-"], input=text.encode(), capture_output=True, timeout=2, check=False
+                ["tmux", "load-buffer", "-w", "-"],
+                input=text.encode(),
+                capture_output=True,
+                timeout=PATIENCE,
+                check=False,
             )
             if done.returncode == 0:
                 return True
