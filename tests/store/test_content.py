@@ -179,6 +179,7 @@ def test_a_file_system_without_hard_links_says_so(store: Store, monkeypatch: pyt
 def test_one_failure_on_a_network_mount_is_not_believed(
     distant: Store, monkeypatch: pytest.MonkeyPatch, code: int
 ) -> None:
+    monkeypatch.setattr(content, "PATIENCE", 180.0)
     files.write_bytes(distant, "d/one", b"mine")
     monkeypatch.setattr(content, "open_file", fail_once(paths.open_file, code, times=3))
     assert files.read_bytes(distant, "d/one") == b"mine"
