@@ -165,7 +165,7 @@ async def test_sources_that_lie_elsewhere_are_no_versions(client: Client) -> Non
 
 def test_huge_bodies_and_cut_off_ones(gateway: Gateway, workspace: Workspace) -> None:
     url = gateway.start()
-    with httpx.Client(base_url=url, timeout=60) as client:
+    with httpx.Client(base_url=url, timeout=180) as client:
         answer = client.post(f"{API}/runs/log-batch", content=b" " * (26 << 20))
         assert (answer.status_code, answer.json()["error_code"]) == (413, "BAD_REQUEST")
         made = client.post(f"{API}/runs/create", json={"experiment_id": "0"}).json()
