@@ -21,6 +21,7 @@ from cupola.training import effects, estimators, saving
 from cupola.training.blending import BlendedClasses, BlendedNumbers
 from cupola.training.deciding import Decided
 from cupola.training.preparation import Preparation
+from cupola.training.words import Words
 
 SMALL: dict[str, dict[str, Any]] = {
     "LGBM": {"n_estimators": 6}, "XGB": {"n_estimators": 6}, "HistGradientBoosting": {"max_iter": 6},
@@ -152,3 +153,11 @@ def test_rows_are_tried_beside_what_parts_them_in_any_member() -> None:
 def test_a_blend_with_a_member_that_is_not_compiled_says_which() -> None:
     with pytest.raises(Uncompilable, match="no compiled form of KNeighborsClassifier is known"):
         compiling.compiled(blend("two", ["LogisticRegression", "KNeighborsClassifier"]))
+
+
+def test_a_blend_whose_member_takes_all_the_words_of_a_text_is_not_compiled() -> None:
+    model = blend("two", ["LogisticRegression"])
+    made = model.pipeline[-1]
+    made.preparations = [Words(FEATURES).fit(flights()), made.preparations[1]]
+    with pytest.raises(Uncompilable, match="is prepared in a way that is not known here"):
+        compiling.compiled(model)
