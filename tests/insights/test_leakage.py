@@ -172,3 +172,24 @@ def test_the_lower_end_of_a_share_is_wilsons() -> None:
     assert afterwards.lowest(0, 0) == 0
     assert afterwards.lowest(100, 100) == pytest.approx(100 / (100 + afterwards.Z**2))
     assert 0.3 < afterwards.lowest(50, 100) < 0.5
+
+
+def test_a_column_that_one_class_never_has_is_named_where_others_lack_it_too(look: Look) -> None:
+    given = random(0)
+    cancelled = given.random(1500) < 0.05
+    table = pd.DataFrame({"age": given.normal(size=1500), "y": cancelled})
+    table["dep_time"] = np.where(cancelled | (given.random(1500) < 0.15), np.nan, given.integers(0, 2400, 1500))
+    seen = look(table)
+    warning = seen.of("leakage_missing", "dep_time")
+    assert "missing in 100.0% of the rows whose y is true" in warning.message and warning.severity == "medium"
+    lost = np.where(given.random(1500) < np.where(cancelled, 0.7, 0.3), np.nan, 1.0)  # tells of the class, no more
+    assert not look(table.assign(dep_time=lost)).leaking
+
+
+def test_a_column_whose_absence_tells_a_number_is_named(look: Look) -> None:
+    given = random(0)
+    claimed = given.random(1500) < 0.4
+    table = pd.DataFrame({"age": given.normal(size=1500), "y": np.where(claimed, given.gamma(2, 100, 1500), 0.0)})
+    table["garage"] = np.where(claimed, given.choice(["a", "b", "c"], 1500), None)
+    assert "where garage is missing" in look(table).of("leakage_missing", "garage").message
+    assert not look(table.assign(garage=given.permutation(table["garage"]))).leaking

@@ -6,8 +6,10 @@ shares, Wilson's at 99.9%, are at least TOGETHER). A column that lacks values fo
 rows whose target is not known yet, does not fit. Rows that are blank altogether are no sign: at least half of the other
 columns have to be filled in there.
 
-Filled in for one class: of the rows that have the column (or lack it) at least PURE are of one class, of which
-not more than COMMON of all rows are; by chance that would have at most the probability BY_CHANCE over all columns.
+Filled in for one value: of the rows that have the column (or lack it) at least PURE are of one class, or have one
+number, which not more than COMMON of all rows have. Or the other way about: of the rows of a class at least PURE lack
+the column (or have it), and of the others not more than ELSEWHERE. By chance either would have at most the probability
+BY_CHANCE over all columns.
 """
 
 from collections.abc import Iterator
@@ -20,10 +22,10 @@ from cupola.insights import fixes
 from cupola.insights.finding import Found, counted, plain, said, share
 from cupola.insights.learning import OTHERS, Aim, powers
 from cupola.insights.records import Power
-from cupola.insights.sampling import Feature
+from cupola.insights.sampling import Codes, Feature
 
 TOGETHER = 0.75
-PURE, COMMON, BY_CHANCE = 0.97, 0.9, 1e-6
+PURE, COMMON, ELSEWHERE, BY_CHANCE = 0.97, 0.9, 0.3, 1e-6
 FEWEST = 20  # rows that lack something
 HALF = 0.5
 Z = 3.2905  # 99.9%, both sides
@@ -64,32 +66,65 @@ def lowest(part: int, whole: int) -> float:
     return float((rate + more / 2 - Z * np.sqrt(rate * (1 - rate) / whole + more / 4 / whole)) / (1 + more))
 
 
-def filled_in_for_one_class(features: list[Feature], aimed: Aim) -> Iterator[Found]:
-    """Columns whose being there (or not) tells the class."""
-    if aimed.task != "classification":
-        return
+def filled_in_for_one_value(features: list[Feature], aimed: Aim) -> Iterator[Found]:
+    """Columns whose being there (or not) tells the class, or the number, and those that a class never (always) has."""
+    codes, values = _values(aimed)
+    usual = np.bincount(codes, minlength=len(values)) / len(aimed)
     for one in features:
         missing = one.missing[aimed.rows]
+        if missing.all() or not missing.any():
+            continue
         for what, chosen in (("filled in", ~missing), ("missing", missing)):
             count = int(chosen.sum())
-            if count < FEWEST or count == len(aimed):
+            sizes = np.bincount(codes[chosen], minlength=len(values))
+            place = int(sizes.argmax())
+            chance = stats.binom.sf(sizes[place] - 1, count, usual[place]) * 2 * len(features)
+            if count < FEWEST or sizes[place] < PURE * count or usual[place] > COMMON or chance > BY_CHANCE:
                 continue
-            sizes = np.bincount(aimed.codes[chosen], minlength=len(aimed.classes))
-            place, usual = int(sizes.argmax()), np.bincount(aimed.codes, minlength=len(aimed.classes)) / len(aimed)
-            chance = stats.binom.sf(sizes.max() - 1, count, usual[place]) * 2 * len(features)
-            if sizes.max() < PURE * count or usual[place] > COMMON or chance > BY_CHANCE:
+            if values[place] == OTHERS:
                 continue
-            if aimed.classes[place] == OTHERS:
-                continue
-            rate, usually = share(int(sizes.max()), count), share(usual[place], 1)
+            rate, usually = share(int(sizes[place]), count), share(usual[place], 1)
             target = said(aimed.feature.name)
             words = counted(
                 f"where {said(one.name)} is {what}, in ",
-                f", {target} is {said(aimed.classes[place])} in {rate} of them, and in {usually} of all rows: "
+                f", {target} is {said(values[place])} in {rate} of them, and in {usually} of all rows: "
                 f"it was written down when {target} was known",
             )
             where = f"{one.sql} IS {'NOT ' if what == 'filled in' else ''}NULL"
             yield Found("leakage_missing", [one.name], "high", words, where, fixes.drop([one.name]))
+            break
+        else:
+            yield from _never_of_one_class(one, missing, aimed, 2 * len(features))
+
+
+def _values(aimed: Aim) -> tuple[Codes, list[str]]:
+    """The classes as they are; of numbers the different ones."""
+    if aimed.task == "classification":
+        return aimed.codes, aimed.classes
+    numbers, codes = np.unique(aimed.values, return_inverse=True)
+    return codes, [f"{one:g}" for one in numbers]
+
+
+def _never_of_one_class(one: Feature, missing: NDArray[np.bool_], aimed: Aim, tried: int) -> Iterator[Found]:
+    """A column that all rows of a class lack (or have), and few of the others."""
+    if aimed.task != "classification":
+        return
+    for what, chosen in (("missing", missing), ("filled in", ~missing)):
+        for place, name in enumerate(aimed.classes):
+            mine = aimed.codes == place
+            count, others = int(mine.sum()), float(chosen[~mine].mean()) if not mine.all() else 1.0
+            if name == OTHERS or count < FEWEST or others > ELSEWHERE or chosen[mine].mean() < PURE:
+                continue
+            if stats.binom.sf(int(chosen[mine].sum()) - 1, count, others) * tried * len(aimed.classes) > BY_CHANCE:
+                continue
+            target, rate = said(aimed.feature.name), share(int(chosen[mine].sum()), count)
+            words = plain(
+                f"{said(one.name)} is {what} in {rate} of the rows whose {target} is {said(name)}, and in "
+                f"{share(others, 1)} of the others: is it known when one predicts?"
+            )
+            where = f"{one.sql} IS {'NOT ' if what == 'filled in' else ''}NULL"
+            yield Found("leakage_missing", [one.name], "medium", words, where, fixes.drop([one.name]))
+            return
 
 
 def dated_later(features: list[Feature], time: Feature | None, scores: list[Power], aimed: Aim) -> Iterator[Found]:

@@ -87,7 +87,7 @@ def _about_target(made: Report, sample: Sample, target: str | None, tell: Progre
     found = [
         *afterwards.filled_in_with_the_target(features, one),
         *_leakage(sample, predicting, made.power, aimed),
-        *afterwards.filled_in_for_one_class(predicting, aimed),
+        *afterwards.filled_in_for_one_value(predicting, aimed),
         *afterwards.dated_later(predicting, time, made.power, aimed),
         *order.in_time(aimed, time),
         *order.of_entities(sample, aimed),
