@@ -56,7 +56,7 @@ class Load:
         self.failed: list[str] = []
         self.failed_from: list[float] = []  # when each of these was begun
         self.refused: list[float] = []
-        self.threads = [threading.Thread(target=self._ask, args=(number,)) for number in range(clients)]
+        self.threads = [threading.Thread(target=self._ask, args=(number,), daemon=True) for number in range(clients)]
 
     def __enter__(self) -> "Load":
         for thread in self.threads:
