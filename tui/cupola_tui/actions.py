@@ -108,7 +108,7 @@ class Actions:
             ref = str(record.get("job")) if job else pane.ref(record)
             result = await asyncio.wrap_future(self.bridge.act(name, {first["name"]: ref}))
             if isinstance(result, dict) and result.get("trash"):
-                self._trashed.append((pane.about, str(result["trash"]), pane.label(record)))
+                self._trashed.append((name.rpartition(" ")[0], str(result["trash"]), pane.label(record)))
                 trashed = True
         return trashed
 

@@ -13,6 +13,7 @@ from cupola import errors
 from cupola_tui import figures
 from cupola_tui.screens import pipelines, stepview
 from cupola_tui.screens.choice import Menu
+from cupola_tui.screens.doing import Chosen
 from cupola_tui.screens.form import Form
 from cupola_tui.screens.graph import Graph
 from cupola_tui.screens.pane import Scene
@@ -182,6 +183,21 @@ async def test_x_asks_and_stops_the_execution_and_r_is_refused_while_it_runs(
         await pilot.press("R")
         await pilot.pause(0.2)
         assert not any((call, more.get("name")) == ("action", "pipeline retry") for call, more in bridge.answers.asked)
+
+
+def test_a_verb_acts_on_the_execution_or_the_schedule_that_the_cursor_is_on() -> None:
+    chosen = Chosen(pipelines.PANE, examples.pipelines()[:1], False)
+    done, nightly = examples.executions()[1], examples.schedules()[0]
+    assert pipelines.within("pipeline rm", chosen, None)[1].records == []
+    assert (
+        pipelines.loss(chosen.records) == f"The pipeline goes with its executions ({chosen.records[0]['executions']})."
+    )
+    for verb in ("pipeline rm", "pipeline stop"):
+        name, on = pipelines.within(verb, chosen, done)
+        assert pipelines.loss(on.records) == "The execution goes with its logs and files."
+        assert (name, on.words) == (verb, "e000000002")
+    name, on = pipelines.within("pipeline rm", chosen, nightly)
+    assert (name, on.words) == ("schedule rm", "nightly")
 
 
 async def test_brackets_go_through_the_executions(studio: Studio, settled: Settled) -> None:

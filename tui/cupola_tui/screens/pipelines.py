@@ -1,6 +1,7 @@
 """The pane of pipelines: how each stands, its graph as it runs, its executions, schedules and definition."""
 
-from typing import Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 from cupola_tui import figures
 from cupola_tui.keymap import EXECUTION, PIPELINES
@@ -27,6 +28,9 @@ from cupola_tui.screens.pane import (
 )
 from cupola_tui.widgets.dag import Link, Node, drawn
 from cupola_tui.widgets.rows import Column, Record
+
+if TYPE_CHECKING:
+    from cupola_tui.screens.doing import Chosen
 
 NEWEST = 100  # executions that a tab lists
 BAR = 8  # cells of a bar in a table
@@ -248,6 +252,22 @@ def _parameter(one: Record) -> tuple[str, Any]:
 
 def file_of(record: Record) -> str:
     return str(record.get("path") or f"pipelines/{record.get('name')}.toml")
+
+
+def within(verb: str, chosen: "Chosen", row: Record | None) -> tuple[str, "Chosen"]:
+    """What a verb on a pipeline is to act on while the cursor is in one of its tables: that execution, or schedule."""
+    if row is None:
+        return verb, replace(chosen, records=[])
+    if "execution" in row:
+        return verb, replace(chosen, records=[row | {"name": row["execution"]}])
+    return ("schedule rm", replace(chosen, records=[row])) if verb == "pipeline rm" else (verb, chosen)
+
+
+def loss(removed: list[Record]) -> str:
+    """What goes with pipelines, or executions of one, that are moved to the trash."""
+    if any("progress" in one for one in removed):
+        return "The execution goes with its logs and files."
+    return f"The pipeline goes with its executions ({sum(one.get('executions') or 0 for one in removed)})."
 
 
 PANE = Pane(
