@@ -60,6 +60,11 @@ class Answer:
     saving: float | None = None
     share: float = 1.0
 
+    @property
+    def size(self) -> int:
+        """Bytes, about."""
+        return len(self.fitted) + sum(one.nbytes for one in self.said)
+
 
 def fit(
     name: str,

@@ -331,9 +331,9 @@ class Search:
         return chosen
 
     def _halve(self) -> None:
-        """Begins a fit of the default trees on half of the rows of the first fold, once; of the best one where that
-        takes too long."""
-        order = sorted(self._order, key=lambda one: one.name != BASELINES[1])
+        """Begins a fit of the default trees on half of the rows of the first fold, once; where that takes too long, of
+        the best one that answers with others."""
+        order = [*(one for one in self._order if one.name == BASELINES[1]), *self._together]
         left = HALVING * (self.until - time.monotonic())
         chosen = next((one for one in order if one.learnt == 1 and one.seconds < left), None)
         if chosen and not self._halving:
@@ -392,7 +392,7 @@ class Search:
         if share < 1:
             train = problem.some(train, share, seed)
 
-        kept = sum(len(answer.fitted) for one in self.candidates for answer in one.fits.values()) < KEPT and not half
+        kept = sum(answer.size for one in self.candidates for answer in one.fits.values()) < KEPT and not half
 
         def work() -> Answer:
             watched = _safe_indexing(X, rest)
