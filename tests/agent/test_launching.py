@@ -40,8 +40,9 @@ for version in "12":
     library.write_text(source + f"\\n__version__ = {{version!r}}\\n")
     for old in packages.glob("{LIBRARY}-*"):
         shutil.rmtree(old)
-    (packages / f"{LIBRARY}-{{version}}.dist-info").mkdir()
-    (packages / f"{LIBRARY}-{{version}}.dist-info" / "METADATA").write_text(f"Name: {LIBRARY}\\nVersion: {{version}}\\n")
+    facts = packages / f"{LIBRARY}-{{version}}.dist-info" / "METADATA"
+    facts.parent.mkdir()
+    facts.write_text(f"Name: {LIBRARY}\\nVersion: {{version}}\\n")
     made = ws.job.submit([sys.executable, str(root / "shows.py")])
     made.wait(timeout=180)
     print(*ws.job.log(made.job), end="")

@@ -111,8 +111,10 @@ def _held(rate: float) -> str:
 
 
 def plot(found: Record) -> Curves:
-    """p99 over the rate, a line for each number of processes, with the batches that are recommended; what was tried twice
-    is as it was the second time."""
+    """p99 over the rate, a line for each number of processes, with the batches that are recommended.
+
+    What was tried twice is as it was the second time.
+    """
     steps = [one for one in found.get("steps") or [] if one.get("batch_rows") == found.get("batch_rows")]
     target = float(found.get("target_ms") or 1.0)
     series = []
