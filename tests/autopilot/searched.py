@@ -7,6 +7,7 @@ import json
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -36,12 +37,24 @@ def training(target: str, metric: str) -> Training:
     )  # fmt: skip
 
 
-def searched(target: str, metric: str, settings: list[Setting], seconds: float) -> Search:
-    """A search that has ended."""
+def searched(
+    target: str, metric: str, settings: list[Setting], until: Callable[[Search], bool] | None = None
+) -> Search:
+    """A search that has ended: when nothing was left to try, or it has come so far."""
     solved = problem.of(table(400), training(target, metric), repeats=2)
-    found = Search(solved, settings, workers=2, end=time.monotonic() + seconds)
+
+    def stop() -> bool:
+        return until is not None and until(found)
+
+    found = Search(solved, settings, workers=2, end=time.monotonic() + PATIENCE, stop=stop)
     found.run()
     return found
+
+
+def only_the_last_but_one_is_open(found: Search) -> bool:
+    """Whether the last candidate is done, and of the others the one before it is still looked at."""
+    *others, hanging, last = found.candidates
+    return found.is_complete(last) and hanging.state == "trying" and all(one.state == "failed" for one in others)
 
 
 def told(found: Search) -> dict[str, Any]:
@@ -142,16 +155,16 @@ def broken(directory: Path) -> list[Setting]:
 
 def main() -> None:
     if sys.argv[1] == "hanging":
-        print(json.dumps(hanging(searched("value", "rmse", portfolio.settings("regression")[:2], PATIENCE))))
+        print(json.dumps(hanging(searched("value", "rmse", portfolio.settings("regression")[:2]))))
         return
     if sys.argv[1] == "numbers":
-        found = searched("value", "rmse", portfolio.settings("regression")[:4], PATIENCE)
+        found = searched("value", "rmse", portfolio.settings("regression")[:4])
     elif sys.argv[1] == "classes":
-        found = searched("kind", "log_loss", portfolio.settings("classification")[:4], PATIENCE)
+        found = searched("kind", "log_loss", portfolio.settings("classification")[:4])
     else:
         search.LOOKING = 1.0  # so that each is begun, however slow the host is
         with tempfile.TemporaryDirectory() as directory:
-            found = searched("kind", "roc_auc", broken(Path(directory)), 40)
+            found = searched("kind", "roc_auc", broken(Path(directory)), only_the_last_but_one_is_open)
     print(json.dumps(told(found)))
 
 

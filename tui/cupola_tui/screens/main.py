@@ -17,7 +17,7 @@ from cupola_tui.company import Company
 from cupola_tui.lists import Lists
 from cupola_tui.plain import clean
 from cupola_tui.reader import Reader
-from cupola_tui.screens import activity, comments, doing, finding, flowlist, lineage, panes, pipelines, rollouts, views
+from cupola_tui.screens import activity, comments, doing, finding, flowlist, lineage, panes, rollouts, views
 from cupola_tui.screens.doing import Chosen
 from cupola_tui.state import State
 from cupola_tui.widgets.bars import Facts, Footer, Header, PaneTabs
@@ -441,6 +441,8 @@ class Main(Screen[None]):
         await self._lose(f"{self.pane.about} rm", "Move to the trash:", loss)
 
     async def _lose(self, name: str, asked: str, loss: str) -> None:
+        from cupola_tui.screens import pipelines
+
         chosen = self._chosen()
         inner = self.focused if isinstance(self.focused, RecordTable) and self.focused is not self.table else None
         if self.pane.name == keymap.PIPELINES and inner:
