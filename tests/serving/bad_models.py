@@ -1,6 +1,7 @@
 """Estimators that answer the sample of their training well, and what clients ask badly."""
 
 import time
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -43,14 +44,17 @@ class Nonsense(Good):
 
 
 class Sleepy(Good):
-    """Takes long to load."""
+    """Loads when a file is there."""
+
+    gate = ""
 
     def __reduce__(self) -> Any:
-        return _loaded_slowly, ()
+        return _loaded_after, (self.gate,)
 
 
-def _loaded_slowly() -> Good:
-    time.sleep(1.2)
+def _loaded_after(gate: str) -> Good:
+    while not Path(gate).exists():
+        time.sleep(0.02)
     return Good()
 
 

@@ -7,7 +7,9 @@ import re
 import signal
 import socket
 import threading
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,7 @@ from cupola.serving.sleeping import Load
 from cupola.store import runtime
 from cupola.workspace import Workspace
 
+from . import bad_models
 from .conftest import Starter, door_of, until
 
 ROW = {"dataframe_records": [{"distance": 812.25, "hour": 17, "carrier": "AA", "wet": True}]}
@@ -149,17 +152,27 @@ def test_the_provisioned_stay(ws: Workspace, keep: Keep, registered: list[str]) 
     assert httpx.post(f"{state.url}/invocations", json=ROW, timeout=180).status_code == 200
 
 
-def test_one_that_takes_longer_to_wake_than_it_may_be_idle_wakes_once(
-    ws: Workspace, keep: Keep, publish_bad: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
+def test_one_that_takes_longer_to_wake_than_it_may_be_idle_is_left_to_load(
+    ws: Workspace, keep: Keep, publish_bad: Callable[[str], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    gate = tmp_path / "gate"
+    gate.touch()
+    monkeypatch.setattr(bad_models.Sleepy, "gate", str(gate))
     monkeypatch.setattr("cupola.serving.options.SHORTEST_IDLE", 0.1)
     ws.action("endpoint deploy", model=publish_bad("Sleepy"), name="e", mode="serverless", idle="0.3s")
     keep("e")
     state = records.wait(ws.store, "e", timeout=180)
     asleep(ws)
-    assert httpx.post(f"{state.url}/invocations", json=ROW, timeout=180).status_code == 200
-    asleep(ws)
-    assert len(started(ws)) == 2
+    gate.unlink()
+    with ThreadPoolExecutor(1) as client:
+        answer = client.submit(httpx.post, f"{state.url}/invocations", json=ROW, timeout=180)
+        try:
+            loading = until(lambda: children(ws))
+            time.sleep(1.5)  # five times as long as it may be idle
+            assert children(ws) == loading
+        finally:
+            gate.touch()
+        assert answer.result().status_code == 200
 
 
 def test_an_update_while_it_sleeps(ws: Workspace, keep: Keep, registered: list[str]) -> None:
