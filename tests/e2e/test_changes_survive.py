@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from tests.serving.conftest import publish, save, until
+from tests.serving.conftest import publish, save, settled, until
 from tests.serving.test_rollouts_live import Load
 
 from cupola.agent.endpoints import gateways
@@ -37,7 +37,7 @@ def ws(home: Path) -> Workspace:
 @pytest.fixture
 def state(ws: Workspace) -> Iterator[EndpointState]:
     ws.action("endpoint deploy", model="late@1", name="e", workers=2)
-    records.wait(ws.store, "e", timeout=180)
+    settled(ws)
     yield until(lambda: (found := records.find(ws.store, "e")).gateway and found)
 
 
@@ -68,7 +68,7 @@ def test_nobody_is_refused_while_the_agent_and_the_keeper_are_killed(ws: Workspa
             until(partial(another, before))
             assert set(records.find(ws.store, "e").pids) == set(state.pids)
         ws.action("endpoint update", endpoint="e", model="late@2", rollout="CANARY", share=0.5, bake="1s")
-        records.wait(ws.store, "e", timeout=180)
+        settled(ws)
         for load in (direct, through):
             load.more()
     for load in (direct, through):

@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import numpy as np
@@ -25,6 +25,7 @@ from sklearn.linear_model import LinearRegression
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import OneHotEncoder
 
+from cupola.errors import WorkFailed
 from cupola.jobs import agents
 from cupola.registry import contents, models
 from cupola.registry import signature as signatures
@@ -32,6 +33,7 @@ from cupola.registry.models import Model
 from cupola.registry.records import ModelVersion
 from cupola.registry.signature import Signature
 from cupola.serving import records
+from cupola.serving.records import EndpointState
 from cupola.serving.status import EndpointStatus
 from cupola.store import Store, files, names, runtime
 from cupola.workspace import Workspace
@@ -46,6 +48,18 @@ def until(condition: Callable[[], Any], seconds: float = 180.0) -> Any:
         assert time.monotonic() < deadline, "it did not come about"
         time.sleep(0.02)
     return found
+
+
+def settled(ws: Workspace, name: str = "e") -> EndpointState:
+    """Waits until the endpoint is as it is wished for. Raises WorkFailed where that cannot be had."""
+
+    def look() -> EndpointState | None:
+        found = records.find(ws.store, name)
+        if found.status == "Failed" or found.update_failed:
+            raise WorkFailed(str(found.reason))
+        return found if found.status == found.desired else None
+
+    return cast(EndpointState, until(look))
 
 
 def source() -> pd.DataFrame:

@@ -212,7 +212,7 @@ def test_a_shadow_beside_what_answers(ws: Workspace, registered: list[str]) -> N
     with pytest.raises(Refused):
         ws.action("endpoint remove", endpoint="e", variant="AllTraffic")
     promoted = ws.action("endpoint promote", endpoint="e")
-    assert [(one.model, one.shadow) for one in promoted.variants] == [(registered[1], 0.0)]
+    assert [(one.name, one.model, one.shadow) for one in promoted.variants] == [("AllTraffic", registered[1], 0.0)]
 
 
 def test_a_plan_that_was_edited_by_hand_is_looked_at_before_it_is_signed(ws: Workspace, registered: list[str]) -> None:

@@ -11,6 +11,8 @@ import pytest
 from cupola.serving import connection, records
 from cupola.workspace import Workspace
 
+from .conftest import settled
+
 ROW = {"dataframe_records": [{"distance": 812.25, "hour": 17, "carrier": "AA", "wet": True}]}
 BODY = json.dumps(ROW).encode()
 POST = b"POST /invocations HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
@@ -48,7 +50,7 @@ class Line:
 def url(ws: Workspace, keep: Callable[[str], int], registered: list[str]) -> Iterator[str]:
     ws.action("endpoint deploy", model="late@1", name="e")
     keep("e")
-    found = str(records.wait(ws.store, "e", timeout=180).url)
+    found = str(settled(ws).url)
     yield found
     assert httpx.post(f"{found}/invocations", json=ROW, timeout=180).status_code == 200
     assert records.find(ws.store, "e").restarts == 0

@@ -17,7 +17,7 @@ from cupola.registry.models import Model
 from cupola.serving import records
 from cupola.workspace import Workspace
 
-from .conftest import Starter, door_of, source, until
+from .conftest import Starter, door_of, settled, source, until
 
 ROW = {"dataframe_records": [{"distance": 812.25, "hour": 17, "carrier": "AA", "wet": True}]}
 
@@ -82,7 +82,7 @@ def test_a_request_waits_for_servers_that_come_up_or_come_back(
     url = f"{door}/endpoints/e/invocations"
     with httpx.Client(timeout=180) as client:
         assert client.post(url, json=ROW).status_code == 200
-        for pid in records.wait(ws.store, "e", timeout=180).pids:
+        for pid in settled(ws).pids:
             os.kill(pid, signal.SIGKILL)
         assert client.post(url, json=ROW).status_code == 200
         ws.action("endpoint update", endpoint="e", model="late@2")
@@ -130,7 +130,7 @@ def test_another_user_needs_the_token(
 
     ws.action("endpoint deploy", model="late@1", name="e")
     keep("e")
-    url = records.wait(ws.store, "e", timeout=180).url
+    url = settled(ws).url
 
     def as_nobody(base: str, method: str, path: str, **headers: str) -> int:
         """The status that a process of another user gets; asked with nothing but a socket."""

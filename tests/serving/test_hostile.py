@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 from cupola.serving import connection, records
 from cupola.workspace import Workspace
 
-from .conftest import Starter, door_of, publish, until
+from .conftest import Starter, door_of, publish, settled, until
 
 ROW = {"dataframe_records": [{"distance": 812.25, "hour": 17, "carrier": "AA", "wet": True}]}
 BODY = json.dumps(ROW).encode()
@@ -70,7 +70,7 @@ def served(
         ws.action("endpoint deploy", model="late@1", name="e")
         keeper = starter.fork("keeper", str(ws.root), "e")
         try:
-            records.wait(ws.store, "e", timeout=180)
+            settled(ws)
             yield ws
         finally:
             with contextlib.suppress(ProcessLookupError):

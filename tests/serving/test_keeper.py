@@ -21,7 +21,7 @@ from cupola.serving.records import EndpointState
 from cupola.store import runtime
 from cupola.workspace import Workspace
 
-from .conftest import publish, until
+from .conftest import publish, settled, until
 
 ROW = {"dataframe_records": [{"distance": 812.25, "hour": 17, "carrier": "AA", "wet": True}]}
 Keep = Callable[[str], int]
@@ -30,7 +30,7 @@ Keep = Callable[[str], int]
 def serve(ws: Workspace, keep: Keep, model: str, **options: Any) -> EndpointState:
     ws.action("endpoint deploy", model=model, name="e", **options)
     keep("e")
-    return records.wait(ws.store, "e", timeout=180)
+    return settled(ws)
 
 
 def ended(pid: int) -> Callable[[], bool]:
@@ -66,7 +66,7 @@ def test_the_servers_of_a_killed_keeper_go_on_and_the_next_one_has_them(
 ) -> None:
     ws.action("endpoint deploy", model="late@1", name="e", workers=2)
     keeper = keep("e")
-    state = records.wait(ws.store, "e", timeout=180)
+    state = settled(ws)
     os.kill(keeper, signal.SIGKILL)
     until(lambda: not records.has_keeper(ws.store, "e"))
     gone = records.find(ws.store, "e")
@@ -77,7 +77,7 @@ def test_the_servers_of_a_killed_keeper_go_on_and_the_next_one_has_them(
     assert (again.url, sorted(again.pids), again.restarts) == (state.url, sorted(state.pids), 0)
     assert httpx.post(f"{again.url}/invocations", json=ROW, timeout=180).status_code == 200
     ws.action("endpoint update", endpoint="e", model="late@2")
-    records.wait(ws.store, "e", timeout=180)
+    settled(ws)
     until(lambda: all(ended(pid)() for pid in state.pids))
     assert "probabilities" not in httpx.post(f"{again.url}/invocations", json=ROW, timeout=180).json()
 
@@ -85,7 +85,7 @@ def test_the_servers_of_a_killed_keeper_go_on_and_the_next_one_has_them(
 def test_a_keeper_that_finds_no_server_left_has_the_port(ws: Workspace, keep: Keep, registered: list[str]) -> None:
     ws.action("endpoint deploy", model="late@1", name="e")
     keeper = keep("e")
-    state = records.wait(ws.store, "e", timeout=180)
+    state = settled(ws)
     for pid in (keeper, *state.pids):
         os.kill(pid, signal.SIGKILL)
     until(lambda: not records.has_keeper(ws.store, "e"))
@@ -128,7 +128,7 @@ def test_an_update_fails_no_request(ws: Workspace, keep: Keep, registered: list[
     try:
         until(lambda: answers)
         ws.action("endpoint update", endpoint="e", model="late@2", workers=1)
-        after = records.wait(ws.store, "e", timeout=180)
+        after = settled(ws)
         until(lambda: answers and "probabilities" not in answers[-1])
         until(lambda: all(ended(pid)() for pid in state.pids))
     finally:
@@ -150,12 +150,12 @@ def test_a_changed_byte_is_refused_and_not_tried_over_and_over(
     ws.action("endpoint deploy", model="late@1", name="e")
     keep("e")
     with pytest.raises(WorkFailed, match="checksum"):
-        records.wait(ws.store, "e", timeout=180)
+        settled(ws)
     state = records.find(ws.store, "e")
     assert (state.status, state.pids, state.restarts, state.url) == ("Failed", [], 0, None)
     assert records.has_keeper(ws.store, "e")
     ws.action("endpoint update", endpoint="e", model="late@2")
-    assert records.wait(ws.store, "e", timeout=180).status == "InService"
+    assert settled(ws).status == "InService"
 
 
 def test_a_change_is_made_when_what_served_before_takes_nothing_more(
@@ -175,7 +175,7 @@ def test_a_change_is_made_when_what_served_before_takes_nothing_more(
             time.sleep(0.02)
     finally:
         os.kill(before, signal.SIGCONT)
-    records.wait(ws.store, "e", timeout=180)
+    settled(ws)
     assert "probabilities" not in httpx.post(f"{state.url}/invocations", json=ROW, timeout=180).json()
 
 
@@ -184,7 +184,7 @@ def test_what_was_served_goes_on_when_an_update_cannot_be_had(ws: Workspace, kee
     next(ws.root.glob("models/late/2-*/sample.json")).write_text("[]")
     ws.action("endpoint update", endpoint="e", model="late@2")
     with pytest.raises(WorkFailed, match="goes on"):
-        records.wait(ws.store, "e", timeout=180)
+        settled(ws)
     after = records.find(ws.store, "e")
     assert (after.status, after.update_failed, after.pids) == ("InService", True, state.pids)
     assert [one.model for one in after.variants] == [registered[0]]
@@ -204,7 +204,7 @@ def test_servers_that_keep_dying_are_given_up(
     ws.action("endpoint deploy", model="late@1", name="e")
     keep("e")
     with pytest.raises(WorkFailed, match=r"died 5 times.*exit status 3"):
-        records.wait(ws.store, "e", timeout=180)
+        settled(ws)
 
 
 def test_a_pickle_that_nobody_signed_is_not_deployed(ws: Workspace, classifier_directory: Path, tmp_path: Path) -> None:
@@ -229,13 +229,13 @@ def test_over_its_memory_limit_it_fails_and_says_so(ws: Workspace, keep: Keep, r
 def test_stopped_and_started_again(ws: Workspace, keep: Keep, registered: list[str]) -> None:
     state = serve(ws, keep, "late@1")
     ws.action("endpoint stop", endpoint="e")
-    assert records.wait(ws.store, "e", timeout=180).status == "OutOfService"
+    assert settled(ws).status == "OutOfService"
     until(lambda: not records.has_keeper(ws.store, "e"))
     with pytest.raises(httpx.ConnectError):
         httpx.get(f"{state.url}/ping", timeout=180)
     ws.action("endpoint start", endpoint="e")
     keep("e")
-    assert records.wait(ws.store, "e", timeout=180).url == state.url
+    assert settled(ws).url == state.url
 
 
 def test_a_removed_endpoint_ends_and_comes_back(ws: Workspace, keep: Keep, registered: list[str]) -> None:
@@ -256,7 +256,7 @@ def test_it_ends_with_its_workspace_and_outlives_a_move(
 ) -> None:
     ws.action("endpoint deploy", model="late@1", name="e")
     keeper = keep("e")
-    state = records.wait(ws.store, "e", timeout=180)
+    state = settled(ws)
     ws.root.rename(tmp_path / "moved")
     assert httpx.post(f"{state.url}/invocations", json=ROW, timeout=180).status_code == 200
     shutil.rmtree(tmp_path / "moved")
@@ -271,7 +271,7 @@ def test_a_wish_edited_by_hand_waits_until_it_is_confirmed(ws: Workspace, keep: 
     until(lambda: "endpoint confirm e" in (records.find(ws.store, "e").reason or ""))
     assert "probabilities" in httpx.post(f"{state.url}/invocations", json=ROW, timeout=180).json()
     ws.action("endpoint confirm", endpoint="e")
-    after = records.wait(ws.store, "e", timeout=180)
+    after = settled(ws)
     assert [one.model for one in after.variants] == [registered[1]]
     assert "# a remark" in path.read_text()
 
@@ -286,7 +286,7 @@ def answered(line: socket.socket) -> bytes:
 def test_sigterm_answers_what_is_in_flight(ws: Workspace, keep: Keep, registered: list[str]) -> None:
     ws.action("endpoint deploy", model="late@1", name="e")
     keeper = keep("e")
-    state = records.wait(ws.store, "e", timeout=180)
+    state = settled(ws)
     body = msgspec.json.encode(ROW)
     host, port = str(state.url).removeprefix("http://").split(":")
     with socket.create_connection((host, int(port)), timeout=180) as line:
@@ -305,7 +305,7 @@ def test_sigterm_answers_what_is_in_flight(ws: Workspace, keep: Keep, registered
 def test_what_comes_in_the_moment_of_its_end_is_answered(ws: Workspace, keep: Keep, registered: list[str]) -> None:
     ws.action("endpoint deploy", model="late@1", name="e")
     keeper = keep("e")
-    state = records.wait(ws.store, "e", timeout=180)
+    state = settled(ws)
     (server,) = state.pids
     body = msgspec.json.encode(ROW)
     host, port = str(state.url).removeprefix("http://").split(":")
@@ -325,7 +325,7 @@ def test_what_comes_in_the_moment_of_its_end_is_answered(ws: Workspace, keep: Ke
 def test_variants_get_their_shares_and_can_be_asked_for(ws: Workspace, keep: Keep, registered: list[str]) -> None:
     state = serve(ws, keep, "late@1")
     ws.action("endpoint update", endpoint="e", variant={"old": "late@1:1", "new": "late@2:1"})
-    records.wait(ws.store, "e", timeout=180)
+    settled(ws)
     with httpx.Client(base_url=str(state.url), timeout=180) as client:
         drawn = {client.post("/invocations", json=ROW).headers["x-amzn-invoked-production-variant"] for _ in range(60)}
         assert drawn == {"old", "new"}

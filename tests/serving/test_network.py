@@ -20,7 +20,7 @@ from cupola.serving.course import Course
 from cupola.store import secret
 from cupola.workspace import Workspace
 
-from .conftest import until
+from .conftest import settled, until
 
 ROW = {"dataframe_records": [{"distance": 812.25, "hour": 17, "carrier": "AA", "wet": True}]}
 
@@ -41,7 +41,7 @@ def certificate() -> Path:
 def test_it_speaks_tls_there_and_closes_again(ws: Workspace, keep: Callable[[str], int], registered: list[str]) -> None:
     ws.action("endpoint deploy", model="late@1", name="e")
     keep("e")
-    state = records.wait(ws.store, "e", timeout=180)
+    state = settled(ws)
     port = free()
     with pytest.raises(Refused, match="no token"):
         ws.action("endpoint open", endpoint="e", address=f"0.0.0.0:{port}")
@@ -49,7 +49,7 @@ def test_it_speaks_tls_there_and_closes_again(ws: Workspace, keep: Callable[[str
     opened = ws.action("endpoint open", endpoint="e", address=f"0.0.0.0:{port}")
     assert opened.network and opened.network.endswith(f":{port}") and opened.network.startswith("https://")
     assert stat.S_IMODE(certificate().with_name("key.pem").stat().st_mode) == 0o600
-    records.wait(ws.store, "e", timeout=180)
+    settled(ws)
     checked = ssl.create_default_context(cafile=str(certificate()))
     url = f"https://127.0.0.1:{port}/invocations"
     with httpx.Client(verify=checked, timeout=180) as client:
@@ -76,7 +76,7 @@ def test_it_speaks_tls_there_and_closes_again(ws: Workspace, keep: Callable[[str
             assert taken and max(taken.values()) <= handshakes.MOST + 1 < len(there)
 
     ws.action("endpoint close", endpoint="e")
-    closed = records.wait(ws.store, "e", timeout=180)
+    closed = settled(ws)
     assert closed.network is None and closed.url == state.url
 
     def gone() -> bool:
@@ -104,15 +104,15 @@ def test_an_address_that_cannot_be_had_is_said_and_what_serves_goes_on(
         failed = until(lambda: (found := records.find(ws.store, "e")).status == "Failed" and found)
         assert f"0.0.0.0:{port} cannot be had" in str(failed.reason)
         ws.action("endpoint close", endpoint="e")
-        served = records.wait(ws.store, "e", timeout=180)
+        served = settled(ws)
         assert served.status == "InService"
 
         ws.action("endpoint open", endpoint="e", address=f"0.0.0.0:{port}")
         with pytest.raises(WorkFailed, match=f"what was served before goes on: 0.0.0.0:{port} cannot be had"):
-            records.wait(ws.store, "e", timeout=180)
+            settled(ws)
         assert httpx.post(f"{served.url}/invocations", json=ROW, timeout=180).status_code == 200
     ws.action("endpoint close", endpoint="e")
-    assert records.wait(ws.store, "e", timeout=180).status == "InService"
+    assert settled(ws).status == "InService"
 
 
 def test_what_is_no_address_and_no_certificate(home: Path, tmp_path: Path) -> None:
@@ -147,6 +147,6 @@ def test_an_open_address_that_is_gone_after_a_boot_is_said_and_the_endpoint_serv
     records.save(ws.store, wish)
     course.write(ws.store, "e", Course(served=wish, in_service=True, seen=wish.digest()))
     keep("e")
-    state = records.wait(ws.store, "e", timeout=180)
+    state = settled(ws)
     assert state.reason == "203.0.113.7 is not an address of this host now; others can ask at it when it is"
     assert httpx.post(f"{state.url}/invocations", json=ROW, timeout=180).status_code == 200

@@ -27,7 +27,7 @@ from cupola.registry.models import Model
 from cupola.serving import records
 from cupola.workspace import Workspace
 
-from .conftest import Starter, publish, source, until
+from .conftest import Starter, publish, settled, source, until
 
 PYTHON = os.environ.get("CUPOLA_MLFLOW_PYTHON", sys.executable)
 COLUMNS = ["distance", "hour", "carrier", "wet"]
@@ -65,7 +65,7 @@ def place(
         pids = [starter.fork("keeper", str(ws.root), "flights"), starter.fork("gateway")]
         try:
             gateway = until(lambda: records.gateway(ws.store)).url
-            own = records.wait(ws.store, "flights", timeout=180).url
+            own = settled(ws, "flights").url
             assert own
             yield Place(ws, own, gateway)
         finally:

@@ -19,7 +19,7 @@ from cupola.serving.records import EndpointState
 from cupola.store import runtime
 from cupola.workspace import Workspace
 
-from .conftest import until
+from .conftest import settled, until
 
 ROW = {"dataframe_records": [{"distance": 812.25, "hour": 17, "carrier": "AA", "wet": True}]}
 CSV = "distance,hour,carrier,wet\n812.25,17,AA,true\n"
@@ -107,7 +107,7 @@ class Load:
 def state(ws: Workspace, keep: Keep, registered: list[str]) -> EndpointState:
     ws.action("endpoint deploy", model="late@1", name="e")
     keep("e")
-    return records.wait(ws.store, "e", timeout=180)
+    return settled(ws)
 
 
 def shown(ws: Workspace) -> Any:
@@ -122,37 +122,37 @@ def ended(ws: Workspace, status: str) -> Callable[[], Any]:
     return look
 
 
-def test_weights_shadows_promotion_removal_and_rollback_lose_no_request_and_restart_nothing(
+def test_weights_and_removal_restart_nothing_and_shadows_promotion_and_rollback_lose_no_request(
     ws: Workspace, state: EndpointState, registered: list[str]
 ) -> None:
     with Load(str(state.url)) as load:
         ws.action("endpoint update", endpoint="e", variant={"old": "late@1:1", "new": "late@2:0"})
-        records.wait(ws.store, "e", timeout=180)
+        settled(ws)
         until(lambda: load.answered["old"])
         load.more()
         assert not load.answered["new"]
         pids = shown(ws).pids
         ws.action("endpoint weights", endpoint="e", variant={"old": "0", "new": "1"})
-        records.wait(ws.store, "e", timeout=180)
+        settled(ws)
         load.more(10)
         so_far = load.answered["old"]
         load.more()
         assert load.answered["old"] == so_far
         ws.action("endpoint remove", endpoint="e", variant="old")
-        records.wait(ws.store, "e", timeout=180)
+        settled(ws)
         assert set(shown(ws).pids) == set(pids)
         ws.action("endpoint update", endpoint="e", model="late@1", rollout="SHADOW")
-        records.wait(ws.store, "e", timeout=180)
-        pids = shown(ws).pids
+        settled(ws)
         report = until(lambda: (found := shown(ws).shadows) and found[0].rows > 20 and found[0])
         assert report.different and report.examples and not report.errors
         assert report.p50_ms and report.served_p50_ms
         ws.action("endpoint promote", endpoint="e")
-        records.wait(ws.store, "e", timeout=180)
-        until(lambda: load.answered["shadow"])
-        assert set(shown(ws).pids) == set(pids) and [one.model for one in shown(ws).variants] == [registered[0]]
+        settled(ws)
+        load.more()
+        assert [(one.name, one.model) for one in shown(ws).variants] == [("new", registered[0])]
+        assert not load.answered["shadow"], "it answers in the place of the one that did"
         ws.action("endpoint rollback", endpoint="e")
-        back = records.wait(ws.store, "e", timeout=180)
+        back = settled(ws)
         assert {one.name: bool(one.shadow) for one in back.variants} == {"new": False, "shadow": True}
         load.more()
     assert load.failed == [] and load.refused == []
@@ -168,7 +168,7 @@ def test_a_canary_that_is_bad_is_rolled_back_and_says_why(
     publish_bad("Good")
     ref = publish_bad(bad)
     ws.action("endpoint update", endpoint="e", model="late@3", rollout="ALL_AT_ONCE")
-    records.wait(ws.store, "e", timeout=180)
+    settled(ws)
     with Load(str(state.url), clients=3) as load:
         options = {"endpoint": "e", "model": ref, "rollout": "CANARY", "share": 0.4, "bake": "1h", "alarm": [alarm]}
         ws.action("endpoint update", **options)
@@ -182,13 +182,13 @@ def test_a_canary_that_is_bad_is_rolled_back_and_says_why(
     if bad in ("Slow", "Nonsense"):
         assert load.failed == []
     with pytest.raises(WorkFailed, match="rolled back"):
-        records.wait(ws.store, "e", timeout=180)
+        settled(ws)
 
 
 @pytest.mark.parametrize("strategy", ["LINEAR", "ROLLING"])
 def test_a_change_step_by_step_loses_no_request(ws: Workspace, state: EndpointState, strategy: str) -> None:
     ws.action("endpoint update", endpoint="e", workers=2)
-    before = records.wait(ws.store, "e", timeout=180)
+    before = settled(ws)
     shares, most = [], 0
     with Load(str(state.url)) as load:
         options = {"endpoint": "e", "model": "late@2", "rollout": strategy, "share": 0.5, "bake": "1s"}
@@ -218,7 +218,7 @@ def test_a_keeper_that_is_killed_in_a_canary_goes_on_there_and_nobody_is_refused
 ) -> None:
     ws.action("endpoint deploy", model="late@1", name="e", workers=2)
     keeper = keep("e")
-    state = records.wait(ws.store, "e", timeout=180)
+    state = settled(ws)
     with Load(str(state.url)) as load:
         ws.action("endpoint update", endpoint="e", model="late@2", rollout="CANARY", share=0.2, bake="1h")
         before = until(lambda: (found := shown(ws)).rollout and found.rollout.status == "Baking" and found)
@@ -257,15 +257,15 @@ def test_a_change_is_rolled_back_by_hand_while_it_moves_and_after(ws: Workspace,
         ws.action("endpoint update", endpoint="e", model="late@2", rollout="CANARY", share=0.5, bake="1h")
         until(lambda: (found := shown(ws)).rollout and found.rollout.status == "Baking" and len(found.variants) == 2)
         ws.action("endpoint rollback", endpoint="e")
-        records.wait(ws.store, "e", timeout=180)
+        settled(ws)
         after = shown(ws)
         assert after.rollout.status == "RolledBack" and [one.model for one in after.variants] == [first]
         assert not after.update_failed
         ws.action("endpoint update", endpoint="e", model="late@2", rollout="ALL_AT_ONCE")
-        second = records.wait(ws.store, "e", timeout=180)
+        second = settled(ws)
         assert [one.model for one in second.variants] != [first]
         ws.action("endpoint rollback", endpoint="e")
-        back = records.wait(ws.store, "e", timeout=180)
+        back = settled(ws)
         assert [one.model for one in back.variants] == [first]
         load.more()
     assert load.failed == [] and load.refused == []
@@ -273,16 +273,16 @@ def test_a_change_is_rolled_back_by_hand_while_it_moves_and_after(ws: Workspace,
 
 def test_a_rollback_that_cannot_be_had_says_so_and_what_serves_goes_on(ws: Workspace, state: EndpointState) -> None:
     ws.action("endpoint update", endpoint="e", model="late@2")
-    served = records.wait(ws.store, "e", timeout=180)
+    served = settled(ws)
     next(ws.root.glob("models/late/1-*/sample.json")).write_text("[]")
     ws.action("endpoint rollback", endpoint="e")
     with pytest.raises(WorkFailed, match="cannot be had"):
-        records.wait(ws.store, "e", timeout=180)
+        settled(ws)
     after = shown(ws)
     assert after.status == "UpdateRollbackFailed" and after.pids == served.pids
     assert "probabilities" not in httpx.post(f"{state.url}/invocations", json=ROW, timeout=180).json()
     ws.action("endpoint update", endpoint="e", model="late@2")
-    assert records.wait(ws.store, "e", timeout=180).status == "InService"
+    assert settled(ws).status == "InService"
 
 
 def test_a_logged_metric_raises_an_alarm(ws: Workspace, state: EndpointState) -> None:
@@ -302,7 +302,7 @@ def restarted(ws: Workspace, times: int) -> bool:
 
 def test_killed_servers_fail_only_what_they_had_and_are_not_given_up(ws: Workspace, state: EndpointState) -> None:
     ws.action("endpoint update", endpoint="e", workers=2)
-    records.wait(ws.store, "e", timeout=180)
+    settled(ws)
     with Load(str(state.url)) as load:
         for number in range(1, 7):
             os.kill(shown(ws).pids[0], signal.SIGKILL)
@@ -315,7 +315,7 @@ def test_killed_servers_fail_only_what_they_had_and_are_not_given_up(ws: Workspa
 def test_more_servers_come_while_requests_wait(ws: Workspace, state: EndpointState, publish_bad: Any) -> None:
     publish_bad("Good")
     ws.action("endpoint update", endpoint="e", model=publish_bad("Slow"), rollout="ALL_AT_ONCE")
-    records.wait(ws.store, "e", timeout=180)
+    settled(ws)
     ws.action("endpoint update", endpoint="e", max_workers=2)
     with Load(str(state.url), clients=6) as load:
         until(lambda: shown(ws).workers_ready == 2)

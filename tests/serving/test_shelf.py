@@ -11,12 +11,12 @@ from cupola.errors import BadInput, BadName, BadOption
 from cupola.jobs import memory
 from cupola.registry import records as registry
 from cupola.registry.models import Model
-from cupola.serving import records, shelf
+from cupola.serving import shelf
 from cupola.serving.records import Targets
 from cupola.serving.scoring import Variant
 from cupola.workspace import Workspace
 
-from .conftest import publish
+from .conftest import publish, settled
 
 ROW = {"dataframe_records": [{"distance": 812.25, "hour": 17, "carrier": "AA", "wet": True}]}
 TARGET = "X-Amzn-SageMaker-Target-Model"
@@ -55,7 +55,7 @@ def test_a_request_names_the_model(
     publish(ws.store, regressor_directory, "other", 1)
     ws.action("endpoint deploy", model="late@1", name="e", target=["many-*"], target_memory="1K")
     keep("e")
-    state = records.wait(ws.store, "e", timeout=180)
+    state = settled(ws)
     with httpx.Client(base_url=str(state.url), timeout=180) as client:
 
         def ask(target: str) -> httpx.Response:
@@ -78,7 +78,7 @@ def test_a_request_names_the_model(
         assert broken.status_code == 400 and "checksum" in broken.json()["message"] and str(ws.root) not in broken.text
         assert client.post("/invocations", json=ROW).status_code == 200
     ws.action("endpoint deploy", model="late@1", name="e", target=[""])
-    state = records.wait(ws.store, "e", timeout=180)
+    state = settled(ws)
     assert state.targets is None
     refused = httpx.post(f"{state.url}/invocations", json=ROW, headers={TARGET: "many-b"}, timeout=180)
     assert refused.status_code == 400 and "no models to choose from" in refused.json()["message"]

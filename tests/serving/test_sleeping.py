@@ -25,7 +25,7 @@ from cupola.store import runtime
 from cupola.workspace import Workspace
 
 from . import bad_models
-from .conftest import Starter, door_of, until
+from .conftest import Starter, door_of, settled, until
 
 ROW = {"dataframe_records": [{"distance": 812.25, "hour": 17, "carrier": "AA", "wet": True}]}
 Keep = Callable[[str], int]
@@ -54,7 +54,7 @@ def serve(ws: Workspace, keep: Keep, **options: Any) -> EndpointState:
     """An endpoint that has fallen asleep."""
     ws.action("endpoint deploy", model="late@1", name="e", mode="serverless", idle="1s", **options)
     keep("e")
-    records.wait(ws.store, "e", timeout=180)
+    settled(ws)
     return asleep(ws)
 
 
@@ -145,7 +145,7 @@ def test_requests_that_wait_for_the_waking_count_too(
 def test_the_provisioned_stay(ws: Workspace, keep: Keep, registered: list[str]) -> None:
     ws.action("endpoint deploy", model="late@1", name="e", mode="serverless", idle="1s", workers=2, provisioned=1)
     keep("e")
-    state = records.wait(ws.store, "e", timeout=180)
+    state = settled(ws)
     both = until(lambda: len(found := started(ws)) == 2 and found)
     rested = until(lambda: (found := records.find(ws.store, "e")).workers_ready == len(found.pids) == 1 and found)
     assert not rested.asleep and set(rested.pids) < set(both) == set(started(ws))
@@ -161,7 +161,7 @@ def test_one_that_takes_longer_to_wake_than_it_may_be_idle_is_left_to_load(
     monkeypatch.setattr("cupola.serving.options.SHORTEST_IDLE", 0.1)
     ws.action("endpoint deploy", model=publish_bad("Sleepy"), name="e", mode="serverless", idle="0.3s")
     keep("e")
-    state = records.wait(ws.store, "e", timeout=180)
+    state = settled(ws)
     asleep(ws)
     gate.unlink()
     with ThreadPoolExecutor(1) as client:
@@ -178,7 +178,7 @@ def test_one_that_takes_longer_to_wake_than_it_may_be_idle_is_left_to_load(
 def test_an_update_while_it_sleeps(ws: Workspace, keep: Keep, registered: list[str]) -> None:
     state = serve(ws, keep)
     ws.action("endpoint update", endpoint="e", model="late@2")
-    after = records.wait(ws.store, "e", timeout=180)
+    after = settled(ws)
     assert [one.model for one in after.variants] == [registered[1]]
     assert "probabilities" not in httpx.post(f"{state.url}/invocations", json=ROW, timeout=180).json()
     next(ws.root.glob("models/late/1-*/sample.json")).write_text("[]")

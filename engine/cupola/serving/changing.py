@@ -54,7 +54,8 @@ def promote(
 ) -> EndpointState:
     """End a change well: the new version gets all requests now, whatever steps are left; or a shadow does.
 
-    A shadow that is promoted answers under its own name from then on, and the variants before it are served no more.
+    A shadow that is promoted takes the name of the variant that answered (of several, of the one with the most
+    requests), and those before it are served no more.
     """
     before = records.wish(ws.store, endpoint)
     state = records.find(ws.store, endpoint)
@@ -63,7 +64,8 @@ def promote(
         plan = msgspec.structs.replace(before.rollout, at_once=True)
         return wishing.send(ws, msgspec.structs.replace(before, rollout=plan), before)
     shadow = _shadow(before, variant, "promoted")
-    promoted = msgspec.structs.replace(shadow, weight=1.0, shadow=0.0)
+    answering = max((one for one in before.variants if not one.shadow), key=lambda one: one.weight)
+    promoted = msgspec.structs.replace(shadow, name=answering.name, weight=1.0, shadow=0.0)
     plan = msgspec.structs.replace(before.rollout, at_once=True, back=False)
     return wishing.send(ws, msgspec.structs.replace(before, variants=[promoted], rollout=plan), before)
 

@@ -2,15 +2,13 @@
 
 import contextlib
 import hashlib
-import time
-from collections.abc import Callable
 from typing import Any
 
 import msgspec
 
 from cupola.asynchronous import records as requests
 from cupola.asynchronous.records import Asynchronous, Backlog
-from cupola.errors import Corrupt, CupolaError, NotFound, WorkFailed
+from cupola.errors import Corrupt, CupolaError, NotFound
 from cupola.runtimes.records import AUTO
 from cupola.serving import network
 from cupola.serving.network import Network
@@ -340,28 +338,6 @@ def unserved(endpoint: Endpoint) -> list[VariantState]:
     return [
         VariantState(name=one.name, model=one.model, weight=one.weight, shadow=one.shadow) for one in endpoint.variants
     ]
-
-
-def wait(
-    store: Store,
-    name: str,
-    *,
-    timeout: float | None = None,
-    progress: Callable[[EndpointState], None] | None = None,
-) -> EndpointState:
-    """Waits until the endpoint is as wished. Raises WorkFailed when it has failed (with the reason) or on timeout."""
-    deadline = None if timeout is None else time.monotonic() + timeout
-    while True:
-        found = find(store, name)
-        if progress:
-            progress(found)
-        if found.status == "Failed" or found.update_failed:
-            raise WorkFailed(f"the endpoint {name}: {found.reason}", where=wish_path(name))
-        if found.status == found.desired:
-            return found
-        if deadline and time.monotonic() > deadline:
-            raise WorkFailed(f"the endpoint {name} is still {found.status}", where=wish_path(name))
-        time.sleep(0.05)
 
 
 def _unusual(value: Any) -> Any:

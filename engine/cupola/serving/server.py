@@ -194,6 +194,7 @@ class Server:
         self._next_word = 0.0
         self._last_order = 0
         self._calling: asyncio.Task[None] | None = None
+        self._doors: list[handshakes.Door] = []
 
     async def run(self) -> int:
         loop = asyncio.get_running_loop()
@@ -203,13 +204,10 @@ class Server:
             return Connection(settings, self._state, loop, self._app.at_once)
 
         servers: list[asyncio.AbstractServer] = []
-        doors: list[asyncio.Task[None]] = []
         for one in self._listeners:
             if self._tls and network.is_beyond(one):
-                one.setblocking(False)
                 one.listen(listening.BACKLOG)
-                taking = handshakes.take_in(one, self._tls, connect, connection.HEAD_TIME)
-                doors.append(asyncio.create_task(taking))
+                self._doors.append(handshakes.Door(one, self._tls, connect, connection.HEAD_TIME))
                 continue
             listen = loop.create_unix_server if one.family == socket.AF_UNIX else loop.create_server
             servers.append(await listen(connect, sock=one, backlog=listening.BACKLOG))
@@ -229,8 +227,8 @@ class Server:
         self._app.draining = True
         for server in servers:
             server.close()
-        for door in doors:
-            door.cancel()
+        for door in self._doors:
+            door.close()
         self._say(Word(order=self._last_order))
         await self._drain(loop.time() + DRAIN_TIME)
         return 0
@@ -310,5 +308,5 @@ class Server:
         while there and loop.time() < deadline:
             self._second(loop.time())
             await asyncio.sleep(0.05)
-            there = bool(self._state.connections)
+            there = bool(self._state.connections) or any(door.under_way for door in self._doors)
         self._second(loop.time())
