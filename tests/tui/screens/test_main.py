@@ -363,7 +363,49 @@ async def test_there_is_nothing_to_zoom_when_narrow_and_it_says_so(studio: Studi
         await pilot.press("z")
         await settled(pilot, lambda: any("has the whole width already" in one.message for one in studio._notifications))
         await pilot.press("escape")  # one way back, as before
-        await settled(pilot, lambda: studio.main.table.has_focus and not studio.main.body.has_class("-detail"))
+        await settled(pilot, lambda: studio.main.table.has_focus and studio.main.table.is_on_screen)
+
+
+@pytest.mark.parametrize(("width", "begin"), [(120, []), (120, ["tab"]), (200, ["shift+tab"])])
+async def test_what_is_zoomed_is_what_has_the_focus_wherever_tab_leads(
+    studio: Studio, settled: Settled, width: int, begin: list[str]
+) -> None:
+    async with studio.run_test(size=(width, 40)) as pilot:
+        await opened(pilot, studio, settled)
+        body = studio.main.body
+        await settled(pilot, lambda: len(body.details) == (2 if width == 200 else 1) and body.details[-1].is_on_screen)
+        await pilot.press(*begin, "z")
+        await settled(pilot, lambda: alone_in_sight(studio))
+        seen = [alone_in_sight(studio)]
+        for key in ["tab"] * (1 + len(body.details)) + ["shift+tab"] * (1 + len(body.details)):
+            await pilot.press(key)
+            await settled(pilot, lambda: alone_in_sight(studio) not in ("", seen[-1]))
+            seen.append(alone_in_sight(studio))
+        assert len(set(seen)) == 1 + len(body.details) and seen == seen[::-1]
+        await pilot.press("z")
+        await settled(pilot, lambda: all(one.is_on_screen for one in (body.table, *body.details)))
+
+
+def alone_in_sight(studio: Studio) -> str:
+    """The only one of table and details that is shown, where that has the focus; "" where it is otherwise."""
+    body = studio.main.body
+    shown = [one for one in (body.table, *body.details) if one.is_on_screen]
+    return str(shown[0].id) if len(shown) == 1 and shown[0].has_focus_within else ""
+
+
+async def test_a_zoom_of_the_details_lets_the_table_be_seen_by_the_keys_that_go_to_it(
+    studio: Studio, settled: Settled
+) -> None:
+    async with studio.run_test(size=(120, 40)) as pilot:
+        await opened(pilot, studio, settled)
+        await pilot.press("z")
+        for key in ("1", "slash"):
+            await pilot.press("tab")
+            await settled(pilot, lambda: studio.main.detail.is_on_screen and not studio.main.table.is_on_screen)
+            await pilot.press(key)
+            await settled(pilot, lambda: studio.main.table.is_on_screen and not studio.main.detail.is_on_screen)
+        await pilot.press("escape")
+        await settled(pilot, lambda: studio.main.table.has_focus)
 
 
 async def test_enter_opens_the_details_as_a_screen_of_their_own_when_narrow(studio: Studio, settled: Settled) -> None:
@@ -419,7 +461,7 @@ async def test_the_palette_and_the_menu_do_what_keys_do(studio: Studio, settled:
         await pilot.press("ctrl+p")
         await settled(pilot, lambda: studio.screen is not studio.main)
         await pilot.press(*"zoom", "enter")
-        await settled(pilot, lambda: studio.main.body.has_class("-zoom-table"))
+        await settled(pilot, lambda: studio.main.body.has_class("-zoom"))
         await pilot.press("escape", "full_stop")
         await settled(pilot, lambda: isinstance(studio.screen, Menu))
         await pilot.press("l")

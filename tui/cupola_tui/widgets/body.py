@@ -9,6 +9,7 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 from textual.message import Message
+from textual.widget import Widget
 from textual.widgets import Input
 
 from cupola.errors import CupolaError
@@ -67,6 +68,7 @@ class Body(Vertical):
         self.pane, self.records, self.reading, self.kept = pane, records, reading, kept
         self.views: dict[str, View] = {}
         self.table = RecordTable(self.view(pane), list(pane.empty), id="table")
+        self.table.add_class("-front")
         self.details = [Detail(pane, id="detail")]
         self.prompt, self.hints = FilterEntry(id="prompt"), FilterHints(id="hints")
         self.fault: CupolaError | None = None  # what is wrong with the filter
@@ -108,7 +110,6 @@ class Body(Vertical):
     def show(self, pane: Pane, error: CupolaError | None) -> None:
         """Puts that pane in front; `error` is why its list could not be read."""
         self.pane = pane
-        self.remove_class("-detail")
         self.table.busy = ""
         self.detail.set_reactive(Detail.tab, self.kept.setdefault(pane.name, PaneState()).tab)
         for aside in self.details[1:]:
@@ -229,11 +230,10 @@ class Body(Vertical):
     def fit(self, width: int) -> None:
         """Takes the room there is: details behind enter, beside the table, or twice beside it. What has the focus
         stays in sight."""
-        inside = any(one.has_focus_within for one in self.details)
-        if width < NARROW and not self.has_class("-narrow"):
-            self.set_class(inside, "-detail")
-        if width < WIDE and inside:
+        if width < WIDE and any(one.has_focus_within for one in self.details):
             self.detail.body.focus()
+        if width < NARROW:
+            self.remove_class("-zoom")
         self.set_class(width < NARROW, "-narrow")
         self.set_class(width >= WIDE, "-wide")
         if width >= WIDE and len(self.details) == 1:
@@ -256,11 +256,7 @@ class Body(Vertical):
 
     def action_next_pane(self, by: int) -> None:
         """Gives the focus to the next of table and details."""
-        if self.has_class("-narrow"):
-            self.toggle_class("-detail")
-            (self.detail.body if self.has_class("-detail") else self.table).focus()
-            return
-        order = [self.table, *(one.body for one in self.details if one.is_on_screen)]
+        order = [self.table, *(one.body for one in (self.details if self.has_class("-wide") else self.details[:1]))]
         here = next((place for place, one in enumerate(order) if one.has_focus), 0)
         order[(here + by) % len(order)].focus()
 
@@ -269,20 +265,26 @@ class Body(Vertical):
         if self.has_class("-narrow"):
             self.post_message(self.Refused("zoom: each pane has the whole width already; tab is the next one"))
             return
-        wanted = "-zoom-table" if self.table.has_focus else "-zoom-detail"
-        on = not self.has_class(wanted)
-        self.remove_class("-zoom-table", "-zoom-detail")
-        self.set_class(on, wanted)
+        self.toggle_class("-zoom")
+
+    def on_descendant_focus(self) -> None:
+        """Where one of table and details has all the room, it is the one that has the focus."""
+        front = next((one for one in (self.table, *self.details) if one.has_focus_within), None)
+        if front is not None:
+            self._put_in_front(front)
+
+    def _put_in_front(self, front: Widget) -> None:
+        for one in (self.table, *self.details):
+            one.set_class(one is front, "-front")
 
     def action_back(self) -> None:
         """Out of what was opened last: the prompt, the zoom, the details, the marks, the filter."""
         rows = self.view(self.pane).rows
         if self.prompt.has_class("-asking"):
             self._leave_prompt(searched=None)
-        elif self.has_class("-zoom-table") or self.has_class("-zoom-detail"):
-            self.remove_class("-zoom-table", "-zoom-detail")
+        elif self.has_class("-zoom"):
+            self.remove_class("-zoom")
         elif not self.table.has_focus:
-            self.remove_class("-detail")
             self.table.focus()
         elif rows.marks:
             self.unmark()
@@ -301,7 +303,6 @@ class Body(Vertical):
             self.post_message(self.Refused("log: there is none here"))
             return
         self.detail.tab = place
-        self.add_class("-detail")
         self.call_after_refresh(self.detail.body.focus)
 
     def on_record_table_opened(self) -> None:
@@ -311,7 +312,6 @@ class Body(Vertical):
         if self.pane.leads:
             self.post_message(self.Led(*self.pane.leads(record)))
         else:
-            self.add_class("-detail")
             self.detail.body.focus()
 
     def on_record_table_moved(self) -> None:
@@ -333,6 +333,7 @@ class Body(Vertical):
     def action_filter(self) -> None:
         """Asks for a filter, which works as one types."""
         self._searched = None
+        self._put_in_front(self.table)
         self._ask(self.kept[self.pane.name].filter, 'filter: a word, or validation_roc_auc > 0.8 and user = "ana"')
 
     def on_log_view_search(self, message: LogView.Search) -> None:
