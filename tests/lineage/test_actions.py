@@ -195,6 +195,23 @@ def test_a_flow_stands_between_the_data_and_what_was_trained_with_it(ws: Workspa
         ws.action("lineage", reference="flow:nope")
 
 
+def test_what_the_joins_of_a_flow_look_up_stands_before_what_was_trained_with_it(ws: Workspace, finish: Finish) -> None:
+    made = finish(flow="prep@aaaaaaaaaaaa", looked_up=["weather@2-beef"])
+    edge = ("dataset:weather@2-beef", "flow:prep@aaaaaaaaaaaa")
+    for reference, ways in ((f"run:{made.id}", {"up": True}), ("flow:prep", {"up": True})):
+        assert edge in [(one.source, one.target) for one in ws.action("lineage", reference=reference, **ways).edges]
+
+
+def test_a_dataset_leads_to_what_looks_columns_up_in_it(ws: Workspace, finish: Finish) -> None:
+    version = imported(ws)
+    made = finish(flow="prep@aaaaaaaaaaaa", dataset="other@1-abcd", looked_up=[version])
+    finish(dataset="other@1-abcd")
+    found = lineage(ws, f"dataset:{version}", down=True)
+    assert [(one.source, one.target) for one in found.edges] == [
+        (f"dataset:{version}", "flow:prep@aaaaaaaaaaaa"), ("flow:prep@aaaaaaaaaaaa", f"run:{made.id}"),
+    ]  # fmt: skip
+
+
 def test_an_execution_stands_before_what_its_steps_have_made(ws: Workspace, finish: Finish) -> None:
     version = imported(ws)
     run, by_hand = finish(), finish()

@@ -77,7 +77,8 @@ class Run(Record, kw_only=True):
     notes: what happened in training that is worth knowing. model: the version that --register made of it, if any;
     model_directory: where the fitted model lies in the workspace. usage: seconds, cpu_seconds, peak_memory (bytes).
     process: the one that a script's run is in. heard: when a script without a job that is under way last wrote.
-    flow: the one that prepares the rows, NAME@HASH as it was when the run was filed.
+    flow: the one that prepares the rows, NAME@HASH as it was when the run was filed; looked_up: the versions of other
+    datasets that its joins look columns up in.
     options: what `train` was given beyond data, estimator and parameters, as it takes it.
     bad: which of its data somebody has marked as bad, and why.
     tuning, trial: the id of the tuning that it is a trial of, and its number there; worker: whose of the tuning's.
@@ -107,6 +108,7 @@ class Run(Record, kw_only=True):
     task: str = ""
     features: list[str] = msgspec.field(default_factory=list)
     flow: str = ""
+    looked_up: list[str] = msgspec.field(default_factory=list)
     classes: list[Any] | None = None
     positive: Any = None
     split: dict[str, Any] = msgspec.field(default_factory=dict)

@@ -87,7 +87,7 @@ def _worst(store: Store, run: Run) -> str:
 def _data(run: Run) -> str:
     return pages.facts(
         {
-            "dataset": run.dataset, "flow": run.flow,
+            "dataset": run.dataset, "flow": run.flow, "looked up": run.looked_up,
             "target": run.target, "task": run.task, "classes": run.classes, "split": run.split,
             "rows": run.rows, "seed": run.seed, "features": run.features,
         }

@@ -170,8 +170,9 @@ class _Graph:
             refs = [
                 ref for one in self.made.values() if one.made and made_by(one) == node.ref for ref in one.made.inputs
             ]
-            refs += [one.dataset for one in self.runs.values() if one.flow == node.ref]
-            refs += [data_of(one) for one in self.tunings.values() if flow_of(one) == node.ref]
+            refs += [ref for one in self.runs.values() if one.flow == node.ref for ref in (one.dataset, *one.looked_up)]
+            searching = [one for one in self.tunings.values() if flow_of(one) == node.ref]
+            refs += [ref for one in searching for ref in (data_of(one), *looked_up(one))]
             return [dataset(self.store, ref) for ref in dict.fromkeys(refs) if ref]
         if node.kind == "run":
             made = self._run(node.ref)
@@ -202,6 +203,8 @@ class _Graph:
             made = [one for one in self.runs.values() if one.dataset == node.ref and one.tuning not in ids]
             through = [*map(flow_of, searching), *(one.flow for one in made)]  # and of flows what was made with them
             through += [made_by(one) for one in self.made.values() if one.made and node.ref in one.made.inputs]
+            through += [one.flow for one in self.runs.values() if node.ref in one.looked_up]
+            through += [flow_of(one) for one in self.tunings.values() if node.ref in looked_up(one)]
             flows = [flow(ref) for ref in dict.fromkeys(through) if ref]
             searched = [tuning(one) for one in searching if not flow_of(one)]
             made = [one for one in made if not one.flow]
@@ -354,8 +357,19 @@ def made_by(version: datasets.DatasetVersion) -> str:
 
 def flow_of(one: tunings.Tuning) -> str:
     """The flow that prepares the rows of a tuning's runs, as these name it; "" for none."""
+    filed = _filed(one)
+    return filed.ref if filed else ""
+
+
+def looked_up(one: tunings.Tuning) -> list[str]:
+    """The versions of datasets that the joins of that flow look columns up in."""
+    filed = _filed(one)
+    return filed.looked_up if filed else []
+
+
+def _filed(one: tunings.Tuning) -> FiledFlow | None:
     filed = one.training.get("flow")
-    return msgspec.convert(filed, FiledFlow).ref if filed else ""
+    return msgspec.convert(filed, FiledFlow) if filed else None
 
 
 def model(one: registry.ModelState) -> Node:

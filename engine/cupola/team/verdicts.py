@@ -76,8 +76,8 @@ def put_on_made(store: Store, made: Iterable[Made]) -> None:
 
 
 def data(made: Made) -> list[str]:
-    """The versions of datasets behind it: its own, and of a chain those of its members."""
-    return [made.dataset, *(one.dataset for one in getattr(made, "members", ()))]
+    """The versions of datasets behind it: its own, what its flow looks up, and of a chain those of its members."""
+    return [made.dataset, *getattr(made, "looked_up", ()), *(one.dataset for one in getattr(made, "members", ()))]
 
 
 def words(bad: Mapping[str, Verdict], data: Iterable[str]) -> str:

@@ -352,6 +352,7 @@ def _run(version: DatasetVersion, training: Training, experiment: str, name: str
         task=training.task,
         features=[one for one, _ in training.features],
         flow=training.flow.ref if training.flow else "",
+        looked_up=training.flow.looked_up if training.flow else [],
         split=msgspec.to_builtins(training.split),
         seed=training.seed,
         options=training.options,

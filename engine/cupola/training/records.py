@@ -86,6 +86,11 @@ class FiledFlow(msgspec.Struct, kw_only=True):
         """Its name, and what tells it from what it was before and will be."""
         return f"{self.name}@{self.sha256[:SHORT]}"
 
+    @property
+    def looked_up(self) -> list[str]:
+        """The versions of datasets that its joins look columns up in."""
+        return sorted({*self.sources.values()}) if self.lookups else []
+
 
 class Training(msgspec.Struct, kw_only=True):
     """One training as it is asked for: what the job's `spec` holds.

@@ -232,4 +232,5 @@ def _describe(run: Run, training: Training) -> None:
     run.estimator, run.task, run.seed = training.estimator, training.task, training.seed
     run.features = [one for one, _ in training.features]
     run.flow = training.flow.ref if training.flow else ""
+    run.looked_up = training.flow.looked_up if training.flow else []
     run.split, run.options = msgspec.to_builtins(training.split), training.options
