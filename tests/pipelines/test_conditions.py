@@ -36,6 +36,18 @@ def test_a_condition_is_judged(said: dict[str, Any], result: bool) -> None:
     assert conditions.judged(said).result is result
 
 
+def test_conditions_within_others_are_told_in_a_line() -> None:
+    two = [{"type": "GreaterThan", "left": 0.912345, "right": 0.5}, {"type": "In", "left": "a", "right": ["a", "b"]}]
+    said = {
+        "type": "Or",
+        "conditions": [
+            {"type": "And", "conditions": two},
+            {"type": "Not", "condition": {"type": "LessThan", "left": 1, "right": 2}},
+        ],
+    }
+    assert conditions.told(conditions.judged(said)) == "(0.9123 > 0.5 and a in [a, b]) or not 1 < 2"
+
+
 def test_what_cannot_be_compared_is_said() -> None:
     with pytest.raises(BadInput, match="'a' and 1 cannot be compared"):
         conditions.judged({"type": "GreaterThan", "left": "a", "right": 1})

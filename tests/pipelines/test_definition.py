@@ -82,15 +82,43 @@ WRONG: list[tuple[str, str, str]] = [
         "line 13: these steps wait for one another: train -> register -> train",
     ),
     ("${steps.train.outputs.run}", "${steps.train}", "line 27: ${steps.train}: of a step one has .outputs"),
-    ('["too-weak"]', '["too-week"]', "line 23: there is no step 'too-week'"),
+    ('["too-weak"]', '["too-week"]', "line 23: else_steps: there is no step 'too-week' (did you mean too-weak?)"),
     ("GreaterThan", "GreaterThen", "line 21: a condition has a type, one of Equals"),
     ('"steps:prepare"', '"../steps:prepare"', "line 10: '../steps:prepare' is no function"),
-    ("attempts = 3", "attempt = 3", "line 29: Object contains unknown field `attempt`"),
+    ("attempts = 3", "attempt = 3", "line 29: a retry has no 'attempt' (did you mean attempts?)"),
+    ("attempts = 3", "attempts = 0", "line 29: retry: attempts is 1 or more"),
+    (
+        "SageMaker.JOB_INTERNAL_ERROR",
+        "outofmemory",
+        "line 29: retry: there is no cause 'outofmemory' (did you mean mem",
+    ),
+    (
+        "attempts = 3 }",
+        'attempts = 3 }\ndepend_on = ["train"]',
+        "line 30: a RegisterModel step takes no 'depend_on' (did",
+    ),
+    ("attempts = 3 }", 'attempts = 3 }\ndepends_on = "train"', "line 30: depends_on: it takes a list, and not a text"),
+    ("[parameters]", "[paramters]", "a pipeline has no 'paramters' (did you mean parameters?)"),
+    (
+        'type = "Integer" }',
+        'type = "Integer", defualt = 3 }',
+        "line 6: a parameter has no 'defualt' (did you mean default?)",
+    ),
+    (
+        "only ${steps.train.metrics.test_roc_auc}",
+        "${steps.prepare.properties.report.rows}",
+        "line 33: ${steps.prepare.properties.report.rows}: the step prepare writes no property file 'report'",
+    ),
+    ('dataset = "flights"', 'dataset = "flights"\nmemory = "much"', "line 16: memory takes an amount"),
     ('dataset = "flights"\n', "", "line 13: a Training step needs dataset"),
-    ('{ type = "Integer" }', '{ type = "Int" }', "line 6: a parameter is a String, an Integer, a Float or a Boolean"),
+    (
+        '{ type = "Integer" }',
+        '{ type = "Int" }',
+        "line 6: a parameter is a String, an Integer, a Float, a Boolean or a List",
+    ),
     ('default = "a"', 'default = "c"', "line 5: kind cannot be 'c'"),
     ("[steps.train]", '[steps."tr ain"]', "'tr ain' cannot be the name of a step"),
-    ('name = "late"', 'name = ["late"]', "line 28: name: Expected `str`, got `array`"),
+    ('name = "late"', 'name = ["late"]', "line 28: name: it takes a text, and not a list"),
 ]
 
 
@@ -137,6 +165,26 @@ def test_an_empty_pipeline_is_refused() -> None:
 )
 def test_parameters_are_what_the_pipeline_says_that_they_are(given: dict[str, Any], found: dict[str, Any]) -> None:
     assert definition.given(read(), given) == found
+
+
+@pytest.mark.parametrize(
+    ("given", "found"),
+    [
+        ({}, [3, 5]),
+        ({"depths": "1, 2.5,a"}, [1, 2.5, "a"]),
+        ({"depths": '[true, "a,b"]'}, [True, "a,b"]),
+        ({"depths": "4"}, [4]),
+        ({"depths": ""}, []),
+        ({"depths": [7]}, [7]),
+    ],
+)
+def test_a_list_is_given_as_toml_writes_it_or_with_commas(given: dict[str, Any], found: list[Any]) -> None:
+    assert (
+        definition.given(
+            read(TEXT.replace("threshold = 0.7", "depths = [3, 5]\nthreshold = 0.7")), given | {"rows": 1}
+        )["depths"]
+        == found
+    )
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from cupola.errors import BadInput
 from cupola.experiments.records import Run
 from cupola.flows.records import Flow, create
 from cupola.pipelines import definition, exporting, python
-from cupola.pipelines.records import Pipeline
+from cupola.pipelines.records import Parameter, Pipeline, Step
 from cupola.workspace import Workspace
 
 SAMPLE = Path(__file__).parents[2] / "workspaces" / "flights" / "pipelines" / "late-flights.toml"
@@ -36,6 +36,20 @@ def test_toml_comes_back_as_it_was() -> None:
 def test_python_declares_the_same(tmp_path: Path) -> None:
     text = exporting.python(sample())
     assert bare(python.defined(msgspec.structs.replace(sample(), path="late.py"), text, tmp_path)) == bare(sample())
+
+
+def test_a_list_among_the_parameters_comes_back_in_both(tmp_path: Path) -> None:
+    made = msgspec.structs.replace(
+        sample(), parameters=[Parameter(name="depths", type="List", default=[1, "a"])], path="l.py"
+    )
+    made.steps = [
+        Step(name="each", type="ForEach", arguments={"items": "${parameters.depths}", "step": {"type": "Fail"}})
+    ]
+    for whole in (
+        definition.parse(exporting.toml(made), "l", "pipelines/l.toml", ""),
+        python.defined(made, exporting.python(made), tmp_path),
+    ):
+        assert bare(whole) == bare(made)
 
 
 def test_a_function_of_the_file_itself_cannot_be_taken_to_toml() -> None:

@@ -40,13 +40,16 @@ def test_what_is_no_toml(data: bytes, said: str) -> None:
 
 
 UNFIT = {
-    "a value": (b'# what it is\nformat = "1"\n', "line 2, column 10: Expected `int`"),
-    "in a table": (b"format = 1\n[inner]\n  weight = 'much'\n", "line 3, column 12: Expected `float`"),
-    "dotted": (b"format = 1\ninner.weight = 'much'\n", "line 2, column 16: Expected `float`"),
-    "of several": (b"[[part]]\nname='a'\n[[part]]\nweight=1\nname=2\n", "line 5, column 6: Expected `str`"),
-    "a name that is anything": (b"\n[limits]\nx = 'much'\n", "line 2, column 1: Expected `int`"),
-    "a table that is none": (b"inner = 1", "line 1, column 9: Expected `object`"),
-    "a line of several": (b"part = [{weight = 1}, {weight = 'x'}]", "line 1, column 8: Expected `float`"),
+    "a value": (b'# what it is\nformat = "1"\n', "line 2, column 10: it takes a whole number"),
+    "in a table": (b"format = 1\n[inner]\n  weight = 'much'\n", "line 3, column 12: it takes a number, and not a text"),
+    "dotted": (b"format = 1\ninner.weight = 'much'\n", "line 2, column 16: it takes a number"),
+    "of several": (
+        b"[[part]]\nname='a'\n[[part]]\nweight=1\nname=2\n",
+        "line 5, column 6: it takes a text, and not a whole number",
+    ),
+    "a name that is anything": (b"\n[limits]\nx = 'much'\n", "line 2, column 1: it takes a whole number"),
+    "a table that is none": (b"inner = 1", "line 1, column 9: it takes a table"),
+    "a line of several": (b"part = [{weight = 1}, {weight = 'x'}]", "line 1, column 8: it takes a number"),
 }
 
 

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
+
 from cupola.errors import BadInput
 from cupola.pipelines.records import Compared
 
@@ -14,6 +16,10 @@ COMPARED: dict[str, Callable[[Any, Any], bool]] = {
     "LessThanOrEqualTo": lambda left, right: bool(left <= right),
     "In": lambda left, right: left in right,
 }
+WORDS = {
+    "Equals": "=", "GreaterThan": ">", "GreaterThanOrEqualTo": "≥", "LessThan": "<", "LessThanOrEqualTo": "≤",
+    "In": "in", "Or": "or", "And": "and",
+}  # fmt: skip
 FIELDS = {"Not": {"condition"}, "Or": {"conditions"}, "And": {"conditions"}}
 TYPES = (*COMPARED, *FIELDS)
 
@@ -39,11 +45,11 @@ def judged(said: dict[str, Any]) -> Compared:
     kind = said["type"]
     if kind == "Not":
         inner = judged(said["condition"])
-        return Compared(type=kind, left=shown(inner), result=not inner.result)
+        return Compared(type=kind, left=f"not {_within(inner)}", result=not inner.result)
     if kind in ("Or", "And"):
         each = [judged(one) for one in said["conditions"]]
         result = any(one.result for one in each) if kind == "Or" else all(one.result for one in each)
-        return Compared(type=kind, left=[shown(one) for one in each], result=result)
+        return Compared(type=kind, left=f" {WORDS[kind]} ".join(map(_within, each)), result=result)
     left, right = said["left"], said["right"]
     try:
         return Compared(type=kind, left=left, right=right, result=COMPARED[kind](left, right))
@@ -51,5 +57,20 @@ def judged(said: dict[str, Any]) -> Compared:
         raise BadInput(f"{kind}: {left!r} and {right!r} cannot be compared") from None
 
 
-def shown(one: Compared) -> str:
-    return f"{one.type}({one.left!r}, {one.right!r})" if one.type in COMPARED else f"{one.type}({one.left})"
+def told(one: Compared) -> str:
+    """What was compared, in a line: "0.71 ≥ 0.7"."""
+    if one.type in FIELDS:
+        return _shown(one.left)
+    return f"{_shown(one.left)} {WORDS.get(one.type, one.type)} {_shown(one.right)}"
+
+
+def _within(one: Compared) -> str:
+    return f"({told(one)})" if one.type in ("Or", "And") else told(one)
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, list):
+        return f"[{', '.join(map(_shown, value))}]"
+    return value if isinstance(value, str) else msgspec.json.encode(value).decode()

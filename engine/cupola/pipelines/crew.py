@@ -9,7 +9,7 @@ from pathlib import Path
 
 from cupola.errors import ErrorInfo
 from cupola.pipelines import workers
-from cupola.pipelines.doing import CAUSES
+from cupola.pipelines.causes import CAUSES
 from cupola.pipelines.workers import Do, Outcome, Said, Task, Worker
 
 

@@ -103,7 +103,7 @@ def _step(function: Callable[..., Any], type: str, name: str | None, options: di
 
 
 def pipeline(function: Callable[P, R]) -> Callable[P, R]:
-    """Marks the function that joins the steps; its parameters (str, int, float, bool, Literal) are the pipeline's."""
+    """Marks the function that joins the steps; its parameters (str, int, float, bool, list, Literal) are its own."""
     function.cupola_pipeline = True  # type: ignore[attr-defined]
     return function
 

@@ -1,5 +1,6 @@
 """Reading a pipeline from its file, and saying in a sentence, with the line, what is wrong with it."""
 
+import contextlib
 import hashlib
 import math
 import re
@@ -10,23 +11,23 @@ import msgspec
 
 from cupola.errors import BadInput, BadOption, CupolaError, NotFound
 from cupola.jobs import amounts
-from cupola.pipelines import conditions, graph, references, types
+from cupola.pipelines import causes, conditions, graph, references, types
 from cupola.pipelines.records import DIRECTORY, Parameter, ParameterType, Pipeline, Retry, Step
 from cupola.store import Store, files, toml
 from cupola.store.names import NAME, check_name
 
 HEADER = re.compile(r"\s*\[\s*steps\s*\.\s*[\"']?([\w-]+)[\"']?\s*\]")
-STEP_KEYS = ("type", "description", "depends_on", "if_steps", "else_steps", "cache", "expire_after", "retry")
+STEP_KEYS = types.FOR_ALL
 Wrong = Callable[[str, str], BadInput]
 FUNCTION = re.compile(r"(?:[A-Za-z_][\w.]*|pipelines/[\w.-]+\.py):[A-Za-z_]\w*")
-PLAIN = {"String": str, "Integer": int, "Float": float, "Boolean": bool}
+PLAIN: dict[str, type[Any]] = {"String": str, "Integer": int, "Float": float, "Boolean": bool, "List": list}
 
 
 class WrittenParameter(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """[parameters.NAME] as people write it."""
 
     type: str = ""
-    default: str | int | float | bool | None = None
+    default: str | int | float | bool | list[Any] | None = None
     choices: list[str | int | float] = []
     description: str = ""
 
@@ -37,7 +38,7 @@ class Written(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     format: int = 1
     revision: int = 1
     description: str = ""
-    parameters: dict[str, WrittenParameter | str | int | float | bool] = {}
+    parameters: dict[str, WrittenParameter | str | int | float | bool | list[Any]] = {}
     steps: dict[str, dict[str, Any]] = {}
     parallel: int = 8
     cache: bool = True
@@ -106,8 +107,9 @@ def read(store: Store, name: str) -> tuple[Pipeline, str]:
 def parse(text: str, name: str, path: str, sha256: str) -> Pipeline:
     """The pipeline that a TOML text says. Raises BadInput, Corrupt with the line of what is wrong."""
     raw = toml.parse(text.encode(), path)
-    written = toml.convert(raw, Written, text.encode(), path)
     lines = Lines(text, path)
+    _check_names(raw, lines.wrong)
+    written = toml.convert(raw, Written, text.encode(), path)
     parameters = [_parameter(one, said, lines) for one, said in written.parameters.items()]
     steps = []
     for one, said in written.steps.items():
@@ -123,6 +125,29 @@ def parse(text: str, name: str, path: str, sha256: str) -> Pipeline:
     return found
 
 
+def _check_names(raw: dict[str, Any], wrong: Wrong) -> None:
+    """Refuses a name at the top of the file, or of a parameter, that means nothing there, and says which one may."""
+    _check_keys(raw, Written, "a pipeline", "$", wrong)
+    parameters = raw.get("parameters")
+    for name, said in parameters.items() if isinstance(parameters, dict) else ():
+        if isinstance(said, dict):
+            _check_keys(said, WrittenParameter, "a parameter", f"$.parameters.{name}", wrong)
+
+
+def _check_keys(said: dict[str, Any], kind: type[msgspec.Struct], what: str, at: str, wrong: Wrong) -> None:
+    known = [*kind.__struct_fields__]
+    for name in said:
+        if name not in known:
+            raise wrong(f"{at}.{name}", f"{what} has no {name!r} ({_meant(name, known)})")
+
+
+def _meant(name: str, known: list[str]) -> str:
+    import difflib
+
+    near = difflib.get_close_matches(name, known, 1, 0.5)
+    return f"did you mean {near[0]}?" if near else f"it has: {', '.join(known) or 'none'}"
+
+
 def check(pipeline: Pipeline, wrong: Wrong) -> None:
     """Raises what `wrong(where, message)` makes of the first thing that is wrong with a pipeline as a whole."""
     if not pipeline.steps:
@@ -133,10 +158,11 @@ def check(pipeline: Pipeline, wrong: Wrong) -> None:
         for field in ("depends_on", "if_steps", "else_steps"):
             for other in getattr(step, field):
                 if other not in known:
-                    raise wrong(f"{at}.{field}", f"there is no step {other!r}")
+                    raise wrong(f"{at}.{field}", f"{field}: there is no step {other!r} ({_meant(other, known)})")
         if step.type != "Condition" and (step.if_steps or step.else_steps):
             raise wrong(at, "if_steps and else_steps go with a Condition")
         _check_arguments(step.type, step.arguments, at, wrong, parameters, known, False)
+        _check_properties(pipeline, step, wrong)
     if found := graph.circle(pipeline):
         raise wrong(f"$.steps.{found[0]}", f"these steps wait for one another: {' -> '.join(found)}")
 
@@ -157,6 +183,13 @@ def _check_arguments(
     function = arguments.get("function")
     if isinstance(function, str) and not any(references.found(function)) and not FUNCTION.fullmatch(function):
         raise wrong(f"{at}.function", f"{function!r} is no function: module:name names one of src/")
+    for field, read_ in (("timeout", amounts.seconds), ("max_runtime", amounts.seconds), ("memory", amounts.size)):
+        amount = arguments.get(field)
+        if isinstance(amount, str) and not any(references.found(amount)):
+            try:
+                read_(amount, field)
+            except BadOption as error:
+                raise wrong(f"{at}.{field}", str(error)) from None
     for field in ("outputs", "property_files"):
         named = arguments.get(field)
         for path in named.values() if isinstance(named, dict) else ():
@@ -174,17 +207,31 @@ def _check_arguments(
         _check_arguments(str(kind), inner, f"{at}.step", wrong, parameters, known, True)
 
 
-def _parameter(name: str, said: WrittenParameter | str | int | float | bool, lines: Lines) -> Parameter:
+def _check_properties(pipeline: Pipeline, step: Step, wrong: Wrong) -> None:
+    """Refuses a reference to a property file that the step which it names does not say that it writes."""
+    by_name = {one.name: one for one in pipeline.steps}
+    for argument, reference in ((name, one) for name, said in step.arguments.items() for one in references.found(said)):
+        match references.parts(reference):
+            case ["steps", name, "properties", file, *_] if by_name[str(name)].type != "ForEach":
+                there = by_name[str(name)].arguments.get("property_files") or {}
+                if isinstance(there, dict) and file not in there:
+                    has = f"it has {', '.join(there)}" if there else "it has no property_files"
+                    said = f"${{{reference}}}: the step {name} writes no property file {file!r} ({has})"
+                    raise wrong(f"$.steps.{step.name}.{argument}", said)
+
+
+def _parameter(name: str, said: WrittenParameter | str | int | float | bool | list[Any], lines: Lines) -> Parameter:
     at = f"$.parameters.{name}"
     if not NAME.fullmatch(name) or "." in name:
         raise lines.wrong(at, f"{name!r} cannot be the name of a parameter")
     given = said if isinstance(said, WrittenParameter) else WrittenParameter(default=said)
-    type = given.type or next((one for one in ("Boolean", "Integer", "Float") if _is(given.default, one)), "String")
+    seen = (one for one in ("Boolean", "Integer", "Float", "List") if _is(given.default, one))
+    type = given.type or next(seen, "String")
     if type not in PLAIN:
-        raise lines.wrong(at, f"a parameter is a String, an Integer, a Float or a Boolean, and not {type!r}")
+        raise lines.wrong(at, f"a parameter is a String, an Integer, a Float, a Boolean or a List, and not {type!r}")
     found = Parameter(name=name, type=cast(ParameterType, type), choices=given.choices, description=given.description)
     try:
-        found.choices = [_value(found, one) for one in given.choices]
+        found.choices = given.choices if type == "List" else [_value(found, one) for one in given.choices]
         found.default = None if given.default is None else value(found, given.default)
     except BadOption as error:
         raise lines.wrong(at, error.message) from None
@@ -201,15 +248,22 @@ def step(name: str, said: dict[str, Any], written: Written, wrong: Wrong) -> Ste
         raise wrong(at, "a step has a type, such as Processing, Training or Condition")
     if "retry" in given and isinstance(given["retry"], dict):
         given["retry"] = [given["retry"]]
+    for one in given["retry"] if isinstance(given.get("retry"), list) else ():
+        if isinstance(one, dict):
+            _check_keys(one, Retry, "a retry", f"{at}.retry", wrong)
     expires = given.pop("expire_after", written.expire_after)
     try:
         found = msgspec.convert(given | {"name": name, "arguments": said}, Step)
         found.expire_after = amounts.seconds(expires, "expire_after")
     except msgspec.ValidationError as error:
         reason, _, where = str(error).partition(" - at ")
-        raise wrong(at + where.strip("`").removeprefix("$"), reason) from None
+        field = where.strip("`").removeprefix("$")
+        raise wrong(at + field, f"{field.removeprefix('.')}: {toml.in_words(reason)}".removeprefix(": ")) from None
     except CupolaError as error:
         raise wrong(f"{at}.expire_after", str(error)) from None
+    for one in found.retry:
+        if why := causes.wrong(one):
+            raise wrong(f"{at}.retry", f"retry: {why}")
     never = types.catalogue().get(found.type)
     found.cache = given.get("cache", written.cache and not (never is not None and never.again))
     found.retry = found.retry or written.retry
@@ -224,10 +278,7 @@ def given(pipeline: Pipeline, parameters: dict[str, Any]) -> dict[str, Any]:
     known = {one.name: one for one in pipeline.parameters}
     for name in parameters:
         if name not in known:
-            import difflib
-
-            near = difflib.get_close_matches(name, known, 1, 0.5)
-            hint = f"did you mean {near[0]}?" if near else f"it has: {', '.join(known) or 'none'}"
+            hint = _meant(name, [*known])
             raise BadOption(f"the pipeline {pipeline.name} has no parameter {name!r}", where="-p", hint=hint)
     found = {}
     for name, one in known.items():
@@ -275,9 +326,10 @@ def value(parameter: Parameter, given: Any) -> Any:
     found = _value(parameter, given)
     if isinstance(found, float) and not math.isfinite(found):
         raise BadOption(f"{parameter.name} cannot be {found}", where="-p", hint="give a number")
-    if parameter.choices and found not in parameter.choices:
-        hint = f"one of {', '.join(map(str, parameter.choices))}"
-        raise BadOption(f"{parameter.name} cannot be {found!r}", where="-p", hint=hint)
+    for one in found if isinstance(found, list) else [found]:
+        if parameter.choices and one not in parameter.choices:
+            hint = f"one of {', '.join(map(str, parameter.choices))}"
+            raise BadOption(f"{parameter.name} cannot be {one!r}", where="-p", hint=hint)
     return found
 
 
@@ -286,11 +338,42 @@ def _value(parameter: Parameter, given: Any) -> Any:
         return float(given) if parameter.type == "Float" else given
     if parameter.type == "String" and isinstance(given, int | float) and not isinstance(given, bool):
         return str(given)
+    if parameter.type == "List" and isinstance(given, str):
+        return _listed(parameter.name, given.strip())
     try:
         return msgspec.convert(given, PLAIN[parameter.type], strict=not isinstance(given, str))
     except msgspec.ValidationError:
         an = "an" if parameter.type == "Integer" else "a"
         raise BadOption(f"{parameter.name} is {an} {parameter.type}, and not {given!r}", where="-p") from None
+
+
+def _listed(name: str, text: str) -> list[Any]:
+    """The list that a text is: as TOML or JSON writes one, or its items with commas between them."""
+    if text.startswith("["):
+        found: list[Any] = parsed(name, text)
+        return found
+    return [_item(one.strip()) for one in text.split(",")] if text else []
+
+
+def _item(text: str) -> Any:
+    """A number, true or false as what it is; anything else as a text."""
+    try:
+        found = msgspec.json.decode(text)
+    except msgspec.DecodeError:
+        return text
+    return found if isinstance(found, int | float | str) else text
+
+
+def parsed(name: str, text: str) -> Any:
+    """A list or a table as TOML or JSON writes it. Raises BadOption."""
+    import tomllib
+
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        with contextlib.suppress(msgspec.DecodeError):
+            return msgspec.json.decode(text)
+        raise BadOption(f"{name}: {text[:60]!r} is neither TOML nor JSON") from None
 
 
 def _is(value: Any, type: str) -> bool:

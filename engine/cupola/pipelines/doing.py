@@ -22,7 +22,7 @@ from cupola import actions, outcome, waiting
 from cupola.errors import BadInput, CupolaError, ErrorInfo, NotFound, WorkFailed
 from cupola.jobs import amounts, attempts, room
 from cupola.jobs import records as jobs
-from cupola.pipelines import fingerprints, types
+from cupola.pipelines import causes, fingerprints, types
 from cupola.pipelines.records import Execution, Step, StepState
 from cupola.pipelines.workers import Outcome, Said, Say, Task
 from cupola.registry import records as models
@@ -32,17 +32,6 @@ from cupola.workspace import Workspace
 OUTPUTS = "CUPOLA_OUTPUTS"
 T = TypeVar("T")
 LIBRARIES = frozenset(sys.modules)  # what is loaded before any code of the user's
-# Why a job has ended, and what the hosted service calls that.
-CAUSES = {
-    "lost": ["lost", "SageMaker.JOB_INTERNAL_ERROR", "Step.SERVICE_FAULT"],
-    "interrupted": ["interrupted", "SageMaker.JOB_INTERNAL_ERROR", "Step.SERVICE_FAULT"],
-    "signal": ["signal", "SageMaker.JOB_INTERNAL_ERROR"],
-    "start": ["start", "SageMaker.JOB_INTERNAL_ERROR", "Step.SERVICE_FAULT"],
-    "memory": ["memory", "SageMaker.RESOURCE_LIMIT", "SageMaker.CAPACITY_ERROR"],
-    "disk": ["disk", "SageMaker.CAPACITY_ERROR"],
-    "runtime": ["timeout"],
-    "exit": ["exit"],
-}
 
 
 class Asked(NamedTuple):
@@ -186,8 +175,8 @@ def _causes(ws: Workspace, job: str) -> list[str]:
         ends = attempts.ends(ws.store, found, attempts.numbers(ws.store, found))
         if ends:
             kinds = _kinds(ends[-1].error) if ends[-1].error else []
-            full = CAUSES["disk"] if "DiskFull" in kinds else []
-            return [*full, *CAUSES.get(ends[-1].cause, [ends[-1].cause]), *kinds]
+            full = causes.CAUSES["disk"] if "DiskFull" in kinds else []
+            return [*full, *causes.CAUSES.get(ends[-1].cause, [ends[-1].cause]), *kinds]
     return []
 
 

@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 import time
+from collections import defaultdict
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -389,8 +390,10 @@ class Driver:
         """What others can refer to of a step that is over."""
         self.known["steps"][state.name] = {"status": state.status}
         if state.status == "Succeeded":
-            for field in ("outputs", "metrics", "properties"):
-                self.known["steps"][state.name][field] = getattr(state, field)
+            none = state.type == "ForEach" and not any(one.startswith(f"{state.name}[") for one in self.states)
+            for field in ("outputs", "metrics", "properties"):  # of no items each field is an empty list
+                said = getattr(state, field)
+                self.known["steps"][state.name][field] = defaultdict(list, said) if none else said
 
     def _look(self, name: str) -> None:
         """Looks whether a Callback was answered, or waits no longer."""

@@ -1,11 +1,7 @@
 """Changing the file of a pipeline step by step, as forms and commands do it; its comments and its order stay."""
 
-import contextlib
-import tomllib
 from collections.abc import Callable
 from typing import Any
-
-import msgspec
 
 from cupola import arguments as words
 from cupola.actions import Parameter
@@ -94,7 +90,7 @@ def _value(parameter: Parameter, value: Any) -> Any:
     if not isinstance(value, str):
         return value
     if value[:1] in ("[", "{") or (value[:1] == '"' and value[-1:] == '"'):
-        return _parsed(parameter.name, value)
+        return definition.parsed(parameter.name, value)
     if words.kind(parameter) == "pairs":
         return dict(pair for one in words.split(value) for pair in words.convert(parameter, one).items())
     if any(references.found(value)):
@@ -102,16 +98,6 @@ def _value(parameter: Parameter, value: Any) -> Any:
     if parameter.repeated:
         return [words.convert(parameter, one) for one in words.split(value)]
     return words.convert(parameter, value)
-
-
-def _parsed(name: str, text: str) -> Any:
-    """A list or a table as TOML or JSON writes it."""
-    try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        with contextlib.suppress(msgspec.DecodeError):
-            return msgspec.json.decode(text)
-        raise BadOption(f"{name}: {text[:60]!r} is neither TOML nor JSON") from None
 
 
 def _inline(value: Any) -> Any:

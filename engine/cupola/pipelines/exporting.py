@@ -14,7 +14,7 @@ from cupola.pipelines.records import Parameter, Pipeline, Step
 from cupola.store import files
 from cupola.workspace import Workspace
 
-PYTHON = {"String": "str", "Integer": "int", "Float": "float", "Boolean": "bool"}
+PYTHON = {"String": "str", "Integer": "int", "Float": "float", "Boolean": "bool", "List": "list"}
 
 
 def of(ws: Workspace, reference: str) -> Pipeline:

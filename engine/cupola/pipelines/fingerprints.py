@@ -220,12 +220,12 @@ def follow(text: bytes, code: Path, sources: dict[str, bytes], packages: set[str
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             _module(node.module, code, sources, packages)
             for one in node.names:
-                if _file(code, f"{node.module}.{one.name}"):
+                if module_file(code, f"{node.module}.{one.name}"):
                     _module(f"{node.module}.{one.name}", code, sources, packages)
 
 
 def _module(name: str, code: Path, sources: dict[str, bytes], packages: set[str]) -> None:
-    file = _file(code, name)
+    file = module_file(code, name)
     if file is None:
         packages.add(name.partition(".")[0])
         return
@@ -235,7 +235,7 @@ def _module(name: str, code: Path, sources: dict[str, bytes], packages: set[str]
         follow(sources[path], code, sources, packages)
 
 
-def _file(code: Path, module: str) -> Path | None:
+def module_file(code: Path, module: str) -> Path | None:
     """The file of a module of src/."""
     stem = code / "src" / module.replace(".", "/")
     return next((one for one in (stem.with_suffix(".py"), stem / "__init__.py") if one.is_file()), None)

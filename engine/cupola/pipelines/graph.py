@@ -1,14 +1,7 @@
 """Which step comes after which: what a step needs, what a Condition decides about, and what goes in a circle."""
 
-import msgspec
-
-from cupola.pipelines import references
+from cupola.pipelines import conditions, references
 from cupola.pipelines.records import Compared, Edge, Pipeline, Step, StepState
-
-WORDS = {
-    "Equals": "=", "GreaterThan": ">", "GreaterThanOrEqualTo": "≥", "LessThan": "<", "LessThanOrEqualTo": "≤",
-    "In": "in", "Not": "not", "Or": "or", "And": "and",
-}  # fmt: skip
 
 
 def needed(step: Step) -> list[str]:
@@ -88,16 +81,4 @@ def edges(pipeline: Pipeline, states: dict[str, StepState]) -> list[Edge]:
 
 def told(values: list[Compared]) -> str:
     """What a Condition has compared, in a line: "0.71 ≥ 0.7"."""
-    return ", ".join(_told(one) for one in values)
-
-
-def _told(one: Compared) -> str:
-    if one.type in ("Not", "Or", "And"):
-        return f"{WORDS[one.type]}: {_shown(one.left)}"
-    return f"{_shown(one.left)} {WORDS.get(one.type, one.type)} {_shown(one.right)}"
-
-
-def _shown(value: object) -> str:
-    if isinstance(value, float):
-        return f"{value:.4g}"
-    return value if isinstance(value, str) else msgspec.json.encode(value).decode()
+    return ", ".join(map(conditions.told, values))

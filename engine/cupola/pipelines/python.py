@@ -11,14 +11,14 @@ from typing import Any
 
 import msgspec
 
-from cupola.errors import BadInput, CupolaError
-from cupola.pipelines import declaring, definition
+from cupola.errors import BadInput, BadOption, CupolaError
+from cupola.pipelines import declaring, definition, functions
 from cupola.pipelines.records import Compiled, Execution, Parameter, Pipeline, Step
 from cupola.pipelines.workers import Outcome
 from cupola.store import records
 from cupola.workspace import Workspace
 
-TYPES = {str: "String", int: "Integer", float: "Float", bool: "Boolean"}
+TYPES = {str: "String", int: "Integer", float: "Float", bool: "Boolean", list: "List"}
 
 
 def compiled(ws: Workspace, execution: Execution, code: Path) -> Outcome:
@@ -27,6 +27,8 @@ def compiled(ws: Workspace, execution: Execution, code: Path) -> Outcome:
     parameters = definition.given(found, execution.parameters)
     for one in execution.steps:
         found.step(one)
+    if said := functions.wrong(found, execution.steps, code):
+        raise BadInput(f"line {said[0].line}: step {said[0].name}: {said[1]}", where=found.path)
     made = Compiled(definition=found, parameters=parameters)
     records.write(ws.store, f"{execution.directory}/definition.json", made, kind="execution", ref=execution.id)
     return Outcome()
@@ -95,11 +97,16 @@ def _parameter(one: inspect.Parameter, function: Callable[..., Any], path: str) 
     hint = typing.get_type_hints(function).get(one.name, str)
     default = None if one.default is inspect.Parameter.empty else one.default
     choices = list(typing.get_args(hint)) if typing.get_origin(hint) is typing.Literal else []
-    kind = type(choices[0]) if choices else hint
+    kind = type(choices[0]) if choices else typing.get_origin(hint) or hint
     if kind not in TYPES:
         line = function.__code__.co_firstlineno
-        raise BadInput(f"line {line}: the parameter {one.name} is a str, int, float, bool or Literal", where=path)
-    return msgspec.convert({"name": one.name, "type": TYPES[kind], "default": default, "choices": choices}, Parameter)
+        raise BadInput(f"line {line}: the parameter {one.name} is a str, int, float, bool, list or Literal", where=path)
+    found = msgspec.convert({"name": one.name, "type": TYPES[kind], "choices": choices}, Parameter)
+    try:
+        found.default = None if default is None else definition.value(found, default)
+    except BadOption as error:
+        raise BadInput(f"line {function.__code__.co_firstlineno}: {error.message}", where=path) from None
+    return found
 
 
 def _step(noted: declaring.Noted, path: str, wrong: Callable[[str, str], BadInput]) -> Step:

@@ -23,15 +23,16 @@ DIRECTORY = "pipelines"
 OVER = ("Succeeded", "Failed", "Stopped")
 STEP_OVER = (*OVER, "Skipped")
 AGAIN = ("Failed", "Stopped", "Skipped", "Executing")  # what another round does again
-ParameterType = Literal["String", "Integer", "Float", "Boolean"]
+ParameterType = Literal["String", "Integer", "Float", "Boolean", "List"]
 
 
 class Parameter(msgspec.Struct, kw_only=True):
-    """A parameter of a pipeline; one without a default has to be given. choices: the only values that it takes."""
+    """A parameter of a pipeline; one without a default has to be given. choices: the only values that it (of a List:
+    each of its items) takes."""
 
     name: str
     type: ParameterType = "String"
-    default: str | int | float | bool | None = None
+    default: str | int | float | bool | list[Any] | None = None
     choices: list[str | int | float] = []
     description: str = ""
 

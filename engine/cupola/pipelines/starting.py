@@ -7,11 +7,11 @@ from typing import Any
 
 import msgspec
 
-from cupola.errors import BadOption, Conflict, CupolaError, NotReady, Refused
+from cupola.errors import BadInput, BadOption, Conflict, CupolaError, NotReady, Refused
 from cupola.jobs import filing
 from cupola.jobs import records as jobs
 from cupola.jobs import wish as wishes
-from cupola.pipelines import definition, graph, records
+from cupola.pipelines import definition, functions, graph, records
 from cupola.pipelines.records import Execution, Pipeline
 from cupola.store import files, names
 from cupola.workspace import Workspace
@@ -42,22 +42,24 @@ def start(
     if not in_python:
         for one in chosen:
             pipeline.step(one)
+    if found := functions.wrong(pipeline, chosen, ws.root):
+        raise BadInput(f"line {found[0].line}: step {found[0].name}: {found[1]}", where=pipeline.path)
     base = _origin(ws, name, chosen, origin)
     if chosen and not in_python:
         _check_chosen(ws, pipeline, chosen, base)
-    found = Execution(
+    made = Execution(
         id=names.new_id(), pipeline=name, user=user, host=host, submitted=names.now(), definition=pipeline,
         parameters=dict(parameters or {}) if in_python else definition.given(pipeline, parameters or {}),
         text=text if in_python else "", steps=chosen, origin=base, cache=cache,
         job=names.new_id(),
     )  # fmt: skip
-    found = _created(ws, found)
+    made = _created(ws, made)
     try:
-        _drive(ws, found, found.job)
+        _drive(ws, made, made.job)
     except CupolaError:
-        files.discard(files.absolute(ws.store, found.directory))
+        files.discard(files.absolute(ws.store, made.directory))
         raise
-    return found
+    return made
 
 
 def stop(ws: Workspace, reference: str, reason: str = "") -> Execution:

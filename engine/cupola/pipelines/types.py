@@ -12,6 +12,7 @@ import msgspec
 from cupola import actions
 from cupola.actions import Arg, Parameter
 from cupola.errors import BadInput
+from cupola.store import toml
 
 Function = Annotated[str, Arg(help="a function of src/: module:name; its parameters are those of the step")]
 Parameters = Annotated[dict[str, Any], Arg(help="what the function is given, by name", pairs=True)]
@@ -172,6 +173,7 @@ NAMES = {
     "SQL": ("name",), "RegisterModel": ("name",), "Training": ("register",), "Tuning": ("register",),
     "AutoML": ("register",), "Processing": ("script",),
 }  # fmt: skip
+FOR_ALL = ("type", "description", "depends_on", "if_steps", "else_steps", "cache", "expire_after", "retry")
 OWN_FIELDS = {"RegisterModel": {"approve": Annotated[bool, Arg(help="approve the version at once")]}}
 
 
@@ -212,7 +214,7 @@ def wrong(type: StepType, arguments: dict[str, Any]) -> tuple[str, str] | None:
         if name not in known:
             import difflib
 
-            near = difflib.get_close_matches(name, known, 1, 0.5)
+            near = difflib.get_close_matches(name, [*known, *FOR_ALL], 1, 0.5)
             hint = f"did you mean {near[0]}?" if near else f"it takes {', '.join(known)}"
             return name, f"a {type.name} step takes no {name!r} ({hint})"
         if any(references.found(value)):
@@ -220,7 +222,7 @@ def wrong(type: StepType, arguments: dict[str, Any]) -> tuple[str, str] | None:
         try:
             msgspec.convert(value, known[name].type)
         except msgspec.ValidationError as error:
-            return name, f"{name}: {error}"
+            return name, f"{name}: {toml.in_words(str(error).partition(' - at ')[0])}"
     for name, field in known.items():
         if field.required and name not in arguments:
             return "", f"a {type.name} step needs {name} ({field.arg.help})"

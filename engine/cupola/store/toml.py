@@ -12,6 +12,12 @@ _AT = re.compile(r"\s*\(at (?:line (\d+), column (\d+)|end of document)\)$")
 _STEP = re.compile(r"\.([^.\[\]]+)|\[(\d+)\]")
 _HEADER = re.compile(r"\s*(\[\[?)\s*([^\[\]]+?)\s*\]")
 _KEY = re.compile(r"\s*([^\s=#\[\]][^=#]*?)\s*=\s*")
+_EXPECTED = re.compile(r"Expected `([^`]+)`, got `([^`]+)`")
+_FIELD = re.compile(r"Object (contains unknown|missing required) field `([^`]+)`")
+_WORDS = {
+    "str": "a text", "int": "a whole number", "float": "a number", "bool": "true or false", "array": "a list",
+    "object": "a table", "null": "nothing",
+}  # fmt: skip
 
 T = TypeVar("T")
 
@@ -40,7 +46,19 @@ def convert(raw: dict[str, Any], type: type[T], data: bytes, path: str) -> T:
         return msgspec.convert(raw, type)
     except msgspec.ValidationError as error:
         reason, _, where = str(error).partition(" - at ")
-        raise _corrupt(reason, path, *place_of(data.decode(), where.strip("`"))) from error
+        raise _corrupt(in_words(reason), path, *place_of(data.decode(), where.strip("`"))) from error
+
+
+def in_words(reason: str) -> str:
+    """What msgspec has found wrong with a value, in the words of who writes TOML."""
+    if field := _FIELD.fullmatch(reason):
+        return f"there is no {field[2]!r} here" if field[1] == "contains unknown" else f"{field[2]} is missing"
+    if not (found := _EXPECTED.fullmatch(reason)):
+        return reason
+    kinds = [one for one in found[1].split(" | ") if one != "null"]
+    wanted = [_WORDS.get(one, one) for one in kinds if one != "int" or "float" not in kinds]
+    got = "a fraction" if found[2] == "float" else _WORDS.get(found[2], found[2])
+    return f"it takes {' or '.join(wanted)}, and not {got}"
 
 
 def _corrupt(reason: str, path: str, line: int, column: int) -> Corrupt:

@@ -1,5 +1,6 @@
 """Running a pipeline, or having it run by itself: a form with a field for each of the pipeline's own parameters."""
 
+import json
 import shlex
 
 from cupola_tui.live import Bridge
@@ -33,10 +34,11 @@ def _field(one: Record) -> Record:
     """A parameter as a field."""
     name, type, default = clean(one["name"]), str(one.get("type")), one.get("default")
     choices = ["true", "false"] if type == "Boolean" else [str(each) for each in one.get("choices") or []]
-    shown = None if default is None else str(default).lower() if type == "Boolean" else clean(str(default))
+    shown = json.dumps(default) if type in ("Boolean", "List") else clean(str(default))
     about = clean(one.get("description") or "") or type
     return {
         "name": f"{PARAM}.{name}", "label": name, "option": "", "kind": KINDS.get(type, "text"),
         "help": about + (f", one of {', '.join(choices)}" if choices else ""), "required": default is None,
-        "default": shown, "positional": False, "repeated": False, "choices": choices, "completes": "",
+        "default": None if default is None else shown, "positional": False, "repeated": False, "choices": choices,
+        "completes": "",
     }  # fmt: skip
