@@ -177,7 +177,6 @@ class Tabs(Bar):
 
     names: reactive[tuple[str, ...]] = reactive(())
     chosen: reactive[int] = reactive(0)
-    labels: ClassVar[tuple[str, ...]] = ()
 
     class Chosen(Message):
         def __init__(self, tabs: "Tabs", place: int) -> None:
@@ -204,14 +203,12 @@ class Tabs(Bar):
         shown = every if self._width(every, gap) <= room or not room else self._about_the_chosen(room)
         parts: list[tuple[int, Line]] = [(shown.start - 1, [("‹ ", "key")])] if shown.start else [(0, [(" ", "")])]
         for place in shown:
-            label: Line = [(f"{self.labels[place]} ", "key")] if self.labels else []
-            name = (self._shown(place), "title" if place == self.chosen else "dim")
-            parts.append((place, [*label, name, (" " * gap, "")]))
+            parts.append((place, [*self._written(place), (" " * gap, "")]))
         return parts if shown.stop == len(self.names) else [*parts, (shown.stop, [("›", "key")])]
 
-    def _shown(self, place: int) -> str:
-        """What is written of a name."""
-        return self.names[place]
+    def _written(self, place: int) -> Line:
+        """What stands for a name."""
+        return [(self.names[place], "title" if place == self.chosen else "dim")]
 
     def _about_the_chosen(self, room: int) -> range:
         """As many names as fit, whole: from the first on, as long as the one in front is among them."""
@@ -223,10 +220,9 @@ class Tabs(Bar):
 
     def _width(self, shown: range, gap: int) -> int:
         """How many cells these names take, with what stands at the ends."""
-        names = sum(width_of([(self._shown(place), "")]) for place in shown)
-        labels = sum(len(self.labels[place]) + 1 for place in shown if self.labels)
+        names = sum(width_of(self._written(place)) for place in shown)
         ends = (2 if shown.start else 1) + 2 * (shown.stop < len(self.names))
-        return names + labels + gap * (len(shown) - 1) + ends
+        return names + gap * (len(shown) - 1) + ends
 
     def on_click(self, event: events.Click) -> None:
         edge = 0
@@ -238,21 +234,24 @@ class Tabs(Bar):
 
 
 class PaneTabs(Tabs):
-    """The panes, each with its key; where there is little room, the names of all but the one in front are cut."""
+    """The panes, each with its key; where there is no room for a name, the key stands alone."""
 
-    labels = tuple(keymap.named(f"pane_{name}").label for name in (*keymap.PANES, keymap.ACTIVITY))
+    KEYS: ClassVar[tuple[str, ...]] = tuple(
+        keymap.named(f"pane_{name}").label for name in (*keymap.PANES, keymap.ACTIVITY)
+    )
 
-    def _shown(self, place: int) -> str:
-        name = self.names[place]
-        return name if place == self.chosen else name[: self._letters()]
+    def _written(self, place: int) -> Line:
+        key = self.KEYS[place]
+        return [(f"{key} ", "key"), *super()._written(place)] if place in self._named() else [(key, "key")]
 
-    def _letters(self) -> int:
-        """How many letters of each name there is room for; at least one."""
-        longest = max(map(len, self.names))
-        fixed = len(self.names[self.chosen]) + 1 + sum(len(label) + 2 for label in self.labels) - 1
-        others = [len(name) for place, name in enumerate(self.names) if place != self.chosen]
-        room = self.size.width - fixed
-        return next((most for most in range(longest, 1, -1) if sum(min(most, one) for one in others) <= room), 1)
+    def _named(self) -> set[int]:
+        """Whose names there is room for, whole: that in front, and from the left those that still fit."""
+        room, named = self.size.width - sum(len(key) + 1 for key in self.KEYS), set()
+        for place in sorted(range(len(self.names)), key=lambda one: one != self.chosen):
+            if len(self.names[place]) < room:
+                named.add(place)
+                room -= len(self.names[place]) + 1
+        return named
 
 
 class Footer(Bar):
