@@ -11,8 +11,11 @@ import pytest
 from tests.commands import toys
 
 from cupola import bugs
+from cupola.asynchronous.actions import Request
 from cupola.tokens import records as tokens
 from cupola.workspace import Workspace
+from cupola_tui.commands import output
+from cupola_tui.commands.options import Options
 
 Cupola = Callable[..., tuple[int, str, str]]
 
@@ -166,6 +169,12 @@ def test_quiet_prints_a_new_token_and_not_only_its_name(cupola: Cupola, workspac
     assert status == 0
     found = tokens.find(workspace.store, out.strip())
     assert found is not None and found.name == "shop"
+
+
+def test_quiet_prints_which_request_was_sent_and_not_only_to_which_endpoint(capsys: pytest.CaptureFixture[str]) -> None:
+    sent = Request(endpoint="e", request="order-17", output="out", failure="error")
+    output.show("endpoint send", sent, Options(quiet=True))
+    assert capsys.readouterr().out == "order-17\n"
 
 
 def test_a_directory_that_was_removed_under_ones_feet_is_said_so(

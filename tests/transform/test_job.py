@@ -188,6 +188,7 @@ def test_an_input_without_rows_gives_an_output_without_rows(transform: Transform
     ("options", "why"),
     [
         ({"output": "out.xlsx"}, "to end in .csv, .jsonl or .parquet"),
+        ({"input": "rows.csv.gz"}, "packed files are neither read nor written"),
         ({"output": "rows.csv"}, "something is there already"),
         ({"output": "none/out.csv"}, "no such directory"),
         ({"output": "ws/out.csv"}, "lies in the workspace"),

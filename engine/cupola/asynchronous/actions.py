@@ -19,7 +19,7 @@ from cupola.store import Store, files
 from cupola.store.trouble import disk
 from cupola.workspace import Workspace
 
-SHOWN = 64 * 1024  # bytes of an answer
+SHOWN = 4096  # bytes of an answer
 EVERY = 0.1
 Name = Annotated[str, Arg(help="an endpoint of the mode asynchronous", completes="endpoint")]
 

@@ -102,9 +102,9 @@ def transform(
 def _form(path: Path, where: str) -> Form:
     found = FORMS.get(path.suffix.lower())
     if found is None:
-        raise BadOption(
-            f"{path.name!r} does not say what it is", where=where, hint="it is to end in .csv, .jsonl or .parquet"
-        )
+        packed = path.suffix.lower() in (".gz", ".bz2", ".xz", ".zst")
+        hint = "packed files are neither read nor written" if packed else "it is to end in .csv, .jsonl or .parquet"
+        raise BadOption(f"{path.name!r} does not say what it is", where=where, hint=hint)
     return found
 
 

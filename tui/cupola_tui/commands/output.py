@@ -99,8 +99,9 @@ def _item(value: Any, options: Options) -> str:
 
 
 def _named(record: Any) -> str:
-    """What `-q` prints of a record: the name that other commands take; of a new token the token, said this once."""
-    return getattr(record, "token", "") or reference(record)
+    """What `-q` prints of a record: the name that other commands take; of a new token the token, said this once; of a
+    request to an endpoint which one it is."""
+    return getattr(record, "token", "") or getattr(record, "request", "") or reference(record)
 
 
 def _write(text: str, *, flush: bool = False) -> None:
