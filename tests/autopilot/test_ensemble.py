@@ -40,6 +40,14 @@ def test_probabilities_that_are_too_sure_get_a_temperature_above_1() -> None:
     assert ensemble.temperature(said[0][:5], truth[:5]) == 1, "five rows say nothing of it"
 
 
+def test_of_few_rows_that_are_all_told_right_it_gets_less_sure_than_of_many() -> None:
+    few, many = (ensemble.temperature(np.tile([0.04, 0.9, 0.06], (rows, 1)), np.ones(rows, int)) for rows in (20, 5000))
+    assert many == ensemble.TEMPERATURES[0]
+    assert many < few < 1
+    wrong = np.append(np.ones(19, int), 2)
+    assert ensemble.temperature(np.tile([0.04, 0.9, 0.06], (20, 1)), wrong) == 1, "one of 20 is wrong, as was said"
+
+
 @settings(max_examples=30, deadline=None)
 @given(
     seed=st.integers(0, 10**6), rows=st.integers(8, 60), classes=st.sampled_from([0, 2, 3]), ties=st.booleans(),
