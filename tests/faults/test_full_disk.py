@@ -137,15 +137,19 @@ import os, pathlib, time
 
 def until_told():
     while not pathlib.Path({go!r}).exists(): time.sleep(0.02)
+    {then}
 
 def fills(count):
     pathlib.Path(os.environ["CUPOLA_OUTPUTS"], "much").write_bytes(bytes(count))
 """
 
 
-def begun(ws: Workspace, go: Path, count: int) -> str:
-    """An execution at its first step, which ends when `go` is there; its second writes so many bytes."""
-    for name, text in (("src/steps.py", STEPS.format(go=str(go))), ("pipelines/p.toml", PIPELINE.format(count=count))):
+def begun(ws: Workspace, go: Path, count: int, then: str = "return") -> str:
+    """An execution at its first step, which goes on with `then` when `go` is there; its second writes so many bytes."""
+    for name, text in (
+        ("src/steps.py", STEPS.format(go=str(go), then=then)),
+        ("pipelines/p.toml", PIPELINE.format(count=count)),
+    ):
         (ws.root / name).parent.mkdir()
         (ws.root / name).write_text(text)
     execution: str = ws.action("pipeline run", pipeline="p").execution
@@ -168,6 +172,17 @@ def test_a_pipeline_waits_for_room_to_begin_its_next_step(ws: Workspace, tmp_pat
     stands(ws, execution, lambda now: now.secondary_status == "WaitingForRoom" or now.over)
     ballast.unlink()
     assert stands(ws, execution, lambda now: now.over).status == "Succeeded"
+
+
+def test_a_function_that_prints_waits_for_room_and_loses_no_line(ws: Workspace, tmp_path: Path) -> None:
+    execution = begun(ws, tmp_path / "go", count=1, then=TALKS)
+    ballast = disk.fill(ws.root.parent, left=300_000)
+    (tmp_path / "go").touch()
+    stands(ws, execution, lambda now: now.over or os.statvfs(ws.root).f_bavail == 0)
+    ballast.unlink()
+    assert stands(ws, execution, lambda now: now.over).status == "Succeeded"
+    log = ws.root / f"pipelines/p/executions/{execution}/work/first/1/log.txt"
+    assert [line.split()[1] for line in log.read_text().splitlines()] == [str(n) for n in range(LINES)]
 
 
 def test_a_step_that_fills_the_disk_says_that_it_is_full(ws: Workspace, tmp_path: Path) -> None:

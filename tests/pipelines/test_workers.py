@@ -24,6 +24,6 @@ def test_a_full_disk_is_said_though_there_is_no_room_for_a_log(tmp_path: Path, m
 
     monkeypatch.setattr(workers, "_log_to", lambda log: None)
     monkeypatch.setattr(sys, "stderr", Full())
-    found = workers._tried(writes, tmp_path / "log.txt", Task(directory="d"), lambda said: None)
+    found = workers._tried(writes, tmp_path / "log.txt", Task(directory="d"), lambda said: None, [])
     assert found.error and found.error.message == "the disk is full"
     assert found.causes[0] == "disk" and "OSError" in found.causes

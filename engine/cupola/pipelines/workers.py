@@ -7,20 +7,22 @@ with its driver.
 """
 
 import contextlib
+import io
 import os
 import signal
 import socket
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NoReturn
 
 import msgspec
 
 from cupola.errors import CupolaError, ErrorInfo
-from cupola.jobs import child, warm
+from cupola.jobs import child, room, warm
 from cupola.pipelines.records import Step
+from cupola.store import Store
 from cupola.store.trouble import FULL, trouble
 
 MESSAGE = 1 << 18
@@ -103,6 +105,26 @@ class Worker:
             self.kill()
 
 
+class Log(io.FileIO):
+    """Where a step prints to. On a full disk that waits for room where jobs do, as what a job prints waits in its pipe:
+    a step does not fail for its own words. waits: while it is done; what there is to say of its end waits for nothing.
+    """
+
+    def __init__(self, descriptor: int, root: Path) -> None:
+        super().__init__(descriptor, "w", closefd=False)
+        self.root = root
+        self.waits = False
+
+    def write(self, data: Any) -> int:
+        while True:
+            try:
+                return super().write(data)
+            except OSError as error:
+                if error.errno not in FULL or not self.waits or not room.may_wait(Store.open(self.root)):
+                    raise
+            time.sleep(room.PAUSE)
+
+
 def hire(do: Do, root: Path, private: list[int]) -> Worker:
     """Forks a worker that does what it is given; `private` are descriptors of the driver alone."""
     ours, theirs = socket.socketpair()
@@ -131,11 +153,16 @@ def _work(do: Do, root: Path, line: socket.socket, private: list[int], driver: i
         def say(said: Said) -> None:
             line.sendall(msgspec.json.encode(said) + b"\n")
 
+        logs = [Log(1, root), Log(2, root)]
+        sys.stdout, sys.stderr = (
+            io.TextIOWrapper(io.BufferedWriter(one), "utf-8", "backslashreplace", line_buffering=one is logs[1])
+            for one in logs
+        )
         variables = dict(os.environ)
         for text in line.makefile("rb"):
             task = msgspec.json.decode(text, type=Task)
             _as_new(root, variables)
-            outcome = _tried(do, root / task.directory / "log.txt", task, say)
+            outcome = _tried(do, root / task.directory / "log.txt", task, say, logs)
             with contextlib.suppress(OSError):  # the disk is full
                 sys.stdout.flush()
                 sys.stderr.flush()
@@ -154,6 +181,17 @@ def _as_new(root: Path, variables: dict[str, str]) -> None:
     warm.reseed(int.from_bytes(os.urandom(4)))
 
 
+@contextlib.contextmanager
+def _waiting(logs: list[Log]) -> Iterator[None]:
+    for one in logs:
+        one.waits = True
+    try:
+        yield
+    finally:
+        for one in logs:
+            one.waits = False
+
+
 def _log_to(log: Path) -> None:
     """Has what is printed go to the log; to nowhere where the disk has no room for one."""
     try:
@@ -168,11 +206,14 @@ def _log_to(log: Path) -> None:
     os.close(opened)
 
 
-def _tried(do: Do, log: Path, task: Task, say: Say) -> Outcome:
+def _tried(do: Do, log: Path, task: Task, say: Say, logs: list[Log]) -> Outcome:
     """What comes of it; an error becomes part of that, with a traceback in the log where it is not one of ours."""
     try:
         _log_to(log)
-        return do(task, say)
+        with _waiting(logs):
+            found = do(task, say)
+            sys.stdout.flush()
+            return found
     except CupolaError as error:
         with contextlib.suppress(OSError):
             print(f"error: {error}", flush=True)
