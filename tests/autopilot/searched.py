@@ -14,6 +14,7 @@ from typing import Any, cast
 
 import numpy as np
 from tests.training.conftest import FEATURES, table
+from tests.training.test_flows import filed
 
 from cupola.autopilot import assembling, explaining, job, portfolio, problem, scoring, search
 from cupola.autopilot.portfolio import Setting
@@ -22,26 +23,39 @@ from cupola.environments import own
 from cupola.registry.signature import PLAIN
 from cupola.training import saving
 from cupola.training.fitting import Fitted
-from cupola.training.records import Training, split_of
+from cupola.training.records import FiledFlow, Training, split_of
 
 PATIENCE = 120.0  # seconds: a search ends before where nothing is left to try
+PREPARED: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("filter", {"where": "amount > -2 OR amount IS NULL"}),
+    ("fill-missing", {"columns": ["amount"], "method": "mean"}),
+    ("target-encode", {"columns": ["colour"]}),
+    ("formula", {"name": "both", "expression": "amount + count / 3.0"}),
+    ("drop-columns", {"columns": ["day", "at"]}),
+)
 
 
-def training(target: str, metric: str) -> Training:
+def training(target: str, metric: str, flow: FiledFlow | None = None) -> Training:
     """A training of the small table, with five folds."""
     task: Any = "regression" if target == "value" else "classification"
     return Training(
         dataset="small@1", target=target, target_type="number" if target == "value" else "category", task=task,
         estimator=f"HistGradientBoosting{'Regressor' if target == 'value' else 'Classifier'}",
-        features=FEATURES, split=split_of(None, 5, task, None, None), metric=metric, seed=0,
+        features=FEATURES, split=split_of(None, 5, task, None, None), metric=metric, seed=0, flow=flow,
     )  # fmt: skip
 
 
 def searched(
-    target: str, metric: str, settings: list[Setting], until: Callable[[Search], bool] | None = None
+    target: str,
+    metric: str,
+    settings: list[Setting],
+    until: Callable[[Search], bool] | None = None,
+    flow: FiledFlow | None = None,
 ) -> Search:
     """A search that has ended: when nothing was left to try, or it has come so far."""
-    solved = problem.of(table(400), training(target, metric), repeats=2)
+    solved = problem.of(table(400), training(target, metric, flow), repeats=1 if flow else 2)
+    if flow:
+        solved.through = job._through(solved)
 
     def stop() -> bool:
         return until is not None and until(found)
@@ -87,8 +101,12 @@ def told(found: Search) -> dict[str, Any]:
         "asked": None if asked is None else bool(np.allclose(asked, said)),
         "folds": [[rest.tolist() for _, rest in one] for one in solved.folds],
         "rows": len(solved.rows),
+        "members": len(made.kept),
+        "steps": list(pipeline.named_steps),
+        "takes": [name for name, _ in fitted.takes],
         "files": files,
         "notes": notes,
+        "notes_of_model": fitted.notes,
         "advice": explaining.advice(found, made),
         "groups": explaining.groups(found, made, time.monotonic() + PATIENCE),
         "importance": explaining.importance(found, fitted, time.monotonic() + PATIENCE),
@@ -159,6 +177,8 @@ def main() -> None:
         return
     if sys.argv[1] == "numbers":
         found = searched("value", "rmse", portfolio.settings("regression")[:4])
+    elif sys.argv[1] == "flow":
+        found = searched("kind", "roc_auc", portfolio.settings("classification")[:3], flow=filed(*PREPARED))
     elif sys.argv[1] == "classes":
         found = searched("kind", "log_loss", portfolio.settings("classification")[:4])
     else:

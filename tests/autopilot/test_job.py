@@ -16,10 +16,16 @@ import pytest
 
 import cupola
 from cupola.autopilot import actions, job, records
+from cupola.datasets import records as datasets
 from cupola.errors import BadInput, BadOption, NotFound
 from cupola.experiments import records as experiments
+from cupola.flows import records as flows
+from cupola.flows.records import Flow, FlowStep
 from cupola.jobs import attempts, checkpoints
 from cupola.jobs import records as jobs
+from cupola.pipelines import exporting
+from cupola.registry import models
+from cupola.registry import records as registry
 from cupola.store import files, runtime
 from cupola.workspace import Workspace
 
@@ -39,6 +45,8 @@ def ws(host: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspa
     frame.loc[::9, "amount"] = np.nan
     frame.to_parquet(root.parent / "things.parquet")
     made.dataset.import_(root.parent / "things.parquet", name="things", target="kind")
+    pd.DataFrame({"colour": ["red", "green", "blue"], "warmth": [0.9, 0.2, 0.1]}).to_parquet(root.parent / "w.parquet")
+    made.dataset.import_(root.parent / "w.parquet", name="warmths")
     yield Workspace.open(root)
 
 
@@ -121,6 +129,40 @@ def begun(ws: Workspace, job: jobs.Job, number: int) -> runtime.Process:
     raise AssertionError(f"attempt {number} has not begun")
 
 
+def test_a_flow_with_a_join_and_a_target_of_its_own_goes_with_the_model_also_after_a_kill(ws: Workspace) -> None:
+    flow = Flow(name="prep", sources={"things": "things", "warmths": "warmths"}, steps=[
+        FlowStep(id="fill", type="fill-missing", params={"columns": ["amount"], "method": "median"}),
+        FlowStep(id="warm", type="join", inputs=["fill", "warmths"], params={"on": ["colour"], "how": "left"}),
+        FlowStep(id="aim", type="formula", params={"name": "is_late", "expression": "kind = 'late'"}),
+    ])  # fmt: skip
+    flows.create(ws.store, flow)
+    filed = actions.autopilot(
+        ws, dataset="things", target="is_late", flow="prep", budget="30m", name="flowing", register="flowing"
+    )
+    assert (filed.task, filed.target) == ("binary", "is_late")
+    assert filed.flow.startswith("prep@")
+    wait(ws, "flowing", "measured")
+    os.kill(begun(ws, jobs.find(ws.store, filed.job), 1).pid, signal.SIGKILL)
+    begun(ws, jobs.find(ws.store, filed.job), 2)
+    actions.stop(ws, "flowing")
+    state = wait(ws, "flowing", "over")
+    assert state.status == "Completed", state.reason
+    for name in ("flowing", *(one.run for one in state.leaderboard[1:] if one.run)):
+        run = experiments.find(ws.store, name)
+        assert (run.flow, run.looked_up) == (filed.flow, [datasets.find(ws.store, "warmths").ref])
+    assert run.options["flow"] == "prep"
+    run = experiments.find(ws.store, "flowing")
+    assert set(run.features) <= {"amount", "colour", "day"}, "it takes rows as they stand in the data"
+    assert run.metrics["test_roc_auc"] > 0.6
+    assert ws.action("model verify", model="flowing@1")
+    version = registry.find(ws.store, "flowing@1")
+    model = models.load(files.absolute(ws.store, version.directory), version.files)
+    said = model.predict(pd.DataFrame({"amount": [3.0, -3.0], "colour": ["red", "blue"], "day": ["2024-03-01"] * 2}))
+    assert list(said.values) == [True, False]
+    (step, _) = exporting.of(ws, "flowing").steps
+    assert (step.type, step.arguments["flow"], step.arguments["target"]) == ("AutoML", "prep", "is_late")
+
+
 def test_data_that_teach_nothing_are_not_tried_again(ws: Workspace) -> None:
     wrong, killed = (
         attempts.AttemptEnd(attempt=1, status="Failed", secondary_status="Failed", cause=cause, error=error)
@@ -132,12 +174,15 @@ def test_data_that_teach_nothing_are_not_tried_again(ws: Workspace) -> None:
 
 
 def test_what_is_asked_for_is_checked_before_anything_is_filed(ws: Workspace) -> None:
+    drop = FlowStep(id="drop", type="drop-columns", params={"columns": ["colour"]})
+    flows.create(ws.store, Flow(name="grouping", sources={"things": "things"}, steps=[drop]))
     for given, where in (
         ({"budget": "1s"}, "--budget"),
         ({"target": "nothing"}, "--target"),
         ({"task": "regression"}, "--task"),
         ({"metric": "rmse"}, "--metric"),
         ({"exclude": ["nothing"]}, "--exclude"),
+        ({"flow": "grouping", "time": "day", "horizon": 3, "target": "amount"}, "--flow"),
     ):
         with pytest.raises(BadOption) as refused:
             actions.autopilot(ws, dataset="things", **given)  # type: ignore[arg-type]

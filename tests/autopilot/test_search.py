@@ -152,11 +152,11 @@ def test_a_table_that_is_small_for_its_time_is_looked_at_with_all_rows() -> None
 def test_a_share_of_the_rows_has_every_class_and_a_larger_one_has_the_rows_of_a_smaller() -> None:
     solved = problem.of(table(400), searched.training("kind", "log_loss"), 1)
     train = solved.folds[0][0][0]
-    few, more = (set(solved.some(train, share, 0)) for share in (0.25, 0.5))
+    few, more = (set(solved.some(train, solved.truth, share, 0)) for share in (0.25, 0.5))
     assert few < more < set(train)
     assert set(solved.truth[sorted(few)]) == set(solved.truth)
     numbers = problem.of(table(400), searched.training("value", "rmse"), 1)
-    assert len(numbers.some(train, 0.25, 0)) == round(len(train) / 4)
+    assert len(numbers.some(train, numbers.truth, 0.25, 0)) == round(len(train) / 4)
 
 
 @pytest.mark.parametrize("gain", [0.0, 1.0])

@@ -19,11 +19,11 @@ from cupola.jobs import agents, amounts
 from cupola.jobs import records as jobs
 from cupola.search import evaluating
 from cupola.store import files, names
-from cupola.training import filing
+from cupola.training import as_filed, filing
 from cupola.training.actions import asked as training_of
 from cupola.training.actions import wrong as wrong_training
-from cupola.training.options import Dataset, Exclude, Group, Host, Seed, Split, Target, Time
-from cupola.training.records import Training
+from cupola.training.options import Dataset, Exclude, Flow, Group, Host, Seed, Split, Target, Time
+from cupola.training.records import FiledFlow, Training
 from cupola.workspace import Workspace
 
 LEAST = 5.0  # seconds
@@ -69,6 +69,7 @@ def autopilot(
         str | None, Arg(help="register what comes out as a new version of this model", completes="model")
     ] = None,
     task: Annotated[str | None, Arg(help="what it is, where it is not to see that itself", choices=TASKS)] = None,
+    flow: Flow = None,
     exclude: Exclude = None,
     split: Split = None,
     group: Group = None,
@@ -88,22 +89,27 @@ def autopilot(
     It sees by itself what there is to learn, and says why. 20% of the rows test and are never looked at before; the
     others are validated by folds. A linear model and the default boosted trees come first, so that nothing ends below
     them; the others in the order in which they worked on other tables. Every candidate is a run. It ends within its
-    budget, with a model.
+    budget, with a model. A flow is fitted anew in each fold, and goes with the model.
     """
     seconds = _seconds(budget)
     version = datasets.find(ws.store, dataset)
+    filed = as_filed.flow(ws.store, flow, version, target) if flow else None
+    version = as_filed.aimed(version, filed)
     aim = _aim(version, target)
     seen, why = records.task_of(aim, version.rows, task, horizon, _ends(ws, version, aim))
     spec = Spec(task=seen, why=why, mode=mode, budget=seconds)
     if seen == "timeseries":
         if horizon is None:
             raise BadOption("a time series needs --horizon", where="--horizon", hint="how many steps ahead: 14")
+        if filed:
+            hint = f"`cupola flow run {flow}` makes a version of what it prepares, to be forecast from"
+            raise BadOption("a time series takes no flow", where="--flow", hint=hint)
         spec.forecast = forecasting.spec_of(
             version, target=aim.name, time=time, horizon=horizon, exclude=exclude, metric=metric, budget=seconds,
             seed=seed, register=register,
         )  # fmt: skip
     else:
-        spec.training = _training(version, aim, seen, metric, exclude, split, group, time, register, seed)
+        spec.training = _training(version, aim, seen, metric, exclude, split, group, time, register, seed, filed)
     called = names.word_name() if name is None else names.check_name(name, "name of a run")
     run = _run(version, spec, called, names.check_name(experiment or called, "name of an experiment"), budget)
     have = agents.slots().get("cpus") or 1
@@ -194,8 +200,8 @@ def _ends(ws: Workspace, version: DatasetVersion, aim: Column) -> tuple[Any, Any
     """The least and the largest value of a column of two numbers, which tell amounts from classes."""
     if aim.type != "number" or aim.distinct != 2:
         return None, None
-    profile = next(one for one in datasets.profile(ws.store, version).columns if one.name == aim.name)
-    return profile.min, profile.max
+    known = [one for one in datasets.profile(ws.store, version).columns if one.name == aim.name]
+    return (known[0].min, known[0].max) if known else (None, None)  # of what a flow makes there is no profile
 
 
 def _training(
@@ -209,6 +215,7 @@ def _training(
     time: str | None,
     register: str | None,
     seed: int,
+    flow: FiledFlow | None,
 ) -> Training:
     """What each candidate is trained as, with the estimator of the first of them."""
     stem = "Regressor" if seen == "regression" else "Classifier"
@@ -216,7 +223,7 @@ def _training(
     found = training_of(
         version, aim.name, f"HistGradientBoosting{stem}", {}, exclude or [], split,
         None if by_time else records.folds_of(version), None, group, time, metric or records.METRICS[seen], register,
-        seed,
+        seed, flow,
     )  # fmt: skip
     if found.weights:
         found.notes.append(f"the weights ({found.weights}) do not count: an autopilot takes none")
@@ -238,6 +245,8 @@ def _run(version: DatasetVersion, spec: Spec, name: str, experiment: str, budget
         told = {
             "target": training.target or "", "task": training.task, "seed": training.seed, "options": training.options,
             "features": [one for one, _ in training.features], "split": msgspec.to_builtins(training.split),
+            "flow": training.flow.ref if training.flow else "",
+            "looked_up": training.flow.looked_up if training.flow else [],
         }  # fmt: skip
     told["options"] = told["options"] | {"budget": budget, "mode": spec.mode}
     notes = spec.forecast.notes if spec.forecast else spec.learnt.notes

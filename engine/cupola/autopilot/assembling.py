@@ -17,8 +17,10 @@ from cupola.autopilot.candidates import Candidate
 from cupola.autopilot.fits import Answer
 from cupola.autopilot.measuring import RESAMPLES as FEW_RESAMPLES
 from cupola.autopilot.measuring import Floats, Measured, measured
+from cupola.autopilot.problem import Problem
 from cupola.autopilot.scoring import predictions, score
 from cupola.autopilot.search import MEASURED, Search
+from cupola.training import flowing
 from cupola.training.blending import BlendedClasses, BlendedNumbers, tempered
 from cupola.training.deciding import JUDGED_BY, Decided
 from cupola.training.fitting import Fitted
@@ -41,6 +43,7 @@ class Assembled:
     fitted: Fitted
     measured: Measured
     said: Floats
+    problem: Problem
 
     @property
     def size(self) -> float:
@@ -67,7 +70,7 @@ def _assembled(
     chosen = _affordable(chosen, left)
     shares = [one.weight for one in chosen]
     said = ensemble.mean([search.said(one, places) for one in chosen], shares)
-    kept = _kept(chosen, left)
+    kept = _kept(chosen, left, only_whole=search.only_whole)
     asked = ensemble.mean(
         [ensemble.mean([each.said[1] for each in answers], _parts(one, answers)) for one, answers in kept], shares
     )
@@ -83,15 +86,27 @@ def _assembled(
     found = measured(problem, said, places, asked, threshold=threshold, resamples=resamples)
     pipeline = _pipeline(search, kept, temperature, threshold)
     counts = {"train": len(problem.rows), "validation": len(places), "test": len(problem.test)}
+    notes = [*problem.usable.notes, *(problem.through.notes if problem.through else []), *notes]
     fitted = Fitted(
         pipeline, problem.table, problem.usable.target, found.metrics, found.errors, counts, found.rows,
-        found.predictions, [*problem.usable.notes, *notes, *_left_out(search, chosen)], found.repeats,
+        found.predictions, [*notes, *_left_out(search, chosen)], found.repeats,
     )  # fmt: skip
-    return Assembled(chosen, places, [one for _, answers in kept for one in answers], fitted, found, said)
+    members = [one for _, answers in kept for one in answers]
+    return Assembled(chosen, places, members, fitted, found, said, problem)
+
+
+def with_flow(made: Assembled) -> Fitted:
+    """The fitted training with the flow in front, if there is one; in a process that forks none."""
+    through, pipeline = made.problem.through, made.fitted.pipeline
+    filed = made.problem.training.flow
+    if through and filed and flowing.apart(pipeline)[0] is None:
+        made.fitted.pipeline = flowing.behind(through.flow, pipeline, dict(filed.columns))
+    return made.fitted
 
 
 def completed(made: Assembled) -> Fitted:
-    """The fitted training with its members in it."""
+    """The fitted training with its members in it, and the flow before them."""
+    with_flow(made)
     last = made.fitted.pipeline.named_steps["estimator"]
     blend = last.estimator if isinstance(last, Decided) else last
     blend.members = [pickle.loads(one.fitted) for one in made.kept]  # from our own children
@@ -106,8 +121,8 @@ def _pipeline(
     preparations = [problem.matrices(one)[0] for one in styles]
     places = [styles.index(one.style) for one, answers in kept for _ in answers]
     weights = [one.weight * part for one, answers in kept for part in _parts(one, answers)]
-    used = [column for column in problem.training.features if any(column[0] in one.encoders_ for one in preparations)]
-    untouched = Preparation(used, "raw").fit(problem.table)
+    used = [column for column in problem.features if any(column[0] in one.encoders_ for one in preparations)]
+    untouched = Preparation(used, "raw").fit(problem.learnt)
     blend: Any
     if problem.classes:
         classes = np.array(problem.usable.target.classes)
@@ -135,11 +150,15 @@ def _affordable(chosen: list[Candidate], left: float) -> list[Candidate]:
     return [one for one in chosen if one in found]
 
 
-def _kept(chosen: list[Candidate], left: float) -> list[tuple[Candidate, list[Answer]]]:
+def _kept(chosen: list[Candidate], left: float, *, only_whole: bool = False) -> list[tuple[Candidate, list[Answer]]]:
     """The fits of each that become members: as many as there is time to save, one at least, more of those that weigh
-    more; the one on all rows, then the first ones, which are of different folds."""
+    more; the one on all rows, then the first ones, which are of different folds, unless these have flows of their
+    own."""
     found = []
     for one in chosen:
+        if only_whole and one.whole:
+            found.append((one, [one.whole]))
+            continue
         size = max(len(answer.fitted) for answer in one.fits.values())
         most = max(1, min(int(one.weight * left / one.saving), LARGEST // size))
         found.append((one, [*([one.whole] if one.whole else []), *one.fits.values()][:most]))

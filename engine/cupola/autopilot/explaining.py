@@ -33,7 +33,7 @@ def importance(search: Search, fitted: Fitted, until: float) -> list[dict[str, A
     order = np.random.default_rng(problem.training.seed)
     rows = np.sort(order.permutation(problem.test)[:ROWS])
     sample, truth = problem.table.iloc[rows], problem.usable.target.codes[rows]
-    metric, estimator = problem.training.metric, fitted.pipeline.named_steps["estimator"]
+    metric, estimator = problem.training.metric, fitted.pipeline
 
     def reached(frame: pd.DataFrame) -> float:
         said = estimator.predict_proba(frame) if problem.classes else estimator.predict(frame)

@@ -13,13 +13,14 @@ from numpy.typing import NDArray
 from cupola.autopilot import assembling, explaining, measuring, portfolio, problem, records, resuming, search
 from cupola.autopilot.assembling import Assembled
 from cupola.autopilot.candidates import Candidate
+from cupola.autopilot.fits import Children
 from cupola.autopilot.measuring import Measured
 from cupola.autopilot.records import ENOUGH, ESTIMATOR, Board, Line, Spec
 from cupola.autopilot.search import Search
 from cupola.autopilot.trying import Trying
 from cupola.datasets import records as datasets
 from cupola.datasets.records import DatasetVersion
-from cupola.errors import CupolaError
+from cupola.errors import BadInput, CupolaError
 from cupola.experiments import records as experiments
 from cupola.experiments.records import Run
 from cupola.forecasting.records import Candidate as Forecaster
@@ -27,6 +28,7 @@ from cupola.forecasting.records import ForecastSpec
 from cupola.jobs.attempt import Attempt
 from cupola.store import files, names
 from cupola.training import artifacts
+from cupola.training.fitting import Through
 from cupola.training.job import Work, failed, publish, read, register
 
 MEMORY = 0.5  # of the memory may be taken by prepared rows
@@ -38,7 +40,7 @@ LAST = 0.3  # seconds of a CPU that registering and publishing takes, and a mega
 COPYING = 0.005
 LEAST = 5.0  # seconds that a forecast gets, though it was killed when they were nearly over
 EARLY = 0.3  # seconds that it ends before its budget
-MODEL, IMPORTANCE = "model", "importance"  # what is done at the end, in processes of their own
+MODEL, IMPORTANCE, FLOW = "model", "importance", "flow"  # what is done in processes of their own
 
 
 def work(attempt: Attempt) -> dict[str, Any]:
@@ -69,7 +71,11 @@ def _done(attempt: Attempt, spec: Spec, run: Run, begun: float, before: Board | 
     version = datasets.find(attempt.store, spec.learnt.dataset)
     drawn = drawn_of(version.rows, spec, attempt)
     table = read(str(datasets.data_path(attempt.store, version)), spec.learnt, drawn)
-    solved = problem.of(table, spec.learnt, search.REPEATS if len(table) <= REPEATED else 1)
+    repeats = search.REPEATS if len(table) <= REPEATED and not spec.learnt.flow else 1
+    solved = problem.of(table, spec.learnt, repeats)
+    if spec.learnt.flow:
+        trying.say(f"fitting the flow {spec.learnt.flow.name}", at_once=True)
+        solved.through = _through(solved)
 
     def tell(candidate: Candidate) -> None:
         trying.tell(candidate)
@@ -109,6 +115,7 @@ def _done(attempt: Attempt, spec: Spec, run: Run, begun: float, before: Board | 
     board = trying.board
     until = found.end - found.slowness * (LAST + COPYING * model.size)
     found.children.begin(IMPORTANCE, lambda: explaining.importance(found, assembling.completed(model), until))
+    assembling.with_flow(model)  # no process is forked after that
     board.advice, board.groups = explaining.advice(found, model), explaining.groups(found, model, until)
     told = found.children.awaited(IMPORTANCE, until)
     board.importance = told if isinstance(told, list) else []
@@ -119,6 +126,16 @@ def _done(attempt: Attempt, spec: Spec, run: Run, begun: float, before: Board | 
     publish(attempt, run, [registered] if registered else [])
     kept.forget()
     return {"run": run.id, "model": run.model, "metrics": run.metrics, "seconds": round(trying.seconds, 2)}
+
+
+def _through(solved: problem.Problem) -> Through:
+    """What the flow makes of the rows; it computes by several threads, and so in a process of its own."""
+    child = Children(1)
+    child.begin(FLOW, lambda: problem.through(solved))
+    said = child.awaited(FLOW, math.inf)
+    if not isinstance(said, Through):
+        raise BadInput(said or "the flow has said nothing")
+    return said
 
 
 def _modelled(trying: Trying, found: Search, work: Work, version: DatasetVersion) -> Assembled:
@@ -174,7 +191,7 @@ def drawn_of(rows: int, spec: Spec, attempt: Attempt) -> int | None:
     them as they are prepared for every fit at once, or no fit would end within the budget. None: all are."""
     learnt = spec.learnt
     room = MEMORY * (attempt.job.memory or psutil.virtual_memory().available)
-    width = sum(WIDTHS.get(kind, 1) for _, kind in learnt.features)
+    width = sum(WIDTHS.get(kind, 1) for _, kind in learnt.features) * (2 if learnt.flow else 1)
     held = int(room / (8 * width * (2 + 2 * max(1, attempt.job.cpus))))
     fitted = int(CELLS * spec.budget / len(learnt.features))
     if rows <= min(held, fitted):

@@ -1,4 +1,8 @@
-"""What an autopilot has to solve, ready for its fits: rows prepared once for each style, folds, and the truth."""
+"""What an autopilot has to solve, ready for its fits: rows prepared once for each style, folds, and the truth.
+
+Where a flow prepares the rows first it learns anew from those that learn in each fold, and once from all of them, for
+the fits on all rows that the model is made of.
+"""
 
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -7,10 +11,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from sklearn.utils import _safe_indexing
 
 from cupola.autopilot.portfolio import Likeness, Setting
-from cupola.training import effects, estimators, fitting, splitting
-from cupola.training.fitting import Usable
+from cupola.training import effects, estimators, fitting, flowing, splitting
+from cupola.training.fitting import Through, Usable
+from cupola.training.flowing import Flowing
 from cupola.training.preparation import Preparation, moments
 from cupola.training.records import Training
 from cupola.training.texts import is_prose
@@ -26,7 +32,8 @@ Folds = list[tuple[Rows, Rows]]
 @dataclass
 class Problem:
     """A training without an estimator. rows: those that may be learnt from (all but the test's), by their place in the
-    table; truth, folds and prepared rows are in their order. truth: codes of classes from 0, or numbers."""
+    table; truth, folds and prepared rows are in their order. truth: codes of classes from 0, or numbers. through: what
+    a flow makes of all of these rows, which may be fewer or more then."""
 
     training: Training
     usable: Usable
@@ -34,6 +41,7 @@ class Problem:
     rows: Rows
     truth: NDArray[Any]
     folds: list[Folds]
+    through: Through | None = None
     prepared: dict[str, tuple[Any, Any, Any]] = field(default_factory=dict)
 
     @property
@@ -50,30 +58,44 @@ class Problem:
         return found
 
     @property
+    def features(self) -> list[tuple[str, str]]:
+        """(name, type) of what estimators learn from."""
+        return self.through.features if self.through else self.training.features
+
+    @property
+    def learnt(self) -> pd.DataFrame:
+        """All rows that may be learnt from, as a preparation takes them."""
+        return self.through.learnt.table if self.through else self.table.iloc[self.rows]
+
+    @property
+    def learnt_truth(self) -> NDArray[Any]:
+        return self.through.learnt.codes if self.through else self.truth
+
+    @property
     def width(self) -> int:
         """How many columns trees learn from, about."""
         return self.likeness.columns + HASHED * self.likeness.texts
 
-    def some(self, rows: Rows, share: float, seed: int) -> Rows:
+    def some(self, rows: Rows, truth: NDArray[Any], share: float, seed: int) -> Rows:
         """A share of rows by chance, a larger one with those of a smaller; no class is lost in it."""
         order = np.random.default_rng(seed).permutation(rows)
         if not self.classes:
             return np.sort(order[: round(share * len(order))])
-        of_each = [order[self.truth[order] == one] for one in range(self.classes)]
+        of_each = [order[truth[order] == one] for one in range(self.classes)]
         return np.sort(np.concatenate([one[: max(KEPT, round(share * len(one)))] for one in of_each]))
 
     @cached_property
     def likeness(self) -> Likeness:
         """What other tables are compared with it by."""
-        features = self.training.features
+        features, table = self.features, self.learnt
         names = [name for name, _ in features]
         return Likeness(
             rows=len(self.rows),
             columns=len(features),
             classes=self.classes,
             categories=sum(kind in ("category", "text") for _, kind in features) / len(features),
-            missing=float(self.table[names].isna().to_numpy().mean()),
-            texts=sum(kind == "text" and is_prose(self.table[name]) for name, kind in features),
+            missing=float(table[names].isna().to_numpy().mean()),
+            texts=sum(kind == "text" and is_prose(table[name]) for name, kind in features),
         )
 
     def style(self, setting: Setting) -> str:
@@ -81,21 +103,53 @@ class Problem:
         if setting.words:
             return WORDS
         made = estimators.make(setting.estimator, setting.params, seed=0)
-        return str(estimators.prepare(made, self.training.features).style)
+        return str(estimators.prepare(made, self.features).style)
 
     def matrices(self, style: str) -> tuple[Any, Any, Any]:
-        """The preparation of a style, and the rows that learn and those that test, prepared by it.
+        """The preparation of a style, and the rows that learn and those that test, prepared by it. (Behind a flow there
+        are none of the latter: DuckDB would make them, and after it has computed here no process can be forked.)
 
         It is fitted once, on all rows but the test's. What a category goes with in the target is cross-fitted there: no
         row has its own target in its features, though those of other rows that it may be validated with.
         """
         if style not in self.prepared:
-            features = self.training.features
-            preparation = Words(features) if style == WORDS else Preparation(features, style)
-            learnt = effects.columns(self.truth, self.classes)
-            X = preparation.fit_transform(self.table.iloc[self.rows], learnt)
-            self.prepared[style] = (preparation, X, preparation.transform(self.table.iloc[self.test]))
+            preparation, X = self._prepared(style, self.features, self.learnt, self.learnt_truth)
+            test = None if self.through else preparation.transform(self.table.iloc[self.test])
+            self.prepared[style] = (preparation, X, test)
         return self.prepared[style]
+
+    def part(self, style: str, train: Rows, rest: Rows) -> tuple[Any, NDArray[Any], Any, Any]:
+        """Where there is a flow: the rows that learn in a fold, with their targets, those that validate, and those that
+        test. The flow and the preparation have learned from the first alone."""
+        found = fitting.through(self.usable, self.training, self.rows[train])
+        preparation, X = self._prepared(style, found.features, found.learnt.table, found.learnt.codes)
+        asked = self._asked(found, preparation, np.concatenate([self.rows[rest], self.test]))
+        watched, test = (_safe_indexing(asked, rows) for rows in np.split(np.arange(asked.shape[0]), [len(rest)]))
+        return X, found.learnt.codes, watched, test
+
+    def tested(self, style: str) -> Any:
+        """The rows that test, prepared by what all others have taught; where there is a flow, in a process that forks
+        none."""
+        preparation, _, test = self.matrices(style)
+        return self._asked(self.through, preparation, self.test) if self.through else test
+
+    def _prepared(self, style: str, features: Any, table: pd.DataFrame, truth: NDArray[Any]) -> tuple[Any, Any]:
+        preparation = Words(features) if style == WORDS else Preparation(features, style)
+        return preparation, preparation.fit_transform(table, effects.columns(truth, self.classes))
+
+    def _asked(self, through: Through, preparation: Any, rows: Rows) -> Any:
+        flow = Flowing(through.flow, list(preparation.encoders_))
+        return preparation.transform(flow.transform(self.table.iloc[rows]))
+
+
+def through(problem: Problem) -> Through:
+    """What the flow of a problem makes of all rows that may be learnt from; in a process that forks none.
+
+    Raises BadInput, BadOption for a flow that cannot be fitted, or that makes something else of a row that comes alone.
+    """
+    found = fitting.through(problem.usable, problem.training, problem.rows)
+    flowing.check_alone(Flowing(found.flow, [name for name, _ in found.features]), problem.table)
+    return found
 
 
 def of(table: pd.DataFrame, training: Training, repeats: int) -> Problem:

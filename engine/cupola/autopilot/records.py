@@ -140,6 +140,7 @@ class AutopilotState(msgspec.Struct, kw_only=True):
     metric_errors: dict[str, float] = {}
     model: str | None = None
     dataset: str = ""
+    flow: str = ""
     target: str = ""
     stop_reason: str = ""
     advice: list[str] = []
@@ -229,7 +230,7 @@ def state_of(store: Store, run: Run, spec: Spec) -> AutopilotState:
     """How an autopilot stands."""
     shown = (
         "name", "experiment", "job", "status", "secondary_status", "metrics", "metric_errors", "model", "dataset",
-        "target", "progress", "message", "reason", "user", "host", "submitted", "started", "ended", "notes",
+        "flow", "target", "progress", "message", "reason", "user", "host", "submitted", "started", "ended", "notes",
     )  # fmt: skip
     now = AutopilotState(
         autopilot=run.id, task=spec.task, why=spec.why, metric=spec.metric, mode=spec.mode, budget=spec.budget,

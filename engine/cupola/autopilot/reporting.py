@@ -49,7 +49,8 @@ def measured(entry: Entry, name: str) -> str:
 
 def _head(state: AutopilotState) -> dict[str, Any]:
     return {
-        "task": f"{state.task}: {state.why}", "dataset": state.dataset, "target": state.target, "metric": state.metric,
+        "task": f"{state.task}: {state.why}", "dataset": state.dataset, "flow": state.flow, "target": state.target,
+        "metric": state.metric,
         "budget": f"{state.budget:g} s", "took": f"{state.seconds:g} s", "ended by": state.stop_reason,
         "model": state.model, "run": state.autopilot, "by": f"{state.user} on {state.host}",
         "submitted": state.submitted,

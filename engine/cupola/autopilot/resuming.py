@@ -59,8 +59,9 @@ class Kept:
 
 
 def _made_of(problem: Problem) -> Any:
-    """What a fit must have been made of to be one of this problem: rows, truth, folds, packages."""
+    """What a fit must have been made of to be one of this problem: rows, truth, folds, the flow, packages."""
     digest = hashlib.sha256(problem.truth.tobytes())
+    digest.update((problem.training.flow.sha256 if problem.training.flow else "").encode())
     for part in (problem.rows, problem.test, *(rest for folds in problem.folds for _, rest in folds)):
         digest.update(part.tobytes())
     return digest.hexdigest(), saving.packages()

@@ -12,6 +12,10 @@
 6. Repeats: what is in the ensemble by then is fitted on folds drawn anew, as long as there is time.
 
 A candidate is what its fits on folds say together: each row is judged by fits that have not seen it.
+
+Where a flow prepares the rows, every fold has one of its own, which has learned from the rows that learn there. A model
+has one flow, that of all rows, so it is made of fits on all rows: the first candidate has one as soon as it has a fold,
+those that answer best before their other folds. There are no repeats then.
 """
 
 import time
@@ -93,6 +97,7 @@ class Search:
         self.problem, self.tell, self.stop, self.keep = problem, tell, stop, keep
         self.begun, self.end = time.monotonic(), end
         self.workers, self.measuring = workers, measuring
+        self.only_whole = problem.through is not None  # fits on all rows can be in the model, and no others
         self._weighing = 0.0
         self.children = Children(workers)
         rows = len(problem.rows)
@@ -119,6 +124,7 @@ class Search:
             for (name, repeat, fold), answer in made.items():
                 if name == candidate.name and fold == WHOLE:
                     candidate.whole = answer
+                    self._whole.add(name)
                 elif name == candidate.name:
                     candidate.fits[repeat, fold] = answer
             if candidate.fits:
@@ -151,8 +157,12 @@ class Search:
     def _is_over(self, now: float) -> bool:
         """Whether it is time to end, or somebody has asked for that. Without any fit there would be no model: for the
         first one it goes on."""
-        fitted = any(one.fits for one in self.candidates)
+        fitted = any(self._is_usable(one) for one in self.candidates)
         return fitted and (now >= self.until or self.stop())
+
+    def _is_usable(self, candidate: Candidate) -> bool:
+        """Whether a model can be made of it."""
+        return bool(candidate.fits) and (candidate.whole is not None or not self.only_whole)
 
     @property
     def until(self) -> float:
@@ -190,6 +200,8 @@ class Search:
 
     def _next(self) -> Unit | None:
         begun = {(id(one), *unit) for one, *unit in self.children.tags}
+        if unit := self._first_whole():
+            return unit
         if unit := self._trees_climb(begun):
             return unit
         for candidate in self._to_look_at():
@@ -208,6 +220,8 @@ class Search:
             if repeat == 1 and (unit := self._all_rows()):
                 return unit
             for candidate in self._promising(repeat):
+                if self.only_whole and candidate.name not in self._whole and self._fits_in(candidate, [WHOLE]):
+                    return self._on_all_rows(candidate)
                 missing = [fold for fold in range(self.folds) if (repeat, fold) not in candidate.fits]
                 open_ = [fold for fold in missing if (id(candidate), repeat, fold) not in begun]
                 if not open_:
@@ -215,6 +229,18 @@ class Search:
                 if len(missing) < self.folds - (self.looks if repeat == 0 else 0) or self._fits_in(candidate, missing):
                     return candidate, repeat, open_[0]
         return self._all_rows() or self._one_more(begun)
+
+    def _first_whole(self) -> Unit | None:
+        """Where a model is made of fits on all rows: the first one, without which there would be none."""
+        is_there = any(one.whole for one in self.candidates) or any(fold == WHOLE for *_, fold in self.children.tags)
+        if is_there or not self.only_whole:
+            return None
+        fitted = [one for one in self.candidates if one.fits and one.state == "trying" and one.name not in self._whole]
+        return self._on_all_rows(fitted[0]) if fitted else None
+
+    def _on_all_rows(self, candidate: Candidate) -> Unit:
+        self._whole.add(candidate.name)
+        return candidate, 0, WHOLE
 
     def _trees_climb(self, begun: set[tuple[Any, ...]]) -> Unit | None:
         """The default trees go before all others, so that nothing ends below them where they can be fitted in time."""
@@ -259,13 +285,12 @@ class Search:
 
     def _all_rows(self) -> Unit | None:
         """All rows, for one of those that answer best together, while there is time for it."""
-        if not self.is_rising():
+        if self.only_whole or not self.is_rising():
             return None
         for candidate in self._promising(1) or self._together:
             is_in_time = candidate.takes(1.0) < SURE * (self.until - time.monotonic())
             if candidate.name not in self._whole and not candidate.whole and candidate.learnt == 1 and is_in_time:
-                self._whole.add(candidate.name)
-                return candidate, 0, WHOLE
+                return self._on_all_rows(candidate)
         return None
 
     def _one_more(self, begun: set[tuple[Any, ...]]) -> Unit | None:
@@ -379,24 +404,32 @@ class Search:
 
     def _fit(self, candidate: Candidate, repeat: int, fold: int, limit: float, *, half: bool = False) -> None:
         problem, setting = self.problem, candidate.setting
-        candidate.style = candidate.style or problem.style(setting)
-        _, X, asked = problem.matrices(candidate.style)
-        whole = fold == WHOLE
-        train, rest = (np.arange(len(problem.rows)), np.arange(1)) if whole else problem.folds[repeat][fold]
+        style = candidate.style = candidate.style or problem.style(setting)
+        whole, anew = fold == WHOLE, self.only_whole and fold != WHOLE
+        prepared = None if anew else problem.matrices(style)
+        truth = problem.learnt_truth if whole else problem.truth
+        train, rest = (np.arange(len(truth)), np.arange(1)) if whole else problem.folds[repeat][fold]
         params = setting.params
         if whole:
             stopped = any("max_iter" in one.grown for one in candidate.fits.values())
             params = candidate.params | ({"early_stopping": False} if stopped else {})
-        seed, truth = problem.training.seed + 1000 * repeat + fold, problem.truth
+        seed = problem.training.seed + 1000 * repeat + max(0, fold)
         share = 0.5 if half else candidate.share
         if share < 1:
-            train = problem.some(train, share, seed)
+            train = problem.some(train, truth, share, seed)
 
         kept = sum(answer.size for one in self.candidates for answer in one.fits.values()) < KEPT and not half
 
         def work() -> Answer:
-            watched = _safe_indexing(X, rest)
-            rows = Rows(_safe_indexing(X, train), truth[train], (watched, truth[rest]), [watched, asked])
+            if prepared is None:
+                X, y, watched, asked = problem.part(style, train, rest)
+            else:
+                X, y, watched = (
+                    _safe_indexing(one, part)
+                    for one, part in ((prepared[1], train), (truth, train), (prepared[1], rest))
+                )
+                asked = problem.tested(style)
+            rows = Rows(X, y, (watched, truth[rest]), [watched, asked])
             answer = fits.fit(
                 setting.estimator, params, rows, classes=problem.classes, seed=seed, until=limit,
                 weighed=(repeat, fold) == (0, 0) and not half, early=not whole,
@@ -410,9 +443,13 @@ class Search:
 
     def _take(self, candidate: Candidate, repeat: int, fold: int, answer: Answer | str) -> None:
         if isinstance(answer, str):
-            if fold in (HALF, WHOLE):
+            if fold == HALF or (fold == WHOLE and not self.only_whole):
                 return
-            if not candidate.fits:
+            if fold == WHOLE:
+                candidate.state, candidate.why = "dropped", f"its fit on all rows failed: {answer}"
+                self._order = [one for one in self._order if one is not candidate]
+                self.tell(candidate)
+            elif not candidate.fits:
                 candidate.state, candidate.why = "failed", answer
                 self.children.kill(lambda tag: tag[0] is candidate)
                 self.tell(candidate)
@@ -441,6 +478,8 @@ class Search:
             candidate.state, candidate.why = "dropped", "there was no time to look at it"
         elif candidate.state == "trying" and not candidate.fits:
             candidate.state, candidate.why = "dropped", "its first fit took longer than there was time"
+        elif candidate.state == "trying" and not self._is_usable(candidate):
+            candidate.state, candidate.why = "dropped", "there was no time to fit it on all rows, behind the flow"
         elif candidate.state == "trying":
             candidate.state = "kept"
 
@@ -494,7 +533,7 @@ class Search:
         Those of all folds, unless those that were only looked at are clearly better on the rows that both have.
         Raises BadInput where none was fitted.
         """
-        known = [one for one in self.candidates if one.fits and one.state != "failed"]
+        known = [one for one in self.candidates if self._is_usable(one) and one.state != "failed"]
         if not known:
             whys = [f"{one.name}: {one.why}" for one in self.candidates if one.why]
             raise BadInput(f"no candidate could be fitted in the time; {'; '.join(whys)[:500]}")

@@ -122,6 +122,7 @@ class Trying:
             secondary_status="Running", params=candidate.setting.params, metric=f"validation_{training.metric}",
             dataset=training.dataset, target=training.target or "", estimator=candidate.setting.estimator,
             task=training.task, features=[one for one, _ in training.features],
+            flow=base.flow, looked_up=base.looked_up,
             split=msgspec.to_builtins(training.split), seed=training.seed, options=_options(training.options, training),
             job=self.attempt.job.id, attempt=self.attempt.number, part_of=base.id, environment=base.environment,
             code=Code(commit=base.code.commit, dirty=base.code.dirty),

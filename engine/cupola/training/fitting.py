@@ -116,6 +116,25 @@ def usable(table: pd.DataFrame, training: Training) -> Usable:
     return Usable(one.table, one.target, one.weights, one.groups, parts, [*one.notes, *parts.notes])
 
 
+@dataclass
+class Through:
+    """What a flow has learned from rows that train, the features that it leaves, and these rows as it makes them."""
+
+    flow: flows.Fitted
+    features: list[tuple[str, str]]
+    learnt: Learnt
+    notes: list[str]
+
+
+def through(usable: Usable, training: Training, train: Rows) -> Through:
+    """Fits the flow of a training on some of its usable rows. Raises BadInput, BadOption as `fit` does."""
+    one = _Fitting(usable.table, training, Log(), 1)
+    one.notes = []
+    flow, features, learnt = one._learnt(train)
+    assert flow is not None
+    return Through(flow, features, learnt, one.notes)
+
+
 def on_a_part(
     table: pd.DataFrame, training: Training, share: float, threads: int = 1
 ) -> tuple[int, list[tuple[Found, Found]]]:

@@ -135,7 +135,7 @@ def apart(pipeline: Pipeline) -> tuple[Flowing | None, Pipeline]:
     return pipeline.steps[0][1], pipeline[1:]
 
 
-def behind(fitted: Fitted, pipeline: Pipeline) -> Pipeline:
+def behind(fitted: Fitted, pipeline: Pipeline, kinds: dict[str, str] | None = None) -> Pipeline:
     """A pipeline with the flow before it that its rows have come through in training."""
     preparation = pipeline.named_steps["prepare"]
-    return Pipeline([(STEP, Flowing(fitted, list(preparation.encoders_))), *pipeline.steps])
+    return Pipeline([(STEP, Flowing(fitted, list(preparation.encoders_), kinds)), *pipeline.steps])
