@@ -1,11 +1,13 @@
 """Names of what exists, for shells, forms and prompts that complete as one types."""
 
+import contextlib
 import os
 from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
 from cupola import place
+from cupola.errors import CupolaError
 from cupola.search.kinds import KINDS
 from cupola.store import Store, files
 
@@ -106,6 +108,31 @@ def _columns(store: Store, prefix: str, arguments: dict[str, Any]) -> Iterable[s
 
     named = arguments.get("dataset") or arguments.get("ref")
     return [column.name for column in datasets.find(store, str(named)).columns] if named else []
+
+
+def _targets(store: Store, prefix: str, arguments: dict[str, Any]) -> Iterable[str]:
+    """Columns, and those that formulas of the `flow` among the arguments make."""
+    from cupola.flows import records as flows
+
+    named = arguments.get("flow")
+    steps = flows.find(store, str(named)).steps if named else []
+    made = (one.params.get("name") for one in steps if one.type == "formula")
+    return [*_columns(store, prefix, arguments), *(str(one) for one in made if one)]
+
+
+def _features(store: Store, prefix: str, arguments: dict[str, Any]) -> Iterable[str]:
+    """Columns, and those that the `flow` among the arguments leaves at its end, as far as they show without rows."""
+    from cupola.flows import checking
+    from cupola.flows import records as flows
+
+    found = [*_columns(store, prefix, arguments)]
+    if named := arguments.get("flow"):
+        with contextlib.suppress(CupolaError):  # something is wrong with it, which is told elsewhere
+            flow = flows.find(store, str(named))
+            steps = flows.ordered(flow)
+            made = checking.columns(store, flow, steps).get(steps[-1].id) if steps else None
+            found += [one for one in made or [] if one != checking.SPLIT]
+    return found
 
 
 def _estimators(store: Store, prefix: str, arguments: dict[str, Any]) -> Iterable[str]:
@@ -231,6 +258,8 @@ SOURCES: dict[str, Callable[[Store, str, dict[str, Any]], Iterable[str]]] = {
     "execution": _executions,
     "record": _of_any_kind,
     "column": _columns,
+    "target": _targets,
+    "feature": _features,
     "estimator": _estimators,
     "parameter": _parameters,
     "metric": _metrics,

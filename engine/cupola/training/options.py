@@ -7,7 +7,7 @@ from cupola.actions import Arg
 Dataset = Annotated[str, Arg(help="the dataset: flights, flights@2", completes="dataset")]
 Target = Annotated[
     str | None,
-    Arg(help="the column to learn, or to compare clusters with (default: the dataset's)", completes="column"),
+    Arg(help="the column to learn, or to compare clusters with (default: the dataset's)", completes="target"),
 ]
 Estimator = Annotated[
     str, Arg(help="its name, as in Ridge, KMeans, IsolationForest; mymodel:Model is one of src/", completes="estimator")
@@ -19,7 +19,7 @@ Flow = Annotated[
         completes="flow",
     ),
 ]
-Exclude = Annotated[list[str] | None, Arg(help="a column not to learn from", completes="column")]
+Exclude = Annotated[list[str] | None, Arg(help="a column not to learn from", completes="feature")]
 Split = Annotated[str | None, Arg(help="random, stratified, time or group, and train/validation/test: time:70/15/15")]
 Folds = Annotated[int | None, Arg(help="so many folds instead of a validation part; the test rows stay apart")]
 Weights = Annotated[str | None, Arg(help="a column with the weight of each row", completes="column")]
