@@ -244,7 +244,7 @@ def _extreme(estimator: Any, made: Any, rows: Rows, watched: tuple[Any, Any], un
 
     class Clock(TrainingCallback):
         def after_iteration(self, model: Any, epoch: int, evals_log: Any) -> bool:
-            return time.monotonic() > until
+            return time.monotonic() > until and epoch > 0  # the first has to be measured: the best one is read below
 
     made.set_params(early_stopping_rounds=PATIENCE, callbacks=[Clock()])
     estimator.fit(rows.X, rows.y, eval_set=[watched], verbose=False)

@@ -1,0 +1,18 @@
+"""A fit that is out of time."""
+
+import time
+
+import numpy as np
+import pytest
+
+from cupola.autopilot import fits
+
+
+@pytest.mark.parametrize("estimator", ["LGBMRegressor", "XGBRegressor", "RandomForestRegressor"])
+def test_what_grows_ends_with_what_it_has_when_its_time_is_over(estimator: str) -> None:
+    X = np.random.default_rng(0).normal(size=(80, 2))
+    y = X[:, 0]
+    rows = fits.Rows(X[:60], y[:60], (X[60:], y[60:]), [X[60:]])
+    answer = fits.fit(estimator, {"n_estimators": 3000}, rows, classes=0, seed=0, until=time.monotonic())
+    assert 0 < answer.grown["n_estimators"] < 100
+    assert answer.said[0].shape == (20,)
