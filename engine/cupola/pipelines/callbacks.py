@@ -8,7 +8,7 @@ from cupola.errors import BadInput, BadOption, Conflict, ErrorInfo, NotReady
 from cupola.pipelines import records
 from cupola.pipelines.records import Execution
 from cupola.pipelines.workers import Outcome
-from cupola.store import Store, feed, files
+from cupola.store import Store, feed, files, toml
 from cupola.store.names import now, who
 from cupola.store.records import Record
 
@@ -35,7 +35,8 @@ def posted(store: Store, reference: str, step: str, body: bytes) -> bytes:
     try:
         said = msgspec.json.decode(body or b"{}", type=Posted)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise BadInput(f'the body is {{"outputs": {{...}}}} or {{"failed": "why"}}: {error}') from None
+        said = toml.in_words(str(error))
+        raise BadInput(f'the body is {{"outputs": {{...}}}} or {{"failed": "why"}}: {said}') from None
     execution = records.find(store, reference)
     return msgspec.json.encode(give(store, execution, step, said.outputs, said.failed))
 

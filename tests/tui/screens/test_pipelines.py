@@ -363,3 +363,15 @@ def test_a_picture_of_a_graph_that_is_over(snap_compare: Any, studio: Studio, se
         await pilot.pause(0.3)
 
     assert snap_compare(studio, terminal_size=WIDE, run_before=run)
+
+
+def test_of_many_steps_of_a_foreach_those_at_work_and_those_that_failed_are_drawn_and_the_others_counted() -> None:
+    stands = ["Succeeded"] * 27 + ["Executing", "Waiting", "Failed"]
+    inner = [{"name": f"each[{place}]", "status": one} for place, one in enumerate(stands)]
+    edges = [{"source": "each", "target": one["name"]} for one in inner] + [{"source": "each", "target": "best"}]
+    steps = [{"name": "each", "type": "ForEach", "status": "Executing"}, *inner, {"name": "best"}]
+    nodes, links = pipelines.boxes({"steps": steps, "edges": edges})
+    assert [one.name for one in nodes] == ["each", "each[27]", "each[29]", "best"]
+    assert nodes[0].aside == "27/30"
+    assert [one.target for one in links] == ["each[27]", "each[29]", "best"]
+    assert len(pipelines.boxes({"steps": steps[:9]})[0]) == 9

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from cupola_tui.screens.doing import Chosen
 
 NEWEST = 100  # executions that a tab lists
+BESIDE = 8  # steps of a ForEach that are drawn beside one another
+TOLD = ("Failed", "Executing")  # of more than that only those that stand so
 BAR = 8  # cells of a bar in a table
 
 
@@ -100,11 +102,40 @@ def standing(state: Record) -> Line:
 
 def boxes(state: Record) -> tuple[list[Node], list[Link]]:
     """What is drawn of an execution, or of a pipeline that never ran: its steps, and what comes after what."""
-    nodes = [node(one) for one in state.get("steps") or []]
-    return nodes, [link(one) for one in state.get("edges") or []]
+    steps = state.get("steps") or []
+    folded = _folded(steps)
+    hidden = {name for names in folded.values() for name in names}
+    nodes = [node(one, _counted(one, steps, folded)) for one in steps if one["name"] not in hidden]
+    return nodes, [link(one) for one in state.get("edges") or [] if one["target"] not in hidden]
 
 
-def node(step: Record) -> Node:
+def _folded(steps: list[Record]) -> dict[str, list[str]]:
+    """By ForEach the names of its steps that are not drawn: of many only those that are at work or have failed are."""
+    each: dict[str, list[Record]] = {}
+    for one in steps:
+        parent, bracket, _ = str(one["name"]).partition("[")
+        if bracket:
+            each.setdefault(parent, []).append(one)
+    found = {}
+    for parent, inner in each.items():
+        if len(inner) > BESIDE:
+            told = sorted(
+                (one for one in inner if one.get("status") in TOLD), key=lambda one: one["status"] != "Failed"
+            )
+            shown = {one["name"] for one in told[:BESIDE]}
+            found[parent] = [one["name"] for one in inner if one["name"] not in shown]
+    return found
+
+
+def _counted(step: Record, steps: list[Record], folded: dict[str, list[str]]) -> str:
+    """How many of its steps a ForEach has done, where not all of them are drawn."""
+    if step["name"] not in folded:
+        return ""
+    inner = [one for one in steps if str(one["name"]).startswith(f"{step['name']}[")]
+    return f"{sum(one.get('status') == 'Succeeded' for one in inner)}/{len(inner)}"
+
+
+def node(step: Record, counted: str = "") -> Node:
     word = str(step.get("status") or "")
     glyph, style = badge(word) if word else ("·", "")
     return Node(
@@ -112,7 +143,7 @@ def node(step: Record) -> Node:
         glyph=glyph.partition(" ")[0],
         style=style,
         below=str(step.get("type") or ""),
-        aside=_aside(step),
+        aside=counted or _aside(step),
         faint=word in ("Skipped", "Waiting"),
     )
 
