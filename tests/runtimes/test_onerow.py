@@ -45,6 +45,8 @@ def test_what_it_reads_the_general_reader_reads(one: dict[str, object], shape: s
         '{"dataframe_records": [{"a": 1, "the hour": "x", "a": 2}]}',
         '{"dataframe_records": [{"a": 1, "the hour": "x", "a" : 2}]}',
         '{"dataframe_records": [{"a": 1, "the hour": "b:c", "a"\\n: 2}]}'.replace("\\n", "\n"),
+        '{"dataframe_records":[{"a":1,"the hour":"x","a" :2}]}',
+        '{"dataframe_records":[{"a":1,"the hour":"x","a":2}]}',
         '{"dataframe_records": [{"a": 1}]}',
         '{"dataframe_records": [{"a": 1, "the hour": "x", "what": 3}]}',
         '{"dataframe_records": [{"a": 1, "the hour": "x"}, {"a": 1, "the hour": "x"}]}',

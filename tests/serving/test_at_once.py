@@ -50,10 +50,10 @@ def application(compiled: Compiled, **more: Any) -> Application:
 
 
 class Door:
-    """A server on a free port of loopback, and how many requests were answered at once there."""
+    """A server on a free port of loopback, and how many requests were answered at once there, and parsed."""
 
     def __init__(self, app: Application) -> None:
-        self.app, self.port, self.answered, self.pieces = app, 0, 0, 0
+        self.app, self.port, self.answered, self.pieces, self.parsed = app, 0, 0, 0, 0
         self.state = ServerState()
 
     def at_once(self, *asked: Any) -> bytes | None:
@@ -90,6 +90,10 @@ async def door(app: Application, *, at_once: bool = True) -> AsyncIterator[Door]
         def data_received(self, data: bytes) -> None:
             super().data_received(data)
             found.pieces += 1
+
+        def on_message_begin(self) -> None:
+            super().on_message_begin()
+            found.parsed += 1
 
     server = await loop.create_server(
         lambda: Counted(settings, found.state, loop, found.at_once if at_once else None), "127.0.0.1", 0
@@ -185,6 +189,37 @@ async def test_requests_that_come_together_are_answered_in_their_order(compiled:
         assert alone[0] != alone[1]
         found = await asyncio.gather(*(short.say(both[place % 2]) for place in range(40)))
         assert found == [alone[place % 2] for place in range(40)]
+
+
+async def test_a_head_that_came_before_is_not_parsed_again_and_says_the_same(compiled: Compiled) -> None:
+    usual = [post({"dataframe_records": [{**ROW, "hour": hour}]}) for hour in (11, 12, 13)]
+    broken = usual[0][:-1] + b"!"
+    chunks = b"POST /invocations HTTP/1.1\r\n" + JSON + b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n"
+    pieces = [
+        *usual, usual[0][:40], usual[0][40:], usual[1][:-1], usual[1][-1:] + usual[2], usual[0] + usual[1] + usual[2],
+        broken, usual[0], b"\r\n" + usual[1], b"\r\n\r\n" + usual[2], chunks, usual[0], usual[1][:-1], usual[1][-1:],
+    ]  # fmt: skip
+    async with door(application(compiled)) as short, door(application(compiled), at_once=False) as long:
+        assert await short.say(*pieces, answers=16) == await long.say(*pieces, answers=16)
+        assert counted(short.app) == counted(long.app)
+        parsed, answered = short.parsed, short.answered
+        await short.say(*usual, answers=3)
+        assert (short.parsed, short.answered) == (parsed, answered + 3)
+        await short.say(usual[0].replace(b"/json", b"/jsow"))
+        assert (short.parsed, short.answered) == (parsed + 1, answered + 3)
+    async with door(application(compiled)) as other:  # what is known of a head is known, who may ask is asked again
+        other.app.draining = True
+        assert b"connection: close" in await other.say(usual[0])
+        assert other.answered == 0
+
+
+async def test_no_more_heads_are_known_than_there_is_room_for(compiled: Compiled) -> None:
+    async with door(application(compiled)) as short:
+        many = [post(head=JSON + b"X-Else: %d\r\n" % number) for number in range(connection.MOST_KNOWN + 10)]
+        await short.say(*many, answers=len(many))
+        assert short.answered == len(many) and len(connection._known) <= connection.MOST_KNOWN
+        await short.say(post(head=JSON + b"X-Else: " + b"a" * connection.LONGEST_KNOWN + b"\r\n"))
+        assert max(map(len, connection._known)) <= connection.LONGEST_KNOWN
 
 
 async def test_what_needs_more_than_an_answer_goes_the_long_way(compiled: Compiled) -> None:

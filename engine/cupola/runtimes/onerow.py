@@ -13,6 +13,7 @@ from cupola.registry.signature import Signature
 LARGEST = 16 * 1024  # bytes of a body
 MOST_COLUMNS = 500
 KEY = re.compile(rb'"\s*:')
+SPACED = re.compile(rb'"\s')
 ESCAPED = re.compile(r'["\\\x00-\x1f\ud800-\udfff]')  # what msgspec takes in no name of a field
 
 
@@ -38,10 +39,10 @@ class OneRow:
             return None
         found = msgspec.structs.astuple(rows[0])
         values = found[: self._width]
-        if msgspec.UNSET in values:
+        unset = found.count(msgspec.UNSET)
+        if unset and msgspec.UNSET in values:
             return None
-        keys = 1 + len(found) - found.count(msgspec.UNSET)
-        return values if _says_once(body, keys) else None
+        return values if _says_once(body, 1 + len(found) - unset) else None
 
 
 def _decoder(names: list[str]) -> "msgspec.json.Decoder[Any]":
@@ -61,6 +62,6 @@ def _decoder(names: list[str]) -> "msgspec.json.Decoder[Any]":
 
 def _says_once(body: bytes, keys: int) -> bool:
     """Whether there are no more keys in the body than were found: of one that is there twice a value would be lost."""
-    if body.count(b":") == keys:
+    if body.count(b'":') == keys and not SPACED.search(body):
         return True
     return len(KEY.findall(body)) == keys

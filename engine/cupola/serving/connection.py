@@ -28,9 +28,13 @@ READ_TIME = 30.0  # seconds in which a client must have read something of its an
 QUIET = 1.0  # seconds of waiting after which a connection may have to go for the sake of another
 DRAIN_IDLE_TIME = 5.0  # seconds that an idle connection gets for one more request while its server is replaced
 
+MOST_KNOWN, LONGEST_KNOWN = 256, 2048  # heads of requests, and bytes of one, that are known again
+
 IDLE, HEAD, BODY, WORK = "idle", "head", "body", "work"
 
 AtOnce = Callable[[list[Header], bool, bytes], bytes | None]
+
+_known: dict[bytes, tuple[list[Header], int]] = {}  # what the parser has made of a head: headers, bytes of the body
 
 
 def config(app: Any) -> Config:
@@ -57,7 +61,8 @@ class Connection(HttpToolsProtocol):
     """Knows who is at its other end, and how long it has waited for what.
 
     at_once: the whole answer to a POST /invocations, by its headers, whether it is our own user's, and its body; None
-    where the application has to be asked. It spares a task for what takes microseconds.
+    where the application has to be asked. It spares a task for what takes microseconds. A client sends the same head
+    again and again: one that was parsed before is known, and not parsed anew.
     """
 
     def __init__(
@@ -67,6 +72,7 @@ class Connection(HttpToolsProtocol):
         self._at_once = at_once
         self._may_be_at_once = False
         self._held: bytes | None = None  # the body so far of a request that the application has not been told of
+        self._plain: tuple[list[Header], int] | None = None  # what was answered at once of what has just come
         self.phase, self.since = IDLE, loop.time()
         self._own = False
         self._head = 0
@@ -80,12 +86,15 @@ class Connection(HttpToolsProtocol):
             self.refuse(503, "this server has too many connections; try again in a moment")
 
     def data_received(self, data: bytes) -> None:
-        if self.transport.is_closing():
+        if self.transport.is_closing() or (self.phase == IDLE and not self._head and self._answered_as_known(data)):
             return
         if self.phase != WORK:
             self._head += len(data)
         self._may_be_at_once = self._at_once is not None  # the first of what has come together: others wait their turn
+        self._plain = None
         super().data_received(data)
+        if self._plain is not None:
+            _remember(data, *self._plain)
         if self._held is not None:
             self._tell()
         if self.phase == HEAD and self._head > HEAD_LIMIT:
@@ -158,14 +167,31 @@ class Connection(HttpToolsProtocol):
 
     def _answered(self) -> bool:
         """Answers at once a request that has come as a whole, if that can be."""
-        assert self._at_once is not None
         assert self._held is not None
-        answer = self._at_once(self.headers, self._own, self._held)
+        if not self._answer_at_once(self.headers, self._held):
+            return False
+        self._plain = self.headers, len(self._held)
+        self._held = None
+        self._head = 0
+        return True
+
+    def _answered_as_known(self, data: bytes) -> bool:
+        """Answers at once what has come, if it is one whole request with a head that is known."""
+        if self._at_once is None or self.flow.write_paused or not (self.cycle is None or self.cycle.response_complete):
+            return False
+        end = data.find(b"\r\n\r\n", 0, LONGEST_KNOWN) + 4
+        headers, length = _known.get(data[:end], ([], -1))
+        if len(data) != end + length or not self._answer_at_once(headers, data[end:]):
+            return False
+        self._unset_keepalive_if_required()
+        return True
+
+    def _answer_at_once(self, headers: list[Header], body: bytes) -> bool:
+        assert self._at_once is not None
+        answer = self._at_once(headers, self._own, body)
         if answer is None:
             return False
         self.transport.write(answer)
-        self._held = None
-        self._head = 0
         self._enter(IDLE)
         return True
 
@@ -228,6 +254,15 @@ class Connection(HttpToolsProtocol):
 
     def _enter(self, phase: str) -> None:
         self.phase, self.since = phase, self.loop.time()
+
+
+def _remember(data: bytes, headers: list[Header], length: int) -> None:
+    """Remembers the head of a plain request (`_is_plain`) that was answered at once, if `data` was it and no more."""
+    end = data.find(b"\r\n\r\n", 0, LONGEST_KNOWN) + 4
+    if end >= 4 and len(data) == end + length:
+        if len(_known) >= MOST_KNOWN:
+            _known.clear()
+        _known[data[:end]] = headers, length
 
 
 class TooManyAhead(Exception):
