@@ -35,6 +35,8 @@ def test_toml_comes_back_as_it_was() -> None:
 
 def test_python_declares_the_same(tmp_path: Path) -> None:
     text = exporting.python(sample())
+    assert "query='select" in text and "trials=trials," in text and "trained': train.outputs.run" in text
+    assert "run=select.outputs.run," in text and "import_ = Processing(" in text
     assert bare(python.defined(msgspec.structs.replace(sample(), path="late.py"), text, tmp_path)) == bare(sample())
 
 

@@ -1,5 +1,6 @@
 """A pipeline as a file of its own: of another pipeline, or of what a run, a tuning, an autopilot or a flow has done."""
 
+import keyword
 from typing import Any
 
 import msgspec
@@ -9,7 +10,7 @@ from cupola.autopilot import records as autopilots
 from cupola.errors import BadInput, NotFound
 from cupola.experiments import records as runs
 from cupola.forecasting import records as forecasts
-from cupola.pipelines import definition, records, types
+from cupola.pipelines import definition, records, references, types
 from cupola.pipelines.records import Parameter, Pipeline, Step
 from cupola.store import files
 from cupola.workspace import Workspace
@@ -58,7 +59,10 @@ def toml(pipeline: Pipeline) -> str:
 
 
 def python(pipeline: Pipeline) -> str:
-    """The text of a file pipelines/NAME.py that declares the same."""
+    """The text of a file pipelines/NAME.py that declares the same. Raises BadInput."""
+    for one in pipeline.parameters:
+        if _identifier(one.name) != one.name:
+            raise BadInput(f"{one.name!r} cannot be the name of a parameter in Python", hint="write TOML, or rename it")
     used = sorted({step.type for step in pipeline.steps})
     literal = any(one.choices for one in pipeline.parameters)
     lines = [f'"""{pipeline.description or pipeline.name}"""', ""]
@@ -68,13 +72,34 @@ def python(pipeline: Pipeline) -> str:
     lines.append(f"def {_identifier(pipeline.name)}({given}):")
     if pipeline.description:
         lines.append(f"    {pipeline.description!r}")
+    known = {f"parameters.{one.name}": one.name for one in pipeline.parameters}
+    referred = {name for step in pipeline.steps for name in references.steps_in(step.arguments)}
     for step in pipeline.steps:
-        said = _options(step) | step.arguments
-        lines.append(f"    {step.type}(")
+        variable = _identifier(step.name)
+        kept = step.name in referred and variable not in {*known.values(), *used}
+        lines.append(f"    {variable} = {step.type}(" if kept else f"    {step.type}(")
         lines.append(f"        {step.name!r},")
-        lines += [f"        {name}={value!r}," for name, value in said.items()]
+        lines += [f"        {name}={_code(value, known)}," for name, value in (_options(step) | step.arguments).items()]
         lines.append("    )")
+        if kept:
+            known[f"steps.{step.name}"] = variable
     return "\n".join(lines) + "\n"
+
+
+def _code(value: Any, known: dict[str, str]) -> str:
+    """A value as Python writes it; what is a reference to a parameter, or to a step above, by its variable."""
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{name!r}: {_code(one, known)}' for name, one in value.items())}}}"
+    if isinstance(value, list):
+        return f"[{', '.join(_code(one, known) for one in value)}]"
+    if isinstance(value, str) and (whole := references.REFERENCE.fullmatch(value)):
+        first, *rest = references.parts(whole[1])
+        if rest and (variable := known.get(f"{first}.{rest[0]}")):
+            plain = (isinstance(one, str) and one.isidentifier() and not one.startswith("_") for one in rest[1:])
+            return variable + "".join(
+                f".{one}" if so else f"[{one!r}]" for one, so in zip(rest[1:], plain, strict=True)
+            )
+    return repr(value)
 
 
 def _of_pipeline(ws: Workspace, name: str) -> Pipeline:
@@ -174,4 +199,10 @@ def _parameter(one: Parameter) -> str:
 
 def _identifier(name: str) -> str:
     word = "".join(one if one.isalnum() else "_" for one in name)
-    return word if word.isidentifier() else f"pipeline_{word}"
+    return (
+        word
+        if word.isidentifier() and not keyword.iskeyword(word)
+        else f"{word}_"
+        if word[:1].isalpha()
+        else f"_{word}"
+    )
