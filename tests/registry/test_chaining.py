@@ -1,5 +1,6 @@
 """A chain is a version that hangs on nothing: it holds its members, was tried, and says what it is made of."""
 
+import hashlib
 import json
 import shutil
 import zipfile
@@ -191,6 +192,7 @@ def test_code_is_not_run_because_a_packed_record_calls_it_harmless(
             data = source.read(entry)
             if entry.filename == "version.json":
                 data = msgspec.json.encode(json.loads(data) | {"storage": "booster"})
+                target.comment = hashlib.sha256(data).hexdigest().encode()
             target.writestr(entry, data)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "somebody"))  # with another key
     other = Workspace.init(tmp_path / "other")

@@ -1,5 +1,6 @@
 """A model taken out of a workspace and into another: byte by byte what was registered, or nothing at all."""
 
+import hashlib
 import json
 import shutil
 import zipfile
@@ -88,6 +89,7 @@ def rewritten(packed: Path, change: Callable[[dict[str, bytes]], Any], compressi
     with zipfile.ZipFile(packed, "w", compression) as after:
         for name, data in content.items():
             after.writestr(name, data)
+        after.comment = hashlib.sha256(content.get("version.json", b"")).hexdigest().encode()
 
 
 def record(**fields: Any) -> Callable[[dict[str, bytes]], None]:
@@ -122,6 +124,19 @@ def test_nothing_is_made_of_a_file_that_is_not_as_it_was_packed(elsewhere: Works
     assert files.listing(elsewhere.store, "models") == []
     assert files.listing(elsewhere.store, ".cupola/staging") == []
     assert not list(elsewhere.root.parent.glob("**/late.txt"))
+
+
+def test_what_its_record_says_is_checked_too(elsewhere: Workspace, packed: Path) -> None:
+    data = packed.read_bytes()
+    with zipfile.ZipFile(packed) as whole:
+        said = whole.comment
+    rewritten(packed, record(estimator="Another"))
+    with zipfile.ZipFile(packed, "a") as changed:
+        changed.comment = said
+    with pytest.raises(Corrupt, match=r"version\.json is not what was packed"):
+        elsewhere.action("model import", path=str(packed))
+    packed.write_bytes(data)
+    assert elsewhere.action("model import", path=str(packed)).estimator != "Another"
 
 
 def test_what_grows_when_it_is_unpacked_is_refused(elsewhere: Workspace, packed: Path) -> None:

@@ -71,11 +71,12 @@ class Exported(msgspec.Struct, kw_only=True):
 
 
 class ModelCard(msgspec.Struct, kw_only=True):
-    """What `model card` shows: what people say of a version, and with what its records say (`text`, in Markdown)."""
+    """What `model card` shows: what people say of a version, and with what its records say (`text`, in Markdown; None
+    where it was written to a file)."""
 
     model: str
     card: Card
-    text: str
+    text: str | None
     path: str | None = None
 
 
@@ -215,7 +216,7 @@ def card(
     return ModelCard(
         model=version.ref,
         card=said,
-        text=cardpages.markdown(title, sections),
+        text=cardpages.markdown(title, sections) if to is None else None,
         path=str(place.path(to)) if to is not None else None,
     )
 
@@ -287,7 +288,7 @@ def alias(
     remove: Annotated[bool, Arg(help="take the alias away")] = False,
 ) -> ModelState:
     """Let an alias mean a version (churn@champion), or take it away."""
-    names.check_name(alias, "alias")
+    names.check_name(alias, "name of an alias")
     if alias[0].isdigit():
         raise BadOption(f"the alias {alias!r} begins with a digit, as a version does", hint="begin with a letter")
     version = records.find(ws.store, model)

@@ -1,7 +1,8 @@
 """One version of a model as one file, to be taken elsewhere: a ZIP archive, and what is believed of one that arrives.
 
-It holds version.json, as the registration wrote it, and the files that it lists with their sha256, uncompressed: what
-leaves a workspace and what enters one is checked byte by byte, and the same version always gives the same file.
+It holds version.json, as the registration wrote it, and the files that it lists with their sha256, uncompressed; the
+sha256 of version.json is the archive's comment. What leaves a workspace and what enters one is checked byte by byte,
+and the same version always gives the same file.
 """
 
 import contextlib
@@ -98,6 +99,7 @@ def _pack(store: Store, version: ModelVersion, draft: Path) -> None:
         record = files.read_bytes(store, f"{version.directory}/{RECORD}")
         with packed.open(_entry(RECORD), "w") as into:
             into.write(record)
+        packed.comment = _comment(record)
         for name, sha256 in sorted(version.files.items()):
             digest = hashlib.sha256()
             with (
@@ -112,6 +114,10 @@ def _pack(store: Store, version: ModelVersion, draft: Path) -> None:
                 raise Corrupt(
                     f"{name} is not what was registered: its checksum differs", where=version.directory, hint=hint
                 )
+
+
+def _comment(record: bytes) -> bytes:
+    return hashlib.sha256(record).hexdigest().encode()
 
 
 def _entry(name: str) -> zipfile.ZipInfo:
@@ -144,7 +150,10 @@ def _listed(packed: zipfile.ZipFile, where: str) -> dict[str, zipfile.ZipInfo]:
 def _record(packed: zipfile.ZipFile, listed: dict[str, zipfile.ZipInfo], where: str) -> ModelVersion:
     if RECORD not in listed or listed[RECORD].file_size > LARGEST_RECORD:
         raise BadInput(f"this is not a packed model: it has no {RECORD}", where=where)
-    version = _decoded(packed.read(listed[RECORD]), where)
+    record = packed.read(listed[RECORD])
+    if packed.comment != _comment(record):
+        raise Corrupt(f"{RECORD} is not what was packed: its checksum differs", where=where)
+    version = _decoded(record, where)
     if {RECORD, *version.files} != set(listed):
         raise BadInput(f"this is not a packed model: its files are not those that {RECORD} lists", where=where)
     return version

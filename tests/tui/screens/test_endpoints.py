@@ -100,7 +100,7 @@ def test_the_overview_has_each_variant_and_the_queue() -> None:
     native = endpoints()[0]
     native["variants"][0] |= {"runtime": "native", "why": "its preparation cannot be compiled"}
     said = drawn("Overview", native)
-    assert "delays@2-7f32  100%  native" in said and "its preparation cannot be compiled" in said
+    assert "delays@2-7f32  100%\n" in said and "native: its preparation cannot be compiled" in said
     asynchronous = endpoints()[0] | {"backlog": {"queued": 7, "working": ["a", "b"], "reason": "the disk is full"}}
     said = drawn("Overview", asynchronous)
     assert "waiting    7" in said and "under way  2" in said and "the disk is full" in said
@@ -129,6 +129,7 @@ def test_a_change_is_drawn_as_it_moves_with_its_alarms() -> None:
 def test_a_shadow_says_how_its_answers_differ_and_text_of_rows_is_no_markup() -> None:
     said = drawn("Change", shadowed(), 74)
     assert "1,208 rows compared, 17 answered otherwise (1.4%)" in said
+    assert "P has it answer in the place of what does now" in said
     assert "7.10 ms   served 2.30 ms" in said and "31: it was behind" in said
     assert "served [b]no[/b]  shadow yes" in said
     assert cells(shadowed())["model"] == "delays@2", "a shadow does not answer"

@@ -216,6 +216,9 @@ def _metrics(fields: Row) -> list[Row]:
 
 def _shown(fields: Row) -> Row:
     hidden = (*HIDDEN, "metrics", "metric_errors") if "metric_errors" in fields else HIDDEN
+    if columns := getattr(fields.get("signature"), "columns", None):
+        about = {name: value for name, value in flat(fields["signature"]).items() if name not in ("columns", "source")}
+        fields = fields | {"signature": about, "columns": columns}
     if found := fields.get("load_test"):
         fields = fields | {"load_test": f"{found.words} (on {found.host})"}
     return {name: value for name, value in fields.items() if name not in hidden}

@@ -165,7 +165,7 @@ def next_words(record: Record) -> str:
 
 
 def variants(scene: Scene) -> list[Line]:
-    """Each variant with its share of the requests and how those went, over two lines."""
+    """Each variant with its share of the requests, how those went, and what runs it."""
     found = scene.record.get("variants") or []
     total = sum(one.get("weight") or 0 for one in found if not one.get("shadow")) or 1
     lines: list[Line] = []
@@ -178,9 +178,10 @@ def variants(scene: Scene) -> list[Line]:
             (clean(one.get("model")), "accent"),
             (f"  {share}", "bold"),
         ]
-        line += [(f"  {clean(more)}", "dim") for more in (one.get("side"), one.get("runtime")) if more]
+        line += [(f"  {clean(one['side'])}", "dim")] if one.get("side") else []
         lines += [line, _figures(one)] if any(series(one, REQUESTS)) else [line]
-        lines += said(one["why"], scene.width, "dim", indent=3) if one.get("why") else []
+        how = ": ".join(str(more) for more in (one.get("runtime"), one.get("why")) if more)
+        lines += said(how, scene.width, "dim", indent=3) if how else []
     return lines or [[(" none yet", "dim")]]
 
 

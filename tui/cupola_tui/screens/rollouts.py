@@ -99,6 +99,8 @@ def tab(scene: Scene) -> list[Line]:
         lines += [[], heading("Alarms"), *found]
     for report in one.get("shadows") or []:
         lines += [[], *_shadow(report, width)]
+    if one.get("shadows"):
+        lines += [[], *said("P has it answer in the place of what does now, remove (.) takes it away", width, "dim")]
     return lines
 
 
