@@ -180,3 +180,24 @@ def test_what_is_in_the_ensemble_is_fitted_on_all_rows_where_all_teach_clearly_m
         found.half = found.half or (candidate, fits.Answer(worse, b"", {}, 1.0, 1.0))
     assert found.is_rising() == bool(gain)
     assert any(one.whole for one in found.candidates) == bool(gain)
+
+
+def test_what_has_no_time_for_its_folds_is_fitted_on_all_rows_before_it_has_one_more(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(search, "HALVING", 0.0)
+    monkeypatch.setattr(search, "LOOKED_AT", 1)
+    solved = problem.of(table(400), searched.training("value", "rmse"), 1)
+    found = search.Search(solved, portfolio.settings("regression")[:2], workers=1, end=time.monotonic() + 10_000)
+    trees = found.candidates[1]
+    begun = []
+    while unit := found._next():
+        candidate, repeat, fold = unit
+        candidate.state = "trying"
+        rest = solved.folds[repeat][0 if fold == search.WHOLE else fold][1]
+        said = [solved.truth[rest] + (candidate is not trees), np.zeros(len(solved.test))]
+        takes = 3000.0 if candidate is trees else 1.0
+        found._take(candidate, repeat, fold, fits.Answer(said, b"", {}, takes, takes))
+        begun += [fold] if candidate is trees else []
+    assert begun[:2] == [0, search.WHOLE]
+    assert trees.whole

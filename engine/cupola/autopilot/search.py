@@ -8,7 +8,8 @@
 4. Folds: those that answer best, and best together, get the other folds; the others are dropped (successive halving,
    where the resource is the folds).
 5. All rows, where all teach clearly more than half of them: what is in the ensemble by then is fitted on all, with as
-   many rounds as its folds have found best. Such a fit answers as well as all of its folds together.
+   many rounds as its folds have found best. Such a fit answers as well as all of its folds together. What answers with
+   the best but has no time for all of its folds has that fit in their place, whatever all rows teach.
 6. Repeats: what is in the ensemble by then is fitted on folds drawn anew, as long as there is time.
 
 A candidate is what its fits on folds say together: each row is judged by fits that have not seen it.
@@ -228,6 +229,8 @@ class Search:
                     continue
                 if len(missing) < self.folds - (self.looks if repeat == 0 else 0) or self._fits_in(candidate, missing):
                     return candidate, repeat, open_[0]
+                if repeat == 0 and candidate in self._together and self._may_have_all_rows(candidate):
+                    return self._on_all_rows(candidate)
         return self._all_rows() or self._one_more(begun)
 
     def _first_whole(self) -> Unit | None:
@@ -288,10 +291,13 @@ class Search:
         if self.only_whole or not self.is_rising():
             return None
         for candidate in self._promising(1) or self._together:
-            is_in_time = candidate.takes(1.0) < SURE * (self.until - time.monotonic())
-            if candidate.name not in self._whole and not candidate.whole and candidate.learnt == 1 and is_in_time:
+            if self._may_have_all_rows(candidate):
                 return self._on_all_rows(candidate)
         return None
+
+    def _may_have_all_rows(self, candidate: Candidate) -> bool:
+        is_in_time = candidate.takes(1.0) < SURE * (self.until - time.monotonic())
+        return candidate.name not in self._whole and candidate.learnt == 1 and is_in_time
 
     def _one_more(self, begun: set[tuple[Any, ...]]) -> Unit | None:
         """A fold of one of those that answer best together, where there is no time for all that are missing."""
