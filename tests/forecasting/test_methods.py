@@ -42,7 +42,7 @@ def test_ets_takes_the_logarithm_where_the_season_grows_with_the_level() -> None
 def test_the_errors_of_ets_are_those_of_its_recursion() -> None:
     y = series(60)
     form, parameters = smoothing.Form(False, smoothing.DAMPED, 12), np.array([0.4, 0.1, 0.9, 0.2])
-    done = smoothing._smooth(y, form, parameters)
+    done = smoothing._smooth(smoothing._columns(y, form), form, parameters)
     level, trend = done.state[0], done.state[1]
     season = [*done.state[2:], -done.state[2:].sum()]
     alpha, beta, phi, gamma = parameters

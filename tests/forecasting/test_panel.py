@@ -4,8 +4,10 @@ import pickle
 
 import numpy as np
 import pandas as pd
+import pytest
 from tests.forecasting.series import items, monthly, read, spec
 
+from cupola.errors import BadInput
 from cupola.forecasting import panel
 
 
@@ -23,15 +25,15 @@ def test_rows_of_one_step_count_by_their_mean_and_gaps_are_drawn_through() -> No
     series = found.series[0]
     assert np.isclose(series.values[0], monthly(24)["y"][0] / 2)
     assert np.isnan(series.values[5:7]).all() and np.isfinite(series.filled).all()
-    assert any(note.startswith("1 rows share their step") for note in notes)
-    assert any(note.startswith("2 steps within the series have no value") for note in notes)
+    assert any(note.startswith("1 row at a step that another row") for note in notes)
+    assert any(note.startswith("2 steps without a value within the series") for note in notes)
 
 
 def test_rows_without_a_time_or_an_item_are_left_out_and_it_is_said() -> None:
     frame = items(2, 30).astype({"t": object})
     frame.loc[3, "t"], frame.loc[40, "item"] = None, None
     found, _, notes = read(frame, items=["item"])
-    assert len(found.series) == 2 and notes[0] == "2 rows without a time or an item are left out"
+    assert len(found.series) == 2 and notes[0] == "left out: 2 rows without a time or an item"
 
 
 def test_rows_after_the_last_value_hold_what_is_known_of_the_time_ahead() -> None:
@@ -70,3 +72,39 @@ def test_a_panel_is_packed_into_few_arrays_and_comes_back() -> None:
     for one, other in zip(found.series, again.series, strict=True):
         assert (one.key, one.start) == (other.key, other.start)
         assert np.array_equal(one.values, other.values) and np.array_equal(one.known, other.known)
+
+
+def test_rows_before_a_hole_that_is_long_beside_what_follows_are_left_out() -> None:
+    days = pd.date_range("2023-01-01", periods=50)
+    frame = pd.DataFrame({"t": [pd.Timestamp("1900-01-01"), *days], "y": np.arange(51.0)})
+    found, _, notes = read(frame)
+    assert [len(one.values) for one in found.series] == [50]
+    assert "left out: 1 row before a long time without any value" in notes
+    with pytest.raises(BadInput, match=r"steps \(every 1 seconds\)"):
+        read(frame.assign(t=[pd.Timestamp("2022-05-01"), *days]), frequency="1s")
+    assert len(read(frame.assign(t=[pd.Timestamp("2022-05-01"), *days]))[0].series[0].values) == 295
+
+
+@pytest.mark.parametrize("zone", ["Europe/Berlin", "America/New_York", "Asia/Tokyo"])
+@pytest.mark.parametrize("freq", ["D", "MS", "W-MON", "B"])
+def test_days_of_a_time_zone_are_its_own_and_not_those_of_utc(zone: str, freq: str) -> None:
+    times = pd.date_range("2024-01-01", periods=40, freq=freq, tz=zone)
+    found, _, notes = read(pd.DataFrame({"t": times.tz_convert("UTC"), "y": np.arange(40.0)}))
+    (series,) = found.series
+    assert len(series.values) == 40 and not notes
+    moments = pd.DatetimeIndex(found.frequency.moments(np.arange(series.start, series.end)))
+    assert [*moments.date] == [*times.date]
+    sent = panel.moments_of(pd.Series(times.tz_convert("UTC")[-1:]))
+    assert found.frequency.places(sent).tolist() == [series.end - 1]
+
+
+def test_hours_of_a_time_zone_are_those_of_utc_and_it_is_said() -> None:
+    times = pd.date_range("2024-03-30", periods=72, freq="h", tz="Europe/Berlin")
+    found, _, notes = read(pd.DataFrame({"t": times.tz_convert("UTC"), "y": np.arange(72.0)}))
+    assert len(found.series[0].values) == 72 and notes == ["times are those of UTC"]
+
+
+def test_covariates_that_are_not_known_for_all_of_the_horizon_are_named() -> None:
+    frame = items(3, 40)
+    assert any(note.startswith("promoted: no rows say it") and "of 3 items" in note
+               for note in read(frame, items=["item"], known=[("promoted", "integer")])[2])  # fmt: skip

@@ -21,6 +21,7 @@ from cupola.workspace import Workspace
 
 LEADERBOARD = "leaderboard.json"
 BUDGET = "60s"
+RETRIES = 3  # of a job that was killed
 Columns = list[str] | None
 
 
@@ -118,7 +119,7 @@ def forecast(
         split={"kind": "time", "windows": spec.windows, "horizon": spec.horizon}, job=names.new_id(),
         environment={"python": sys.version.partition(" ")[0], "executable": sys.executable}, notes=list(spec.notes),
     )  # fmt: skip
-    limits = {"cpus": cpus, "memory": amounts.size(memory), "only_on": host}
+    limits = {"cpus": cpus, "memory": amounts.size(memory), "only_on": host, "retries": RETRIES, "checkpoints": True}
     filing.file(ws, run, "forecast", "cupola.forecasting", spec, **limits)
     return _state(ws, run)
 

@@ -16,6 +16,7 @@ from cupola.forecasting.backtesting import Window
 from cupola.forecasting.naive import Floats
 from cupola.forecasting.panel import Panel
 from cupola.forecasting.records import METRICS, ForecastSpec
+from cupola.forecasting.scoring import Sums
 
 MOST_ITEMS = 50  # that are drawn: those with the largest values
 HISTORY = 5  # horizons of the past that are drawn, or so many seasons
@@ -101,13 +102,19 @@ def steps(tested: Tested, spec: ForecastSpec) -> dict[str, Any]:
 
 def by_item(panel: Panel, tested: Tested, spec: ForecastSpec) -> list[dict[str, Any]]:
     """items.json: the metrics of each item over the windows, the worst first."""
-    found = []
-    for place, series in enumerate(panel.series):
-        mine = [(window, said, window.which == place) for window, said in zip(tested.windows, tested.said, strict=True)]
-        windows = [one._replace(truth=one.truth[at], scale=one.scale[at], which=one.which[at]) for one, _, at in mine]
-        values, errors = scoring.metrics(scoring.sums(windows, [said[at] for _, said, at in mine], spec.quantiles))
-        found.append({"item": "/".join(series.key), "metrics": values, "errors": errors})
-    return sorted(found, key=lambda one: -one["metrics"].get(spec.metric, -1.0))
+    which = np.concatenate([one.which for one in tested.windows])
+    found = scoring.sums(tested.windows, tested.said, spec.quantiles)
+    each = [
+        scoring.metrics({name: Sums(one.above[rows], one.below[rows]) for name, one in found.items()})
+        for rows in np.split(
+            np.argsort(which, kind="stable"), np.cumsum(np.bincount(which, minlength=len(panel.series)))[:-1]
+        )
+    ]
+    items = [
+        {"item": "/".join(series.key), "metrics": values, "errors": errors}
+        for series, (values, errors) in zip(panel.series, each, strict=True)
+    ]
+    return sorted(items, key=lambda one: -one["metrics"].get(spec.metric, -1.0))
 
 
 def repeated(tested: Tested, spec: ForecastSpec) -> dict[str, Any]:

@@ -59,8 +59,10 @@ class Local:
     def fit(self, panel: Panel) -> None:
         fit = METHODS[self.method].fit
         self.keys, self.parameters = [], []
-        for series in panel.series:
-            if self._until is not None and time.monotonic() > self._until:
+        begun = time.monotonic()
+        for place, series in enumerate(panel.series):
+            left = (time.monotonic() - begun) / max(1, place) * (len(panel.series) - place)
+            if self._until is not None and time.monotonic() + (left if place >= MANY else 0) > self._until:
                 raise OutOfTime
             self.keys.append("\0".join(series.key))
             self.parameters.append(fit(series.filled, panel.season) if len(series.values) else np.zeros(0))
@@ -94,21 +96,21 @@ class Local:
 
 
 def of(panel: Panel, quantiles: list[float], horizon: int, seed: int, until: float | None) -> dict[str, Candidate]:
-    """The candidates for such series, the quick ones first; of many series it is ETS that takes long."""
+    """The candidates for such series, the quick ones first; of many series it is what fits each that takes long."""
     lengths = [len(one.values) for one in panel.series]
     values = np.concatenate([one.values for one in panel.series]) if lengths else np.zeros(0)
-    names = ["naive", "drift", "mean", "theta"]
+    names = ["naive", "drift", "mean"]
     if panel.season > 1 and max(lengths) > panel.season:
         names.insert(0, "seasonal-naive")
     if (values[np.isfinite(values)] >= 0).all() and np.mean(values == 0) > 0.3:
-        names.insert(4, "croston")
-    found: dict[str, Candidate] = {one: Local(one, quantiles, until) for one in names}
+        names.append("croston")
+    quick: dict[str, Candidate] = {one: Local(one, quantiles) for one in names}
+    fitted: dict[str, Candidate] = {one: Local(one, quantiles, until) for one in ("theta", "ets")}
     learned: dict[str, Candidate] = {
         "linear": Linear(quantiles, horizon, seed),
         "trees": Trees(quantiles, horizon, seed),
     }
-    ets: dict[str, Candidate] = {"ets": Local("ets", quantiles, until)}
-    return found | (learned | ets if len(panel.series) > MANY else ets | learned)
+    return quick | (learned | fitted if len(panel.series) > MANY else fitted | learned)
 
 
 def tidy(found: Floats, panel: Panel) -> Floats:

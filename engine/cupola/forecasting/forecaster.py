@@ -89,9 +89,12 @@ class Forecaster:
         if len(sent.values):
             apart = sent.start - kept.end
             return kept.followed_by(sent) if apart <= max(self.history.season, self.spec.horizon) else sent
-        known = np.full((max(0, sent.start + len(sent.known) - kept.start), kept.known.shape[1]), np.nan)
+        last = min(sent.start + len(sent.known), kept.end + self.spec.horizon)
+        known = np.full((max(0, last - kept.start), kept.known.shape[1]), np.nan)
         known[: len(kept.known)] = kept.known[: len(known)]
-        known[max(0, sent.start - kept.start) :] = sent.known[max(0, kept.start - sent.start) :]
+        begin = max(0, sent.start - kept.start)
+        newer = sent.known[max(0, kept.start - sent.start) :][: max(0, len(known) - begin)]
+        known[begin : begin + len(newer)] = newer
         return Series(kept.key, kept.start, kept.values, known, kept.past, sent.static)
 
     def _step(self, series: Series, said: Floats, step: int) -> dict[str, Any]:

@@ -30,8 +30,11 @@ class Frequency:
 
     unit: "seconds", "business" (days), "months" or "numbers" (a column that counts). size: of a step, in it. kind: what
     the moments are ("time", "number", or "decimal": years such as 1949.083). origin: microseconds since 1970 for
-    seconds and business days, months since the year 0, or a number. day: of the month, 31 for its end.
+    seconds and business days, months since the year 0, or a number. day: of the month, 31 for its end. days: moments
+    are days of a time zone, whose midnights are not those of UTC.
     """
+
+    days = False
 
     def __init__(self, unit: str, size: float, kind: str, origin: float = 0, day: int = 1) -> None:
         self.unit, self.size, self.kind, self.origin, self.day = unit, size, kind, origin, day
@@ -62,6 +65,7 @@ class Frequency:
 
     def places(self, moments: Moments) -> NDArray[np.int64]:
         """The number of the step that each moment lies in."""
+        moments = midnights(moments) if self.days else moments
         if self.unit == "numbers":
             return np.floor((moments.astype(float) - self.origin) / self.size + 1e-6).astype(np.int64)
         if self.unit == "months":
@@ -122,6 +126,17 @@ class Frequency:
         wanted = first.astype("datetime64[D]") + (self.day - 1)
         found: Moments = np.minimum(wanted, last).astype("datetime64[us]")
         return found
+
+
+def are_days(moments: Moments) -> bool:
+    """Whether moments of a time zone, in UTC, are its days: at one time of the day, or at two for the summer's hour."""
+    times = np.unique(moments.astype("datetime64[us]").astype(np.int64) // MICRO % DAY)
+    return len(times) == 1 or (len(times) == 2 and times[1] - times[0] in (HOUR, DAY - HOUR))
+
+
+def midnights(moments: Moments) -> Moments:
+    """The midnight of UTC that each is nearest to."""
+    return (moments.astype("datetime64[us]") + np.timedelta64(12, "h")).astype("datetime64[D]").astype("datetime64[us]")
 
 
 def of(moments: Moments, groups: NDArray[np.int64], asked: str = "auto") -> tuple[Frequency, list[str]]:

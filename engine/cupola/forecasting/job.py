@@ -10,6 +10,7 @@ from cupola.experiments import records as experiments
 from cupola.experiments.records import Run
 from cupola.forecasting import searching
 from cupola.forecasting.records import ForecastSpec
+from cupola.jobs import keeping
 from cupola.jobs.attempt import Attempt
 from cupola.jobs.publication import Directory, Publication
 from cupola.registry.registration import prepare
@@ -32,6 +33,7 @@ def work(attempt: Attempt) -> dict[str, Any]:
             print(f"what became of the run cannot be written: {trouble}", file=sys.stderr)
         raise
     _publish(attempt, run, _registered(attempt, run, spec.register) if spec.register else [])
+    keeping.forget(attempt)
     return {"run": run.id, "model": run.model, "metrics": run.metrics}
 
 

@@ -1,8 +1,8 @@
 """Which forecast is best: candidates judged on the windows, and weighed together where that is better."""
 
 import time
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, MutableMapping
+from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
@@ -13,6 +13,8 @@ from cupola.forecasting.candidates import Candidate
 from cupola.forecasting.naive import Floats
 from cupola.forecasting.panel import Panel
 from cupola.forecasting.scoring import Sums
+
+FITTED = "fitted"  # to all of the history
 
 
 class Tried(msgspec.Struct):
@@ -37,21 +39,33 @@ class Best(NamedTuple):
 
 def tried(
     name: str, candidate: Candidate, panel: Panel, windows: list[Window], quantiles: list[float], metric: str,
-    spare: Callable[[float], None] = lambda seconds: None,
+    spare: Callable[[float], None] = lambda seconds: None, done: MutableMapping[Any, Any] | None = None,
 ) -> Tried:  # fmt: skip
     """Tries a candidate. spare: asked before each fit whether so many seconds are left; raises OutOfTime if not.
 
+    done: what had been found out before, by candidate and window, and is not again; what is found out is put there.
     Raises also TooShort.
     """
-    begun, said = time.monotonic(), []
+    done = {} if done is None else done
+    said, seconds = [], 0.0
     for place, window in enumerate(windows):
-        spare((time.monotonic() - begun) / max(1, place) * (len(windows) + 1 - place))
-        candidate.fit(window.panel)
-        said.append(candidates.tidy(candidate.forecast(window.panel, window.truth.shape[1]), window.panel))
-    spare((time.monotonic() - begun) / max(1, len(windows)))
-    candidate.fit(panel)
+        if (name, place) not in done:
+            spare(seconds / max(1, place) * (len(windows) + 1 - place))
+            begun = time.monotonic()
+            candidate.fit(window.panel)
+            one = candidates.tidy(candidate.forecast(window.panel, window.truth.shape[1]), window.panel)
+            done[name, place] = one, time.monotonic() - begun
+        one, took = done[name, place]
+        said.append(one)
+        seconds += took
+    if (name, FITTED) not in done:
+        spare(seconds / max(1, len(windows)))
+        begun = time.monotonic()
+        candidate.fit(panel)
+        done[name, FITTED] = candidate, time.monotonic() - begun
+    fitted, took = done[name, FITTED]
     found = sums(windows, calibrated(windows, said, quantiles), quantiles)[metric]
-    return Tried(name, candidate, said, found, time.monotonic() - begun)
+    return Tried(name, fitted, said, found, seconds + took)
 
 
 def best(windows: list[Window], found: dict[str, Tried], quantiles: list[float], metric: str) -> Best:

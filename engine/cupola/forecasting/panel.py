@@ -1,5 +1,6 @@
 """The rows of a dataset as series: one value a step, what is missing as NaN, with what is known beside them."""
 
+import itertools
 from collections.abc import Iterable
 from typing import Any
 
@@ -16,6 +17,8 @@ Floats = NDArray[np.float64]
 TABLES = ("values", "known", "past")  # of a series, a row a step
 LARGEST = 1e100
 MOST_VALUES = 20  # of a category that get a column of their own
+MOST_STEPS = 20_000_000  # of all series together
+HOLE, SPARSE = 1000, 10  # distances that are missing, and so many for each value after: what lies before is left out
 
 
 class Series:
@@ -185,13 +188,47 @@ def read(frame: pd.DataFrame, spec: ForecastSpec) -> tuple[Panel, Encodings, lis
     moments = moments_of(frame[spec.time])
     groups, keys = keys_of(frame, spec.items)
     there = ~pd.isna(moments) & (groups >= 0)
-    notes = [f"{(~there).sum():,} rows without a time or an item are left out"] if not there.all() else []
+    notes = [] if there.all() else [f"left out: {_count(~there, 'row')} without a time or an item"]
     frame, moments, groups = frame[there], moments[there], groups[there]
-    frequency, said = frequencies.of(moments, groups, spec.frequency)
+    is_zoned = isinstance(frame[spec.time].dtype, pd.DatetimeTZDtype)
+    days = is_zoned and frequencies.are_days(moments)
+    if is_zoned and not days:
+        notes.append("times are those of UTC")
+    frequency, said = frequencies.of(frequencies.midnights(moments) if days else moments, groups, spec.frequency)
+    frequency.days = days
     seasons = [spec.season] if spec.season else frequency.seasons
+    near = _near(groups, frequency.places(moments), numbers(frame[spec.target]))
+    if not near.all():
+        notes.append(f"left out: {_count(~near, 'row')} before a long time without any value")
+        frame, moments, groups = frame[near], moments[near], groups[near]
     encodings = Encodings(spec, frame)
     panel, more = _gathered(frame, spec, moments, groups, keys, frequency, seasons, encodings)
-    return panel, encodings, [*notes, *said, *more]
+    return panel, encodings, [*notes, *said, *more, *_unknown(panel, spec)]
+
+
+def _unknown(panel: Panel, spec: ForecastSpec) -> list[str]:
+    """What is to be said where covariates that are known ahead are not."""
+    short = np.array([len(one.known) < len(one.values) + spec.horizon for one in panel.series if len(one.values)])
+    if not spec.known or not short.any():
+        return []
+    named = ", ".join(name for name, _ in spec.known)
+    whose = f"of {_count(short, 'item')}" if spec.items else "ahead"
+    return [f"{named}: no rows say it for all of the horizon {whose}, where it is missing; the back-test knew it"]
+
+
+def _near(groups: NDArray[np.int64], places: NDArray[np.int64], target: Floats) -> NDArray[np.bool_]:
+    """Which rows belong to the newest part of their series: after the last hole that is long beside what follows it."""
+    valued = np.flatnonzero(np.isfinite(target))
+    order = valued[np.lexsort((places[valued], groups[valued]))]
+    group, at = groups[order], places[order]
+    after = np.searchsorted(group, group, side="right") - np.arange(len(group))  # values, with this one
+    same, apart = np.diff(group) == 0, np.diff(at)
+    usual = np.median(apart[same]) if same.any() else 1
+    holes = same & (apart > usual * np.maximum(HOLE, SPARSE * after[1:]))
+    first = np.full(groups.max(initial=0) + 1, np.iinfo(np.int64).min)
+    first[group[1:][holes]] = at[1:][holes]  # the last one of a group stays
+    near: NDArray[np.bool_] = places >= first[groups]
+    return near
 
 
 def gathered(
@@ -216,6 +253,12 @@ def _gathered(
     found, twice, gaps, without = [], 0, 0, []
     order = np.lexsort((places, groups))
     bounds = np.searchsorted(groups[order], np.arange(len(keys) + 1))
+    ends = [(places[order[a]], places[order[b - 1]]) for a, b in itertools.pairwise(bounds) if b > a]
+    if (length := sum(int(last) - int(first) + 1 for first, last in ends)) > MOST_STEPS:
+        hint = "longer steps (--frequency) or fewer items make it less"
+        raise BadInput(
+            f"from the first row to the last of each item it is {length:,} steps ({frequency.name})", hint=hint
+        )
     for place, key in enumerate(keys):
         rows = order[bounds[place] : bounds[place + 1]]
         if not len(rows):
@@ -239,12 +282,19 @@ def _gathered(
         found.append(Series(key, first, values, known, past[: len(values)], held))
     notes = []
     if twice:
-        notes.append(f"{twice:,} rows share their step with another of their item: the mean counts")
+        notes.append(f"{_count(twice, 'row')} at a step that another row of the item has: the mean counts")
     if gaps:
-        notes.append(f"{gaps:,} steps within the series have no value: drawn through, and not judged by")
+        notes.append(f"{_count(gaps, 'step')} without a value within the series: drawn through, and not judged by")
     if without:
-        notes.append(f"{len(without):,} items have no value: {', '.join('/'.join(one) for one in without[:3])}")
+        notes.append(
+            f"{_count(len(without), 'item')} without any value: {', '.join('/'.join(one) for one in without[:3])}"
+        )
     return Panel(found, frequency, seasons), notes
+
+
+def _count(which: Any, what: str) -> str:
+    number = int(np.sum(which))
+    return f"{number:,} {what}{'s' * (number != 1)}"
 
 
 def _mean(values: Floats, which: NDArray[np.int64], at: NDArray[np.int64], length: int) -> Floats:

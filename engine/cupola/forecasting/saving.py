@@ -6,14 +6,13 @@ from typing import Any
 import msgspec
 import numpy as np
 import pandas as pd
-import skops.io
 
 from cupola.datasets.records import DatasetVersion
 from cupola.forecasting.forecaster import Forecaster, moment_text
 from cupola.forecasting.records import TASK, ForecastSpec
 from cupola.registry import contents, models, signature
 from cupola.registry.signature import Signature, SignatureColumn
-from cupola.training.saving import packages
+from cupola.training.saving import dumped, packages
 
 SAMPLED = 3  # steps ahead that the sample asks
 DTYPES = {"category": "str", "text": "str", "datetime": "datetime64[us]", "date": ""}
@@ -27,7 +26,7 @@ def save(directory: Path, model: Forecaster, version: DatasetVersion, made: dict
     spec = model.spec
     described = describe(spec, version)
     sample = _sample(model, spec, described)
-    (directory / contents.SKOPS).write_bytes(skops.io.dumps(model))
+    (directory / contents.SKOPS).write_bytes(dumped(model))
     said = models.Model(model, described, []).predict(_frame(sample, described))
     description = {"task": TASK, "seed": spec.seed, "dataset": spec.dataset, "target": spec.target}
     for name, content in (

@@ -27,6 +27,7 @@ from cupola.forecasting.naive import Floats
 from cupola.forecasting.records import TASK, ForecastSpec
 from cupola.forecasting.records import Candidate as Line
 from cupola.jobs.attempt import Attempt
+from cupola.jobs.keeping import Kept
 from cupola.store import files, names, records
 from cupola.store.trouble import disk
 from cupola.training.saving import packages
@@ -38,6 +39,7 @@ ESTIMATORS = {
 ENSEMBLE = "Ensemble"
 KEPT = 0.15  # of the budget, for what is left to do once candidates have been tried
 LEADERBOARD = "leaderboard.json"
+SPENT = "spent"  # seconds of the budget, as the next attempt is told
 
 
 def search(attempt: Attempt, spec: ForecastSpec, run: Run, made: Callable[[Run], None] | None = None) -> Run:
@@ -52,7 +54,8 @@ class _Search:
     def __init__(self, attempt: Attempt, spec: ForecastSpec, run: Run, made: Callable[[Run], None] | None) -> None:
         self.attempt, self.spec, self.final, self.made = attempt, spec, run, made
         self.store = attempt.store
-        self.begun = time.monotonic()
+        self.done = Kept(attempt, packages())
+        self.begun = time.monotonic() - self.done.get(SPENT, 0.0)
         self.until = None if spec.budget is None else self.begun + spec.budget * (1 - KEPT)
         self.tried: dict[str, Tried] = {}
         self.lines: list[Line] = []
@@ -63,6 +66,8 @@ class _Search:
         self.panel, self.encodings, notes = _panel(self.attempt, self.version, self.spec)
         self.windows, more = backtesting.windows(self.panel, self.spec.horizon, self.spec.windows)
         self.notes = [*self.spec.notes, self._said(), *notes, *more]
+        if self.done:
+            self.notes.append(f"it went on after an interruption, {self.done.get(SPENT, 0.0):.1f} s from its beginning")
         kinds = candidates.of(self.panel, self.spec.quantiles, self.spec.horizon, self.spec.seed, self.until)
         for place, (name, candidate) in enumerate(kinds.items()):
             self.attempt.report(place / (len(kinds) + 1), f"{ESTIMATORS[name]} on {len(self.windows)} windows")
@@ -79,10 +84,10 @@ class _Search:
 
     def _try(self, name: str, candidate: Candidate) -> None:
         """Judges a candidate and leaves it as a run; or says why it was dropped."""
-        begun, why = time.monotonic(), ""
+        begun, why, known = time.monotonic(), "", (name, judging.FITTED) in self.done
         try:
             found = judging.tried(
-                name, candidate, self.panel, self.windows, self.spec.quantiles, self.spec.metric, self._spare
+                name, candidate, self.panel, self.windows, self.spec.quantiles, self.spec.metric, self._spare, self.done
             )
         except OutOfTime:
             why = "the budget was spent before it could be judged"
@@ -93,8 +98,11 @@ class _Search:
             return
         self.tried[name] = found
         run = self._run(name)
-        self._leave(run, ESTIMATORS[name], [(candidate, 1.0)], found.said, found.seconds)
-        self._write(run)
+        if known and files.absolute(self.store, experiments.path(run)).exists():
+            run = records.read(self.store, experiments.path(run), Run)
+        else:
+            self._leave(run, ESTIMATORS[name], [(found.fitted, 1.0)], found.said, found.seconds)
+            self._write(run)
         self.lines.append(
             Line(name=name, run=run.id, status=run.status, metrics=run.metrics, errors=run.metric_errors,
                  seconds=found.seconds)
@@ -104,6 +112,7 @@ class _Search:
 
     def _spare(self, seconds: float) -> None:
         """Raises OutOfTime where what is to be done takes longer than there is time."""
+        self.done[SPENT] = time.monotonic() - self.begun
         if self.until is not None and time.monotonic() + seconds > self.until and self.tried:
             raise OutOfTime
 

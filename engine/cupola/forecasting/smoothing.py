@@ -6,6 +6,7 @@ first state: e = A(B)/theta(B) (y - X s), so that a filter gives them and least 
 (Hyndman, Koehler, Ord and Snyder, Forecasting with Exponential Smoothing, 2008, ch. 3, 5 and 11).
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -19,6 +20,7 @@ LONGEST_SEASON = 60  # steps; a longer one has more states than most series can 
 RECENT, TURNS = 300, 12  # steps that are looked at, or so many seasons
 NONE, ADDITIVE, DAMPED = 0, 1, 2
 FEWEST = 4
+STEP = 1e-4  # of a parameter, for the slope of the loss
 
 
 class Form(NamedTuple):
@@ -46,12 +48,15 @@ def fit(values: Floats, season: int) -> Floats:
         return found
     for form in _forms(values, season):
         y, scale = _scaled(values, form)
+        columns = _columns(y, form)
         start = np.array([0.3, 0.1, 0.9, 0.1])
         which = _free(form)
         done = minimize(
-            lambda free, y=y, form=form, which=which, start=start: _loss(y, form, _whole(start, which, free)),
-            _to_free(start)[which], method="L-BFGS-B", bounds=[(-7.0, 7.0)] * len(which),
-            options={"maxiter": 30, "ftol": 1e-7, "eps": 1e-4},
+            lambda free, columns=columns, form=form, which=which, start=start: _with_slope(
+                lambda free: _loss(columns, form, _whole(start, which, free)), free
+            ),
+            _to_free(start)[which], jac=True, method="L-BFGS-B", bounds=[(-7.0, 7.0)] * len(which),
+            options={"maxiter": 30, "ftol": 1e-7},
         )  # fmt: skip
         parameters = _whole(start, which, done.x)
         squares = float(done.fun)
@@ -74,7 +79,7 @@ def forecast(values: Floats, season: int, parameters: Floats, horizon: int) -> P
     if len(values) <= _states(form) + 1:
         return naive(values, season, parameters, horizon)
     y, scale = _scaled(values, form)
-    done = _smooth(y, form, parameters[3:])
+    done = _smooth(_columns(y, form), form, parameters[3:])
     errors = np.concatenate([done.errors, np.zeros(horizon)])
     free = _responses(form, float(parameters[5]), len(errors)) @ done.state
     mean = (free + lfilter(done.numerator, done.denominator, errors))[len(y) :] * scale
@@ -129,20 +134,35 @@ def _to_free(start: Floats) -> Floats:
     return free
 
 
-def _loss(y: Floats, form: Form, parameters: Floats) -> float:
-    return float((_smooth(y, form, parameters).errors ** 2).sum())
+def _with_slope(loss: Callable[[Floats], float], at: Floats) -> tuple[float, Floats]:
+    """The loss there, and its slope by differences; scipy's own cost as much as the losses."""
+    here = loss(at)
+    return here, np.array([(loss(at + step) - here) / STEP for step in STEP * np.eye(len(at))])
 
 
-def _smooth(y: Floats, form: Form, parameters: Floats) -> Smoothed:
-    """The errors of one step, with the first state for which their squares are smallest."""
+def _loss(columns: Floats, form: Form, parameters: Floats) -> float:
+    return float((_smooth(columns, form, parameters).errors ** 2).sum())
+
+
+def _smooth(columns: Floats, form: Form, parameters: Floats) -> Smoothed:
+    """The errors of one step, with the first state for which their squares are smallest.
+
+    columns: as `_columns` has made them; what a damped trend makes of the values is put in place here.
+    """
     denominator, numerator = _polynomials(form, parameters)
-    responses = _responses(form, float(parameters[2]), len(y))
-    filtered = lfilter(denominator, numerator, np.column_stack([y, responses]), axis=0)
-    target, columns = filtered[:, 0], filtered[:, 1:]
-    gram = columns.T @ columns
+    if form.trend == DAMPED:
+        columns[:, 2] = _trend(float(parameters[2]), len(columns))
+    filtered = lfilter(denominator, numerator, columns, axis=0)
+    target, parts = filtered[:, 0], filtered[:, 1:]
+    gram = parts.T @ parts
     gram[np.diag_indices_from(gram)] += 1e-9 * max(1.0, float(np.trace(gram)) / len(gram))
-    state = np.linalg.solve(gram, columns.T @ target)
-    return Smoothed(target - columns @ state, state, denominator, numerator)
+    state = np.linalg.solve(gram, parts.T @ target)
+    return Smoothed(target - parts @ state, state, denominator, numerator)
+
+
+def _columns(y: Floats, form: Form) -> Floats:
+    """The values, and what each part of the first state alone would make of them."""
+    return np.column_stack([y, _responses(form, 1.0, len(y))])
 
 
 def _polynomials(form: Form, parameters: Floats) -> tuple[Floats, Floats]:
@@ -172,10 +192,13 @@ def _responses(form: Form, phi: float, length: int) -> Floats:
     """What each part of the first state alone would make of the values: level, trend, and a season that sums to 0."""
     columns = [np.ones(length)]
     if form.trend != NONE:
-        steps = np.arange(1, length + 1)
-        columns.append(np.cumsum(phi**steps) if form.trend == DAMPED else steps.astype(float))
+        columns.append(_trend(phi if form.trend == DAMPED else 1.0, length))
     if form.season > 1:
         at: NDArray[np.int64] = np.arange(length) % form.season
         last = (at == form.season - 1).astype(float)
         columns += [(at == place).astype(float) - last for place in range(form.season - 1)]
     return np.column_stack(columns)
+
+
+def _trend(phi: float, length: int) -> Floats:
+    return np.cumsum(phi ** np.arange(1.0, length + 1))

@@ -23,10 +23,10 @@ def fit(values: Floats, season: int) -> Floats:
         return np.zeros(0)
     kind = _kind(values, season)
     y, _ = _without(values, season, kind)
-    best, found = np.inf, np.zeros(0)
+    line, best, found = _line(y), np.inf, np.zeros(0)
     for theta in THETAS:
         done = minimize_scalar(
-            lambda alpha, theta=theta: float((_errors(y, theta, alpha)[0] ** 2).sum()), bounds=(0.02, 0.99),
+            lambda alpha, theta=theta: float((_errors(y, line, theta, alpha)[0] ** 2).sum()), bounds=(0.02, 0.99),
             method="bounded", options={"maxiter": 30},
         )  # fmt: skip
         if done.fun < best:
@@ -43,7 +43,8 @@ def forecast(values: Floats, season: int, parameters: Floats, horizon: int) -> P
     if len(values) < 2 * season or (kind == 2 and not (values > 0).all()):
         kind = 0
     y, pattern = _without(values, season, kind)
-    errors, level, line = _errors(y, theta, alpha)
+    line = _line(y)
+    errors, level = _errors(y, line, theta, alpha)
     steps = np.arange(1, horizon + 1)
     share = 1 / theta
     mean = share * level + (1 - share) * (line[0] + line[1] * (len(y) - 1 + steps))
@@ -54,16 +55,20 @@ def forecast(values: Floats, season: int, parameters: Floats, horizon: int) -> P
     return Path(mean + ahead * (kind == 1), spread)
 
 
-def _errors(y: Floats, theta: float, alpha: float) -> tuple[Floats, float, Floats]:
-    """What one step ahead is wrong by, the smoothed level at the end, and the straight line (at 0, and its slope)."""
-    at = np.arange(len(y))
-    slope, start = np.polyfit(at, y, 1)
-    line = start + slope * at
+def _line(y: Floats) -> Floats:
+    """The straight line: what it is at 0, and its slope."""
+    slope, start = np.polyfit(np.arange(len(y)), y, 1)
+    return np.array([start, slope])
+
+
+def _errors(y: Floats, straight: Floats, theta: float, alpha: float) -> tuple[Floats, float]:
+    """What one step ahead is wrong by, and the smoothed level at the end."""
+    line = straight[0] + straight[1] * np.arange(len(y))
     curved = theta * y + (1 - theta) * line
     level = lfilter([alpha], [1, alpha - 1], curved, zi=[(1 - alpha) * curved[0]])[0]
     before = np.concatenate([[curved[0]], level[:-1]])
     said = before / theta + (1 - 1 / theta) * line
-    return y - said, float(level[-1]), np.array([start, slope])
+    return y - said, float(level[-1])
 
 
 def _kind(values: Floats, season: int) -> int:
