@@ -10,6 +10,7 @@ from cupola.errors import BadInput, BadName, BadOption, Conflict, Corrupt, NotFo
 from cupola.flows import editing, records
 from cupola.flows.records import Flow, FlowStep
 from cupola.flows.transforms import catalogue
+from cupola.store import Store
 from cupola.workspace import Workspace
 
 
@@ -51,6 +52,33 @@ def test_branches_come_together_and_a_removed_step_is_bypassed(ws: api.Workspace
     assert flow.steps[1].inputs == ["old", "right"]
     flow = ws.flow.edit("prep", set=["old id=young"])
     assert flow.steps[1].inputs == ["young", "right"]
+
+
+def test_a_step_that_moves_or_comes_between_stays_in_the_chain_that_leads_to_a_join(
+    ws: api.Workspace, store: Store
+) -> None:
+    ws.flow.new("prep", source=["people", "ports"], add=["fill-missing columns=age method=mean id=fill"])
+    ws.flow.edit("prep", add=["scale columns=fare", "formula name=x expression=age id=plus"])
+    ws.flow.edit("prep", add=["join inputs=plus,ports on=port"])
+
+    def chain(**change: list[str]) -> list[list[str]]:
+        ws.flow.edit("prep", **change)
+        flow = records.find(store, "prep")
+        return [[one.id, *records.inputs(flow)[one.id]] for one in flow.steps]
+
+    assert chain(move=["scale after=plus"]) == [
+        ["fill", "people"], ["plus", "fill"], ["scale", "plus"], ["join", "scale", "ports"],
+    ]  # fmt: skip
+    assert chain(move=["join before=plus"]) == [
+        ["fill", "people"], ["join", "fill", "ports"], ["plus", "join"], ["scale", "plus"],
+    ]  # fmt: skip
+    assert chain(add=["drop-missing columns=age after=fill id=drop"]) == [
+        ["fill", "people"], ["drop", "fill"], ["join", "drop", "ports"], ["plus", "join"], ["scale", "plus"],
+    ]  # fmt: skip
+    assert chain(add=["filter where='port is not null' inputs=ports id=known", "sort columns=age before=join"])[2:4] == [
+        ["sort", "drop"], ["join", "sort", "ports"],
+    ]  # fmt: skip
+    assert chain(move=["known before=fill"])[:2] == [["known", "ports"], ["fill", "people"]]
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ import msgspec
 
 from cupola.arguments import closest, split
 from cupola.errors import BadOption
+from cupola.flows import records
 from cupola.flows.records import Flow, FlowStep
 from cupola.flows.transforms import catalogue
 from cupola.store import names
@@ -31,7 +32,10 @@ def add(flow: Flow, text: str) -> FlowStep:
     _check_id(flow, id)
     step = FlowStep(id=id, type=type, inputs=_ids(place.get("inputs", "")), params=_params(transform, own, {}))
     catalogue.params_of(step)
-    flow.steps.insert(_index(flow, place) if {*place} & {*PLACES} else len(flow.steps), step)
+    if {*place} & {*PLACES}:
+        _put(flow, step, place)
+    else:
+        flow.steps.append(step)
     return step
 
 
@@ -65,16 +69,32 @@ def remove(flow: Flow, id: str) -> None:
 
 
 def move(flow: Flow, text: str) -> None:
-    """Moves a step: `scale before=fill`, `scale after=fill`."""
+    """Moves a step: `scale before=fill`, `scale after=fill`. Within a chain those that took what it gave take what it
+    took, and it stands between the steps at its new place; elsewhere all take what they took."""
     id, said = _read(text, "scale before=fill")
     place, rest = _apart(said, PLACES)
     if rest or len(place) != 1:
         raise BadOption(f"{text!r} says no place", hint="scale before=fill, or after=fill")
-    step = find(flow, id)
-    if id in place.values():
+    step, (other,) = find(flow, id), place.values()
+    if id == other:
         raise BadOption(f"{id} cannot stand before or after itself")
-    flow.steps.remove(step)
-    flow.steps.insert(_index(flow, place), step)
+    taken = records.inputs(flow)
+    if find(flow, other).id not in _above(taken, id) and id not in _above(taken, other):
+        flow.steps.remove(step)
+        flow.steps.insert(_index(flow, place), step)
+        for one in flow.steps:
+            if records.inputs(flow)[one.id] != taken[one.id]:
+                one.inputs = taken[one.id]
+        return
+    at = flow.steps.index(step)
+    if step.inputs and at + 1 < len(flow.steps):
+        follower = flow.steps[at + 1]
+        follower.inputs = follower.inputs or [id]
+    remove(flow, id)
+    others = step.inputs[1:]
+    first = other if "after" in place else records.inputs(flow)[other][0]
+    step.inputs = [first, *others] if others else []
+    _put(flow, step, place)
 
 
 def find(flow: Flow, id: str) -> FlowStep:
@@ -138,6 +158,35 @@ def _index(flow: Flow, place: dict[str, str]) -> int:
     if "before" in place:
         return flow.steps.index(find(flow, place["before"]))
     return flow.steps.index(find(flow, place["after"])) + 1
+
+
+def _put(flow: Flow, step: FlowStep, place: dict[str, str]) -> None:
+    """Puts a step where after= or before= say, between those that stand there: who has said that it takes what comes
+    before the step takes the step. One that takes something else is put there and nothing more."""
+    at = _index(flow, place)
+    flow.steps.insert(at, step)
+    if "before" in place:
+        following = find(flow, place["before"])
+        if following.inputs and following.inputs[0] in (step.inputs or following.inputs):
+            step.inputs = step.inputs or following.inputs[:1]
+            following.inputs = [step.id, *following.inputs[1:]]
+        return
+    after = place["after"]
+    below = flow.steps[at + 1 :]
+    if step.inputs[:1] not in ([], [after]) or (below and not below[0].inputs):
+        return
+    taker = next((one for one in below if after in one.inputs), None)
+    if taker:
+        taker.inputs = [step.id if one == after else one for one in taker.inputs]
+
+
+def _above(taken: dict[str, list[str]], id: str) -> list[str]:
+    """What a step's rows come through, from it upwards. taken: what each step takes, the one whose rows go on first."""
+    found: list[str] = []
+    while id in taken and taken[id][0] not in found:
+        id = taken[id][0]
+        found.append(id)
+    return found
 
 
 def _free(flow: Flow, type: str) -> str:
