@@ -31,6 +31,7 @@ class Draft:
         self.error: CupolaError | None = None
         self.python = False
         self.renewed = 0
+        self._acting = 0
         self._opened: Record | None = None
         self._wanted: tuple[str, Change] | None = None
         self._task: asyncio.Task[None] | None = None
@@ -57,19 +58,26 @@ class Draft:
         self._opened, self.flow = found["opened"], found["record"]
 
     async def changed_by(self) -> str:
-        """Who has changed it since it was read; "" for nobody."""
-        return await self._ask("changed", **self._opened) or "" if self._opened else ""
+        """Who has changed it since it was read; "" for nobody, and while it is changed from here, which reads it."""
+        opened = self._opened
+        said = await self._ask("changed", **opened) or "" if opened else ""
+        return "" if self._acting or opened is not self._opened else said
 
     async def change(self, **texts: list[str]) -> None:
         """Changes the flow, as it was read, and reads it again. Raises Conflict where somebody else has changed it."""
-        arguments = {"flow": self.name, **texts}
-        await asyncio.wrap_future(self.bridge.act("flow edit", arguments, opened=self._opened))
-        await self.read()
+        await self._act("flow edit", {"flow": self.name, **texts}, self._opened)
 
     async def act(self, name: str) -> None:
         """Does something to the whole flow (`flow undo`), and reads it again."""
-        await asyncio.wrap_future(self.bridge.act(name, {"flow": self.name}))
-        await self.read()
+        await self._act(name, {"flow": self.name}, None)
+
+    async def _act(self, name: str, arguments: Record, opened: Record | None) -> None:
+        self._acting += 1
+        try:
+            await asyncio.wrap_future(self.bridge.act(name, arguments, opened=opened))
+            await self.read()
+        finally:
+            self._acting -= 1
 
     async def try_out(self, change: Change) -> None:
         """Raises CupolaError where the flow, so changed, could not be applied to the sample."""

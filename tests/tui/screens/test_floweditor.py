@@ -1,6 +1,8 @@
 """A flow in its editor, by the keys that a person presses."""
 
-from typing import Any
+import asyncio
+from concurrent.futures import Future
+from typing import Any, cast
 
 import pytest
 from tests.tui.conftest import Settled
@@ -12,6 +14,7 @@ from textual.pilot import Pilot
 from cupola import errors
 from cupola.flows.records import FlowStep
 from cupola_tui import drafts
+from cupola_tui.drafts import Draft
 from cupola_tui.screens.choice import Palette
 from cupola_tui.screens.floweditor import FlowEditor
 from cupola_tui.screens.form import Form
@@ -27,6 +30,7 @@ KEYS = {
     "/": "slash",
     ",": "comma",
     "*": "asterisk",
+    "+": "plus",
     "_": "underscore",
     "-": "minus",
 }
@@ -122,6 +126,50 @@ async def test_a_field_is_completed_with_the_columns_that_the_step_takes(
         await pilot.press("ctrl+s")
         await settled(pilot, lambda: not editor.form)
         assert bridge.answers.flows.flows["tidy"].steps[0].params["columns"] == ["temp", "hour"]
+
+
+async def test_an_expression_is_completed_with_the_columns_where_one_types(
+    studio: Studio, bridge: Double, settled: Settled
+) -> None:
+    async with studio.run_test(size=WIDE) as pilot:
+        editor = await opened(pilot, settled)
+        await add(pilot, settled, editor, "a", "formula")
+        await settled(pilot, lambda: editor.form and editor.form.here)
+        await write(pilot, "late")
+        await pilot.press("tab")
+        for typed, whole in (("1 + ho", "1 + hour"), (" > te", "1 + hour > temp")):
+            await write(pilot, typed)
+            await settled(pilot, lambda: editor.form and editor.form.offered())
+            await pilot.press("ctrl+n")
+            await settled(pilot, lambda: editor.form and editor.form.values["expression"] == whole)  # noqa: B023
+        await pilot.press("left", "left", "left", "left", "left", "left", "left")
+        await pilot.press("ctrl+n")
+        await settled(pilot, lambda: editor.form and editor.form.values["expression"] == "1 + hour > temp")
+
+
+async def test_what_is_done_from_here_is_nobody_elses_change() -> None:
+    class Slow:
+        def __init__(self) -> None:
+            self.done: Future[Any] = Future()
+
+        def act(self, *given: Any, **more: Any) -> "Future[Any]":
+            return self.done
+
+        def ask(self, call: str, **more: Any) -> "Future[Any]":
+            found: Future[Any] = Future()
+            found.set_result("somebody" if call == "changed" else {"opened": {"ref": "tidy"}, "record": {}, "x": []})
+            return found
+
+    slow = Slow()
+    draft = Draft(cast(Any, slow), "tidy", lambda: None)
+    draft.transforms = {"scale": {}}
+    await draft.read()
+    undoing = asyncio.ensure_future(draft.act("flow undo"))
+    await asyncio.sleep(0)
+    assert await draft.changed_by() == ""
+    slow.done.set_result({})
+    await undoing
+    assert await draft.changed_by() == "somebody"
 
 
 async def test_a_step_goes_and_comes_back(studio: Studio, bridge: Double, settled: Settled) -> None:

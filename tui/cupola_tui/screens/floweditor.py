@@ -20,7 +20,7 @@ from cupola_tui.widgets.difference import Difference
 from cupola_tui.widgets.grid import CellGrid, GridColumn, Place
 from cupola_tui.widgets.rows import Record
 from cupola_tui.widgets.sheet import Sheet
-from cupola_tui.widgets.stepform import StepForm
+from cupola_tui.widgets.stepform import OF_COLUMNS, StepForm
 from cupola_tui.widgets.steplist import StepList
 
 WRITING = ("flow_save", "flow_complete", "flow_command", "dialog_close")  # keys while a step is being written
@@ -127,7 +127,7 @@ class FlowEditor(Dialog[None]):
         if self.form:
             field = self.form.here.field if self.form.here else {}
             offered = "  ".join(map(clean, self.form.offered()))
-            hint = offered or clean(field.get("help") or "")
+            hint = offered or f"{clean(field.get('name'))}: {clean(field.get('help') or '')}"
             lines.append([(f" {hint}"[: width - 1], "accent" if offered else "dim")])
         if draft.error and (self.form or not len(self.difference)):
             lines += [[(part, "bad")] for part in fold(f"✗ {flowing.sentence(draft.error)}", width - 1)[:3]]
@@ -181,7 +181,8 @@ class FlowEditor(Dialog[None]):
 
     def _known(self, field: Record) -> list[str]:
         """What a field can be completed with: the columns that the step takes."""
-        return self.difference.taken if field.get("completes") == "column" or field["name"] == "by" else []
+        names = field.get("completes") == "column" or field["name"] in ("by", *OF_COLUMNS)
+        return self.difference.taken if names else []
 
     def on_step_form_changed(self) -> None:
         """Shows at once what the step would do."""

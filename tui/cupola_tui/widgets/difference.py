@@ -9,6 +9,7 @@ from cupola_tui.widgets.grid import cell_of
 from cupola_tui.widgets.rows import Record
 
 CHANGED, NEW, GONE = "•", "+", "−"
+SHOWN = 6  # names of columns
 
 
 class Difference:
@@ -113,17 +114,18 @@ class Difference:
         return f" {column}: {cell_of(before)[0]} → {cell_of(self._rows[place][at])[0]}"
 
     def said(self) -> str:
-        """What the step does to the sample, in a line."""
+        """What the step does to the sample, in a line that is cut at its end: how many rows are left stands first."""
         preview = self._preview
         if "changed" not in preview:
             return " the first rows, as they are" if preview else " looking at a sample ..."
         cells = sum(preview["cells"].values())
-        parts = [f"{cells:,} changed cell{'s' * (cells != 1)}" if cells else ""]
-        parts += [
-            f"+ {', '.join(preview['added'][:6])}{' ...' * (len(preview['added']) > 6)}" if preview["added"] else ""
-        ]
-        parts += [f"{GONE} {', '.join(preview['dropped'][:6])}" if preview["dropped"] else ""]
         same = preview["sample"] == preview["left"]
-        parts += [f"{preview['left']:,} rows" if same else f"{preview['sample']:,} rows became {preview['left']:,}"]
-        parts += [*preview["notes"], f"{preview['milliseconds']:.0f} ms"]
-        return " " + " · ".join(filter(None, parts))
+        parts = ["" if same else f"{preview['sample']:,} rows became {preview['left']:,}"]
+        parts += [f"{cells:,} changed cell{'s' * (cells != 1)}" if cells else ""]
+        parts += [_few("+", preview["added"]), _few(GONE, preview["dropped"])]
+        parts += [f"{preview['left']:,} rows" if same else "", *preview["notes"]]
+        return " " + " · ".join(filter(None, [*parts, f"{preview['milliseconds']:.0f} ms"]))
+
+
+def _few(sign: str, names: list[str]) -> str:
+    return f"{sign} {', '.join(names[:SHOWN])}{' ...' * (len(names) > SHOWN)}" if names else ""

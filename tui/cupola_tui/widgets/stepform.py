@@ -1,5 +1,6 @@
 """The parameters of one step: a field for each, a text area for code; what is typed is told at once."""
 
+import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -13,6 +14,8 @@ from cupola_tui.widgets.field import FormField
 from cupola_tui.widgets.rows import Record
 
 CODE = {"query": "sql", "code": "python", "expression": "sql"}  # parameters that may have lines of their own
+OF_COLUMNS = ("expression", "where", "query")  # parameters in whose text columns are named
+WORD = re.compile(r"[^\W\d]\w*$")
 OFFERED = 24
 
 
@@ -20,9 +23,8 @@ class Code(TextArea):
     """A text of several lines."""
 
     def __init__(self, field: Record, value: str) -> None:
-        super().__init__(
-            value, show_line_numbers=False, tab_behavior="focus", placeholder=clean(field.get("help") or "")
-        )
+        told = f"{clean(field['name'])}: {clean(field.get('help') or '')}"
+        super().__init__(value, show_line_numbers=False, tab_behavior="focus", placeholder=told)
         self.field = field
         self.cursor_blink = False
         self.set_class(field["name"] == "expression", "-short")
@@ -30,6 +32,15 @@ class Code(TextArea):
     @property
     def value(self) -> str:
         return self.text
+
+    @property
+    def typed(self) -> str:
+        """What stands before the cursor."""
+        return self.get_text_range((0, 0), self.cursor_location)
+
+    def put(self, typed: str) -> None:
+        """Replaces what stands before the cursor."""
+        self.replace(typed, (0, 0), self.cursor_location, maintain_selection_offset=False)
 
 
 class StepForm(VerticalScroll, can_focus=False, inherit_bindings=False):
@@ -82,9 +93,11 @@ class StepForm(VerticalScroll, can_focus=False, inherit_bindings=False):
     def offered(self) -> list[str]:
         """What may stand in the field in hand, as a continuation of its last word."""
         here = self.here
-        if here is None or isinstance(here, Code):
+        if here is None:
             return []
         word = self._head(here)[1].casefold() if self.chosen < 0 else self._typed
+        if here.field["name"] in OF_COLUMNS and not word:
+            return []
         every = here.field.get("choices") or (
             ["yes", "no"] if here.field.get("kind") == "boolean" else self.known(here.field)
         )
@@ -94,8 +107,9 @@ class StepForm(VerticalScroll, can_focus=False, inherit_bindings=False):
     def complete(self) -> None:
         """Puts in the next of what is offered."""
         here = self.here
-        if not isinstance(here, FormField):
+        if here is None:
             return
+        self._begin_anew()
         if self.chosen < 0:
             self._typed = self._head(here)[1].casefold()
         offered = self.offered()
@@ -107,29 +121,42 @@ class StepForm(VerticalScroll, can_focus=False, inherit_bindings=False):
             self.chosen = kept
 
     @staticmethod
-    def _head(field: FormField) -> tuple[str, str]:
-        """What stands before the word that is being typed, and that word: of a list, the one after the last comma."""
+    def _head(field: FormField | Code) -> tuple[str, str]:
+        """What stands before the word that is being typed, and that word: of a list, the one after the last comma; of
+        an expression, the name that it ends in."""
+        typed = field.typed if isinstance(field, Code) else field.value
+        if field.field["name"] in OF_COLUMNS or isinstance(field, Code):
+            name = WORD.search(typed)
+            return (typed[: name.start()], name[0]) if name else (typed, "")
         if not field.field.get("repeated"):
-            return "", field.value.strip()
-        head, comma, word = field.value.rpartition(",")
+            return "", typed.strip()
+        head, comma, word = typed.rpartition(",")
         return head + comma, word.strip()
 
     _typed = ""
 
     def on_input_changed(self, event: Input.Changed) -> None:
         event.stop()
-        here = self.here
-        if isinstance(here, FormField) and self.chosen >= 0 and not here.value.endswith(self._put_in(here)):
-            self.chosen = -1
-        self.post_message(self.Changed())
-
-    def _put_in(self, here: FormField) -> str:
-        offered = self.offered()
-        return offered[self.chosen] if 0 <= self.chosen < len(offered) else ""
+        self._typed_on()
 
     def on_text_area_changed(self, event: TextArea.Changed) -> None:
         event.stop()
+        self._typed_on()
+
+    def _typed_on(self) -> None:
+        self._begin_anew()
         self.post_message(self.Changed())
+
+    def _begin_anew(self) -> None:
+        """Where something else than what was put in stands before the cursor, another word is completed."""
+        here = self.here
+        typed = here.typed if isinstance(here, Code) else here.value if here else ""
+        if self.chosen >= 0 and not typed.endswith(self._put_in()):
+            self.chosen = -1
+
+    def _put_in(self) -> str:
+        offered = self.offered()
+        return offered[self.chosen] if 0 <= self.chosen < len(offered) else ""
 
     def on_form_field_entered(self) -> None:
         self.app.keys.release()  # type: ignore[attr-defined]
