@@ -35,8 +35,8 @@ from cupola.importing.writing import Writer
 from cupola.store import files, names
 from cupola.store.trouble import disk
 from cupola.tracking import values
+from cupola.tuning import optunas
 from cupola.tuning import records as tunings
-from cupola.tuning import storage as ours
 from cupola.tuning import trials as lines
 from cupola.tuning.records import Tuning
 from cupola.tuning.trials import Fold, Line, Pen
@@ -194,7 +194,7 @@ class _Study:
         self.work, self.study, self.origin = work, study, origin
         self.trials = list(_trials(storage, study, work.done))
         began = next((one.datetime_start for one in self.trials if one.datetime_start), None)
-        self.id = id_of("optuna", study.study_name, ours.moment_text(began) or "")
+        self.id = id_of("optuna", study.study_name, optunas.moment_text(began) or "")
 
     def bring(self) -> None:
         """Writes it, if it is not here."""
@@ -209,7 +209,7 @@ class _Study:
         ways: list[tunings.Direction] = [
             "maximize" if one == StudyDirection.MAXIMIZE else "minimize" for one in self.study.directions
         ]
-        began = [text for one in self.trials if (text := ours.moment_text(one.datetime_start))]
+        began = [text for one in self.trials if (text := optunas.moment_text(one.datetime_start))]
         tuning = Tuning(
             id=self.id, name=name, experiment=names.as_name(name), user=user, host=host,
             submitted=min(began, default=names.now()), directions=ways, metrics=self._told() or [],
@@ -231,7 +231,7 @@ class _Study:
         try:
             if not isinstance(trial.number, int) or trial.number < 0 or trial.number in made:
                 raise ValueError("it has no number of its own")
-            line = ours.of_template(Line(op="trial", trial=trial.number, run=run.id), trial)
+            line = optunas.of_template(Line(op="trial", trial=trial.number, run=run.id), trial)
             if trial.state == TrialState.RUNNING:
                 line.state, line.why = lines.FAILED, "it was under way when it was imported"
                 self._skip(f": trial {trial.number}", "it was under way, and is kept as one that has failed")
@@ -254,7 +254,7 @@ class _Study:
         made[trial.number] = line
 
     def _describe(self, run: Run, tuning: Tuning, trial: FrozenTrial, line: Line) -> None:
-        objectives = tuning.metrics or ours.objective_names(len(tuning.directions))
+        objectives = tuning.metrics or optunas.objective_names(len(tuning.directions))
         run.tuning, run.trial, run.metric = tuning.id, trial.number, objectives[0]
         run.status, run.secondary_status = STATUS[trial.state]
         run.started, run.ended = line.started, line.ended

@@ -13,17 +13,11 @@ import os
 import threading
 import weakref
 from collections.abc import Callable, Container, Sequence
-from datetime import UTC, datetime
-from functools import lru_cache, partial
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from optuna.distributions import (
-    BaseDistribution,
-    check_distribution_compatibility,
-    distribution_to_json,
-    json_to_distribution,
-)
+from optuna.distributions import BaseDistribution, check_distribution_compatibility, distribution_to_json
 from optuna.exceptions import DuplicatedStudyError, UpdateFinishedTrialError
 from optuna.storages import BaseStorage
 from optuna.storages._base import DEFAULT_STUDY_NAME_PREFIX
@@ -36,19 +30,11 @@ from cupola.experiments import records as experiments
 from cupola.jobs.attempt import Attempt
 from cupola.store import Store, claims, files, names
 from cupola.tracking import joining
-from cupola.tuning import records, trials
+from cupola.tuning import optunas, records, trials
 from cupola.tuning.records import Tuning
 from cupola.tuning.runs import Runs
-from cupola.tuning.trials import Fold, Line, Param, Pen, Trial
+from cupola.tuning.trials import Fold, Line, Pen, Trial
 
-STATES = {
-    TrialState.WAITING: trials.WAITING,
-    TrialState.RUNNING: trials.RUNNING,
-    TrialState.COMPLETE: trials.COMPLETED,
-    TrialState.PRUNED: trials.PRUNED,
-    TrialState.FAIL: trials.FAILED,
-}
-OF_OPTUNA = {name: state for state, name in STATES.items()}
 BITS = 22  # of a trial's id that are its number; those before them are its study's id
 NONE_SUCH = "Record does not exist."
 
@@ -70,6 +56,14 @@ class _Study:
 
     def owns(self, trial: Trial) -> bool:
         return trial.owner == self.writer
+
+    def as_frozen(self, trial: Trial) -> FrozenTrial:
+        """The trial as Optuna takes it; made anew when something has been said of it since."""
+        known = self.frozen.get(trial.number)
+        if known is None or known[0] != trial.changed:
+            made = optunas.frozen(trial, (_study_id(self.tuning.id) << BITS) + trial.number)
+            known = self.frozen[trial.number] = trial.changed, made
+        return known[1]
 
 
 class WorkspaceStorage(BaseStorage):
@@ -162,15 +156,15 @@ class WorkspaceStorage(BaseStorage):
 
     def get_study_directions(self, study_id: int) -> list[StudyDirection]:
         with self._lock:
-            return _directions(self._study(study_id).tuning)
+            return optunas.directions(self._study(study_id).tuning)
 
     def get_study_user_attrs(self, study_id: int) -> dict[str, Any]:
         with self._lock:
-            return _decoded(self._refreshed(study_id).fold.user)
+            return optunas.decoded(self._refreshed(study_id).fold.user)
 
     def get_study_system_attrs(self, study_id: int) -> dict[str, Any]:
         with self._lock:
-            return _decoded(self._refreshed(study_id).fold.system)
+            return optunas.decoded(self._refreshed(study_id).fold.system)
 
     def get_all_studies(self) -> list[FrozenStudy]:
         found = []
@@ -182,10 +176,10 @@ class WorkspaceStorage(BaseStorage):
                 FrozenStudy(
                     study_name=tuning.name,
                     direction=None,
-                    user_attrs=_decoded(fold.user),
-                    system_attrs=_decoded(fold.system),
+                    user_attrs=optunas.decoded(fold.user),
+                    system_attrs=optunas.decoded(fold.system),
                     study_id=study_id,
-                    directions=_directions(tuning),
+                    directions=optunas.directions(tuning),
                 )
             )
         return found
@@ -195,11 +189,11 @@ class WorkspaceStorage(BaseStorage):
     def create_new_trial(self, study_id: int, template_trial: FrozenTrial | None = None) -> int:
         with self._lock:
             study = self._refreshed(study_id)
-            state = STATES[template_trial.state] if template_trial else trials.RUNNING
+            state = optunas.STATES[template_trial.state] if template_trial else trials.RUNNING
             number = self._claim(study, waiting=state == trials.WAITING)
             line = Line(op="trial", trial=number, run=records.run_id(study.tuning.id, number), started=names.now())
             if template_trial:
-                line = of_template(line, template_trial)
+                line = optunas.of_template(line, template_trial)
             self._write(study, line)
             if state in trials.OVER:
                 self._end_run(study, study.fold.trials[number])
@@ -213,9 +207,9 @@ class WorkspaceStorage(BaseStorage):
             for number in study.fold.numbers:
                 before = study.fold.trials[number].params.get(param_name)
                 if before is not None:
-                    check_distribution_compatibility(_distribution(before.distribution), distribution)
+                    check_distribution_compatibility(optunas.distribution(before.distribution), distribution)
                     break
-            text = _notation(distribution)
+            text = distribution_to_json(distribution)
             line = Line(op="param", name=param_name, value=float(param_value_internal), distribution=text)
             self._say(study, trial, line)
 
@@ -236,7 +230,7 @@ class WorkspaceStorage(BaseStorage):
     def set_trial_state_values(self, trial_id: int, state: TrialState, values: Sequence[float] | None = None) -> bool:
         with self._lock:
             study, trial = self._updatable(trial_id)
-            line = Line(op="state", state=STATES[state])
+            line = Line(op="state", state=optunas.STATES[state])
             if state == TrialState.FAIL and (run := study.runs.open.get(trial.number)):
                 line.why = run.reason
             if values is not None:
@@ -264,14 +258,14 @@ class WorkspaceStorage(BaseStorage):
     def get_trial(self, trial_id: int) -> FrozenTrial:
         with self._lock:
             study, trial = self._trial(trial_id)
-            return _frozen(study, trial)
+            return study.as_frozen(trial)
 
     def get_all_trials(
         self, study_id: int, deepcopy: bool = True, states: Container[TrialState] | None = None
     ) -> list[FrozenTrial]:
         with self._lock:
             study = self._refreshed(study_id)
-            found = [_frozen(study, study.fold.trials[number]) for number in study.fold.numbers]
+            found = [study.as_frozen(study.fold.trials[number]) for number in study.fold.numbers]
         if states is not None:
             found = [one for one in found if one.state in states]
         return copy.deepcopy(found) if deepcopy else found
@@ -335,7 +329,7 @@ class WorkspaceStorage(BaseStorage):
         params = records.params_of(study.tuning, trial)
         told = trials.attribute(study.fold.system, "study:metric_names")
         several = told if isinstance(told, list) and len(told) == len(study.tuning.directions) else None
-        objectives = study.tuning.metrics or several or objective_names(len(study.tuning.directions))
+        objectives = study.tuning.metrics or several or optunas.objective_names(len(study.tuning.directions))
         self._room(partial(study.runs.end, trial, params, objectives))
         self._settle(study, now=self._attempt is not None)
 
@@ -422,72 +416,3 @@ def _experiment(name: str, otherwise: str) -> str:
         return names.check_name(name)
     except BadName:
         return otherwise
-
-
-def _directions(tuning: Tuning) -> list[StudyDirection]:
-    return [StudyDirection.MAXIMIZE if way == "maximize" else StudyDirection.MINIMIZE for way in tuning.directions]
-
-
-def objective_names(count: int) -> list[str]:
-    return ["value"] if count == 1 else [f"value_{place}" for place in range(count)]
-
-
-def _decoded(attributes: dict[str, str]) -> dict[str, Any]:
-    return {name: trials.attribute(attributes, name) for name in attributes}
-
-
-def of_template(line: Line, given: FrozenTrial) -> Line:
-    """A trial as it was given: one that waits, or one that ran elsewhere."""
-    line.state = STATES[given.state]
-    line.values = None if given.values is None else [trials.number(one) for one in given.values]
-    line.params = {
-        name: Param(float(given.distributions[name].to_internal_repr(one)), _notation(given.distributions[name]))
-        for name, one in given.params.items()
-    }
-    line.steps = [(step, trials.number(one)) for step, one in given.intermediate_values.items()]
-    line.user = {name: json.dumps(one) for name, one in given.user_attrs.items()}
-    line.system = {name: json.dumps(one) for name, one in given.system_attrs.items()}
-    line.started, line.ended = moment_text(given.datetime_start), moment_text(given.datetime_complete)
-    return line
-
-
-def _frozen(study: _Study, trial: Trial) -> FrozenTrial:
-    """The trial as Optuna takes it; made anew when something has been said of it since."""
-    known = study.frozen.get(trial.number)
-    if known and known[0] == trial.changed:
-        return known[1]
-    distributions = {name: _distribution(one.distribution) for name, one in trial.params.items()}
-    made = FrozenTrial(
-        number=trial.number,
-        state=OF_OPTUNA[trial.state],
-        value=None,
-        values=trial.values,
-        datetime_start=_moment(trial.started),
-        datetime_complete=_moment(trial.ended),
-        params={name: distributions[name].to_external_repr(one.value) for name, one in trial.params.items()},
-        distributions=distributions,
-        user_attrs=_decoded(trial.user),
-        system_attrs=_decoded(trial.system),
-        intermediate_values=dict(trial.steps),
-        trial_id=(_study_id(study.tuning.id) << BITS) + trial.number,
-    )
-    study.frozen[trial.number] = (trial.changed, made)
-    return made
-
-
-@lru_cache(maxsize=4096)
-def _distribution(text: str) -> BaseDistribution:
-    return json_to_distribution(text)
-
-
-def _notation(distribution: BaseDistribution) -> str:
-    return distribution_to_json(distribution)
-
-
-def moment_text(moment: datetime | None) -> str | None:
-    """A moment as lines hold it; Optuna's have no zone and are local."""
-    return None if moment is None else moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
-
-
-def _moment(text: str | None) -> datetime | None:
-    return None if text is None else datetime.fromisoformat(text).astimezone().replace(tzinfo=None)
