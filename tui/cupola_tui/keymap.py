@@ -295,6 +295,7 @@ TABLE: tuple[Key, ...] = (
     Key("graph_run", "r", "run", "run", "graph", (PIPELINES,), 5, "Graph"),
     Key("graph_stop", "x", "stop", "stop", "graph", (PIPELINES,), 6, "Graph"),
     Key("graph_retry", "R", "retry", "retry", "graph", (PIPELINES,), 7, "Graph"),
+    Key("graph_answer", "A", "answer", "answer the Callback", "graph", (PIPELINES,), 0, "Graph"),
     Key("graph_add", "a", "add", "add", "graph", (PIPELINES,), 8, "Graph"),
     Key("graph_edit", "e", "edit", "edit", "graph", (PIPELINES,), 9, "Graph"),
     Key("graph_connect", "c", "connect", "connect the marked with it", "graph", (PIPELINES,), 0, "Graph"),

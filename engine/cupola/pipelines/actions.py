@@ -9,7 +9,18 @@ from cupola.actions import Arg, action
 from cupola.errors import BadInput, BadOption, CupolaError
 from cupola.experiments import saving
 from cupola.jobs import amounts, logs
-from cupola.pipelines import callbacks, changes, definition, editing, exporting, graph, records, removing, starting
+from cupola.pipelines import (
+    callbacks,
+    changes,
+    definition,
+    editing,
+    exporting,
+    graph,
+    records,
+    removing,
+    starting,
+    types,
+)
 from cupola.pipelines.changes import Why
 from cupola.pipelines.records import Edge, ExecutionState, Parameter, Step
 from cupola.pipelines.removing import Removed
@@ -171,7 +182,12 @@ def answer(
     step: Annotated[str, Arg(help="the Callback that waits")],
     *,
     output: Annotated[
-        dict[str, Any] | None, Arg(help="what other steps can refer to: approved=true", short="o", pairs=True)
+        dict[str, Any] | None,
+        Arg(
+            help="what other steps can refer to: approved=true, rows=12; a text that looks so in quotes",
+            short="o",
+            pairs=True,
+        ),
     ] = None,
     fail: Annotated[str | None, Arg(help="let the step fail, for this reason")] = None,
 ) -> Answered:
@@ -179,7 +195,8 @@ def answer(
     if fail is not None and output:
         raise BadOption("--fail and --output exclude each other", where="--fail")
     found = records.find(ws.store, execution)
-    made = callbacks.give(ws.store, found, step, output or {}, fail or "")
+    said = {name: definition.scalar(one) if isinstance(one, str) else one for name, one in (output or {}).items()}
+    made = callbacks.give(ws.store, found, step, said, fail or "")
     return Answered(
         execution=found.id, step=step, user=made.user, time=made.time, outputs=made.outputs, failed=made.failed
     )
@@ -296,7 +313,7 @@ def step(
     pipeline: Annotated[str, Arg(help="a pipeline; a new name makes one", completes="pipeline")],
     step: Annotated[str, Arg(help="the step: a new one, or one that is changed")],
     *,
-    type: Annotated[str | None, Arg(help="its type: Training, Lambda, Condition, ...")] = None,
+    type: Annotated[str | None, Arg(help="its type", choices=types.NAMED)] = None,
     argument: Annotated[
         dict[str, Any] | None,
         Arg(help="what a step of its type takes: estimator=SVC; lists and tables as in TOML", short="a", pairs=True),

@@ -352,11 +352,11 @@ def _listed(name: str, text: str) -> list[Any]:
     if text.startswith("["):
         found: list[Any] = parsed(name, text)
         return found
-    return [_item(one.strip()) for one in text.split(",")] if text else []
+    return [scalar(one.strip()) for one in text.split(",")] if text else []
 
 
-def _item(text: str) -> Any:
-    """A number, true or false as what it is; anything else as a text."""
+def scalar(text: str) -> Any:
+    """What is typed: a number, true, false and what stands in quotes as what it is, anything else as a text."""
     try:
         found = msgspec.json.decode(text)
     except msgspec.DecodeError:

@@ -167,6 +167,7 @@ ACTIONS = {
 STRUCTS: tuple[type[msgspec.Struct], ...] = (
     Processing, Lambda, Condition, Fail, Callback, QualityCheck, ClarifyCheck, ForEach, NotebookJob, SQL, Endpoint,
 )  # fmt: skip
+NAMED = (*ACTIONS, *(one.__name__ for one in STRUCTS))
 NEVER_CACHED = ("Condition", "Fail", "Callback", "Endpoint")
 # What names what comes out, and no content that goes in; a script counts as code.
 NAMES = {

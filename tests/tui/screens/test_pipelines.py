@@ -11,7 +11,7 @@ from textual.pilot import Pilot
 
 from cupola import errors
 from cupola_tui import figures
-from cupola_tui.screens import pipelines, stepview
+from cupola_tui.screens import doing, pipelines, stepview
 from cupola_tui.screens.choice import Menu
 from cupola_tui.screens.doing import Chosen
 from cupola_tui.screens.form import Form
@@ -375,3 +375,27 @@ def test_of_many_steps_of_a_foreach_those_at_work_and_those_that_failed_are_draw
     assert nodes[0].aside == "27/30"
     assert [one.target for one in links] == ["each[27]", "each[29]", "best"]
     assert len(pipelines.boxes({"steps": steps[:9]})[0]) == 9
+
+
+async def test_a_callback_that_waits_is_answered_by_a_form_and_no_other_step_is(
+    studio: Studio, settled: Settled, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[tuple[Any, ...]] = []
+
+    async def fill_in(*given: Any) -> None:
+        opened.append(given[2:])
+
+    monkeypatch.setattr(doing, "fill_in", fill_in)
+    async with studio.run_test(size=WIDE) as pilot:
+        screen = await graph(pilot, settled)
+        monkeypatch.setattr(screen, "look", lambda: None)
+        screen.action_answer()
+        await pilot.pause(0.2)
+        assert opened == []
+        screen.step.update(type="Callback", status="Executing", message="serve it?")
+        assert "A answers it: serve it?" in plain(screen._below(100, 2))
+        await pilot.press("A")
+        await settled(pilot, lambda: opened)
+        name, chosen, begin = opened[0]
+        assert (name, chosen.records[0]["name"]) == ("pipeline answer", "e000000003")
+        assert begin == {"execution": "e000000003", "step": screen.step["name"]}

@@ -117,6 +117,8 @@ class Graph(Dialog[None]):
         marked = [(f"  {len(self.dag.marked)} marked", "mark")] if self.dag.marked else []
         step = self.step
         words = clean(step.get("reason") or step.get("message") or self.state.get("reason") or "")
+        if self._waits():
+            words = f"A answers it: {words}"
         if not words and step.get("outputs"):
             words = given(step["outputs"])
         if not words and step.get("metrics"):
@@ -140,7 +142,7 @@ class Graph(Dialog[None]):
         """All there is to know of the step: what came of it, why it was done, the end of its log."""
         step = self.step
         if step:
-            log = await self._log(step, -LOG_TAIL)
+            log = await self._log(step, LOG_TAIL)
             self.app.push_screen(StepView(step, await self._why(step), log))
 
     @work(exclusive=True, group="step", exit_on_error=False)
@@ -156,24 +158,26 @@ class Graph(Dialog[None]):
         except CupolaError as error:
             return error
 
-    async def _log(self, step: Record, offset: int) -> str:
-        if not step.get("job"):
+    async def _log(self, step: Record, most: int) -> str:
+        """The end of what the step has printed; of a result that was taken again what was printed then."""
+        if not step.get("started"):
             return ""
+        asked = {"execution": self.execution, "step": step["name"]}
         try:
-            return str((await self._ask("log", kind="job", ref=step["job"], offset=offset))["text"])
+            return str((await self._ask("action", name="pipeline log", arguments=asked))["text"])[-most:]
         except CupolaError as error:
             return str(error)
 
     @work(exclusive=True, group="step", exit_on_error=False)
     async def action_log(self) -> None:
-        """The log of the step's job."""
+        """What the step has printed."""
         from cupola_tui.screens.plainview import PlainView
 
-        text = await self._log(self.step, -LOG_TAIL * 8)
+        text = await self._log(self.step, LOG_TAIL * 8)
         if text:
             self.app.push_screen(PlainView(text))
         else:
-            self.app.say("log: this step has no job of its own, and so no log", "warning")
+            self.app.say("log: this step has printed nothing", "warning")
 
     def action_mark_step(self) -> None:
         self.dag.action_mark()
@@ -205,6 +209,20 @@ class Graph(Dialog[None]):
         if await doing.may(self.app, self.actions, "pipeline retry", shown):
             await self.actions.each("pipeline retry", shown.pane, shown.records)
             self.look()
+
+    @work(group="verb", exit_on_error=False)
+    async def action_answer(self) -> None:
+        """Answers the Callback that is chosen, by a form."""
+        if not self._waits():
+            self.app.say("answer: this step waits for no answer", "warning")
+            return
+        begin = {"execution": str(self.execution), "step": str(self.step["name"])}
+        await doing.fill_in(self.app, self.actions, "pipeline answer", self._shown(), begin)
+        self.look()
+
+    def _waits(self) -> bool:
+        """Whether the step that is chosen is a Callback that nobody has answered."""
+        return (self.step.get("type"), self.step.get("status")) == ("Callback", "Executing")
 
     def _shown(self) -> "Chosen":
         """The execution that is shown, as something that verbs act on."""
