@@ -6,8 +6,9 @@ from os import terminal_size
 
 import pytest
 
+from cupola.registry.signature import Signature, SignatureColumn
 from cupola.serving.status import Traffic
-from cupola_tui.commands import cells
+from cupola_tui.commands import cells, views
 
 LONG = "word " * 100
 NAME = "x" * 150
@@ -44,3 +45,13 @@ def test_what_goes_into_a_file_is_whole() -> None:
 def test_a_series_of_figures_is_left_to_plots_and_json() -> None:
     traffic = Traffic(requests=3, series=[[1_796_018_724.0, 3.0, 0.3, 0.9, 0.0]] * 60)
     assert cells.record({"traffic": traffic}).split() == ["traffic", "requests=3", "errors=0", "faults=0", "rps=0"]
+
+
+def test_the_columns_that_a_model_takes_are_rows_of_their_own() -> None:
+    columns = [SignatureColumn(name="hour", type="integer"), SignatureColumn(name="carrier", type="category")]
+    lines = views.whole({"name": "late", "signature": Signature(columns=columns, target="late")}).splitlines()
+    at = lines.index("columns")
+    assert [line.split()[:2] for line in lines[at + 1 : at + 4]] == [
+        ["name", "type"], ["hour", "integer"], ["carrier", "category"]
+    ]  # fmt: skip
+    assert not any("hour" in line for line in lines[:at])

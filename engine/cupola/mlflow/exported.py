@@ -30,7 +30,6 @@ NEEDED = (
     "numpy",
     "scipy",
     "pandas",
-    "pyarrow",
     "skops",
     "joblib",
     "msgspec",
@@ -113,7 +112,8 @@ def signature(of: Signature) -> dict[str, str]:
 
 
 def requirements(directory: Path, of: ModelVersion) -> list[str]:
-    """The packages that the model needs, in the versions that it was made with."""
+    """The packages that the model needs, in the versions that it was made with; pyarrow comes with MLflow, which takes
+    some versions only."""
     known: dict[str, str] = {}
     if (directory / DESCRIPTION).is_file():
         known = msgspec.json.decode((directory / DESCRIPTION).read_bytes()).get("packages", {})
