@@ -143,3 +143,13 @@ def test_candidates_fit_the_series() -> None:
     assert "seasonal-naive" in names(of(series(60))) and "croston" not in names(of(series(60)))
     assert "seasonal-naive" not in names(of(series(10)))
     assert "croston" in names(of([0.0, 0.0, 3.0] * 12))
+
+
+def test_of_hours_that_repeat_by_the_week_the_week_before_is_tried_too() -> None:
+    weeks = np.tile(np.random.default_rng(0).normal(50, 9, 168), 3)
+    panel = of(weeks, freq="h")
+    assert panel.seasons == [24, 168]
+    candidate = candidates.of(panel, Q, 6, 0, None)["long-seasonal-naive"]
+    candidate.fit(panel)
+    assert np.allclose(candidate.forecast(panel, 6)[0, :, 1], weeks[:6])
+    assert "long-seasonal-naive" not in candidates.of(of(weeks[:150], freq="h"), Q, 6, 0, None)

@@ -80,9 +80,11 @@ def test_rows_before_a_hole_that_is_long_beside_what_follows_are_left_out() -> N
     found, _, notes = read(frame)
     assert [len(one.values) for one in found.series] == [50]
     assert "left out: 1 row before a long time without any value" in notes
-    with pytest.raises(BadInput, match=r"steps \(every 1 seconds\)"):
+    with pytest.raises(BadInput, match=r"steps \(every second\)"):
         read(frame.assign(t=[pd.Timestamp("2022-05-01"), *days]), frequency="1s")
     assert len(read(frame.assign(t=[pd.Timestamp("2022-05-01"), *days]))[0].series[0].values) == 295
+    twice = pd.concat([frame.iloc[1:]] * 2)
+    assert len(read(twice)[0].series[0].values) == 50, "of steps with several rows the distance is that of the steps"
 
 
 @pytest.mark.parametrize("zone", ["Europe/Berlin", "America/New_York", "Asia/Tokyo"])

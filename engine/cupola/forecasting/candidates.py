@@ -12,6 +12,7 @@ from cupola.forecasting import naive, smoothing, theta
 from cupola.forecasting.lagged import Linear, Trees
 from cupola.forecasting.naive import Floats, Path
 from cupola.forecasting.panel import Panel
+from cupola.forecasting.records import WINDOWS
 
 MANY = 20  # series
 FARTHEST = 50.0  # of a logarithm: a forecast beyond is none
@@ -48,10 +49,15 @@ METHODS = {
 
 
 class Local:
-    """A method that looks at each series by itself; what it has found of an item is kept by the item's name."""
+    """A method that looks at each series by itself; what it has found of an item is kept by the item's name.
 
-    def __init__(self, method: str, quantiles: list[float], until: float | None = None) -> None:
-        self.method, self.quantiles = method, quantiles
+    turn: by which of the panel's seasons.
+    """
+
+    turn = 0
+
+    def __init__(self, method: str, quantiles: list[float], until: float | None = None, turn: int = 0) -> None:
+        self.method, self.quantiles, self.turn = method, quantiles, turn
         self.keys: list[str] = []
         self.parameters: list[Floats] = []
         self._until = until
@@ -65,19 +71,19 @@ class Local:
             if self._until is not None and time.monotonic() + (left if place >= MANY else 0) > self._until:
                 raise OutOfTime
             self.keys.append("\0".join(series.key))
-            self.parameters.append(fit(series.filled, panel.season) if len(series.values) else np.zeros(0))
+            self.parameters.append(fit(series.filled, panel.seasons[self.turn]) if len(series.values) else np.zeros(0))
 
     def forecast(self, panel: Panel, horizon: int) -> Floats:
         known = dict(zip(self.keys, self.parameters, strict=True))
-        method, scores = METHODS[self.method], ndtri(np.array(self.quantiles))
+        method, scores, season = METHODS[self.method], ndtri(np.array(self.quantiles)), panel.seasons[self.turn]
         found = np.full((len(panel.series), horizon, len(self.quantiles)), np.nan)
         for place, series in enumerate(panel.series):
             values = series.filled
             if not len(values):
                 continue
             key = "\0".join(series.key)
-            parameters = known[key] if key in known else method.fit(values, panel.season)
-            path = method.forecast(values, panel.season, parameters, horizon)
+            parameters = known[key] if key in known else method.fit(values, season)
+            path = method.forecast(values, season, parameters, horizon)
             spread = path.mean[:, None] + path.deviation[:, None] * scores
             found[place] = np.exp(np.minimum(spread, FARTHEST)) if path.logged else spread
         return found
@@ -105,6 +111,8 @@ def of(panel: Panel, quantiles: list[float], horizon: int, seed: int, until: flo
     if (values[np.isfinite(values)] >= 0).all() and np.mean(values == 0) > 0.3:
         names.append("croston")
     quick: dict[str, Candidate] = {one: Local(one, quantiles) for one in names}
+    if len(panel.seasons) > 1 and max(lengths) > panel.seasons[1] + WINDOWS * horizon:
+        quick["long-seasonal-naive"] = Local("seasonal-naive", quantiles, turn=1)
     fitted: dict[str, Candidate] = {one: Local(one, quantiles, until) for one in ("theta", "ets")}
     learned: dict[str, Candidate] = {
         "linear": Linear(quantiles, horizon, seed),

@@ -16,7 +16,7 @@ WORDS = {
 }  # fmt: skip
 MINUTE, HOUR, DAY, WEEK = 60, 3600, 86400, 7 * 86400
 MONTHS = {1: "monthly", 3: "quarterly", 12: "yearly"}
-SECONDS = {MINUTE: "minutely", HOUR: "hourly", DAY: "daily", WEEK: "weekly"}
+SECONDS = {1: "every second", MINUTE: "minutely", HOUR: "hourly", DAY: "daily", WEEK: "weekly"}
 STANDARD = (1, MINUTE, HOUR, DAY, WEEK)
 ENOUGH = 0.8  # of the distances between moments that are whole numbers of steps, where moments are regular
 MONTH = 30.44 * DAY

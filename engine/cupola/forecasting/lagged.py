@@ -19,6 +19,9 @@ LAGS = 8
 MOST_ROWS = {"trees": 20_000, "linear": 20_000}
 FEWEST_ROWS = 30
 RIDGE = 1.0
+# Outer quantiles are calibrated afterwards: fewer and larger steps hold as well, in a third of the time.
+MIDDLE: dict[str, Any] = {"max_iter": 80, "learning_rate": 0.1, "max_leaf_nodes": 15}
+OUTER: dict[str, Any] = {"max_iter": 30, "learning_rate": 0.2, "max_leaf_nodes": 10}
 
 
 class Frame:
@@ -41,8 +44,8 @@ class Trees:
         self.used = np.isfinite(frame.columns).any(axis=0)  # of a column without a value the trees would make an error
         self.models = [
             HistGradientBoostingRegressor(
-                loss="quantile", quantile=one, max_iter=80, learning_rate=0.1, max_leaf_nodes=15,
-                min_samples_leaf=leaf, l2_regularization=1.0, early_stopping=False, random_state=self.seed,
+                loss="quantile", quantile=one, **(MIDDLE if one == 0.5 else OUTER), min_samples_leaf=leaf,
+                l2_regularization=1.0, early_stopping=False, random_state=self.seed,
             ).fit(frame.columns[:, self.used], wanted)
             for one in self.quantiles
         ]  # fmt: skip

@@ -222,7 +222,8 @@ def _near(groups: NDArray[np.int64], places: NDArray[np.int64], target: Floats) 
     order = valued[np.lexsort((places[valued], groups[valued]))]
     group, at = groups[order], places[order]
     after = np.searchsorted(group, group, side="right") - np.arange(len(group))  # values, with this one
-    same, apart = np.diff(group) == 0, np.diff(at)
+    apart = np.diff(at)
+    same = (np.diff(group) == 0) & (apart > 0)
     usual = np.median(apart[same]) if same.any() else 1
     holes = same & (apart > usual * np.maximum(HOLE, SPARSE * after[1:]))
     first = np.full(groups.max(initial=0) + 1, np.iinfo(np.int64).min)

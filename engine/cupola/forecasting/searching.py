@@ -33,8 +33,9 @@ from cupola.store.trouble import disk
 from cupola.training.saving import packages
 
 ESTIMATORS = {
-    "seasonal-naive": "SeasonalNaive", "naive": "Naive", "drift": "Drift", "mean": "Mean", "croston": "Croston",
-    "theta": "Theta", "ets": "ETS", "linear": "LaggedLinear", "trees": "LaggedTrees",
+    "seasonal-naive": "SeasonalNaive", "long-seasonal-naive": "SeasonalNaive", "naive": "Naive", "drift": "Drift",
+    "mean": "Mean", "croston": "Croston", "theta": "Theta", "ets": "ETS", "linear": "LaggedLinear",
+    "trees": "LaggedTrees",
 }  # fmt: skip
 ENSEMBLE = "Ensemble"
 KEPT = 0.15  # of the budget, for what is left to do once candidates have been tried
