@@ -121,3 +121,22 @@ def test_of_several_flows_one_is_to_be_named(ws: Workspace) -> None:
     assert fix(ws, 2, flow="other").flow == "other"
     with pytest.raises(BadOption, match="there is no warning 9"):
         fix(ws, 9, flow="other")
+
+
+def test_what_was_mended_is_not_warned_of_again(ws: Workspace, tmp_path: Path) -> None:
+    random = np.random.default_rng(2)
+    gone = random.random((4, 400)) < np.array([[0.01], [0.02], [0.03], [0.03]])
+    gone[3] = gone[2]
+    table = pd.DataFrame(random.normal(size=(400, 4)), columns=["a", "b", "c", "d"]).mask(gone.T)
+    table = table.assign(b=pd.Series(random.choice(["x", "y"], 400)).mask(gone[1]))
+    pd.concat([table, table.head(30)]).to_csv(tmp_path / "twice.csv", index=False)
+    actions.run(ws, "dataset import", source=str(tmp_path / "twice.csv"), name="twice")
+    found = actions.run(ws, "dataset report", dataset="twice")
+    assert isinstance(found, Report)
+    kinds = [one.kind for one in found.warnings]
+    assert kinds == ["duplicate_rows", "missing_few", "missing_few", "missing_together"]
+    flag_first = [4, 1, 2, 3]
+    done = actions.run(ws, "dataset fix", dataset="twice", warnings=flag_first)
+    assert isinstance(done, Fixed) and len(done.steps) == 4
+    mended = actions.run(ws, "flow report", flow=done.flow)
+    assert isinstance(mended, Report) and mended.rows == 400 and not mended.warnings

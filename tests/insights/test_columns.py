@@ -94,3 +94,12 @@ def test_a_row_that_is_unlike_all_others_is_found_by_what_is_unusual(look: Look)
     seen = look(table)
     assert [one.row for one in seen.report.anomalies] == [700]
     assert len(seen.selected(seen.of("anomalies"))) == 1 and {*seen.report.anomalies[0].why} == {"b", "e", "g"}
+
+
+def test_a_flag_says_that_columns_are_missing_together(look: Look) -> None:
+    random = np.random.default_rng(2)
+    gone = random.random(300) < 0.1
+    table = pd.DataFrame({"a": random.normal(size=300), "b": random.normal(size=300)})
+    table[gone] = np.nan
+    assert look(table, None).of("missing_together").columns == ["a", "b"]
+    assert "missing_together" not in look(table.assign(flag=gone), None).kinds

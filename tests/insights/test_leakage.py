@@ -193,3 +193,49 @@ def test_a_column_whose_absence_tells_a_number_is_named(look: Look) -> None:
     table["garage"] = np.where(claimed, given.choice(["a", "b", "c"], 1500), None)
     assert "where garage is missing" in look(table).of("leakage_missing", "garage").message
     assert not look(table.assign(garage=given.permutation(table["garage"]))).leaking
+
+
+def seeded() -> dict[str, tuple[pd.DataFrame, str, str]]:
+    """Tables with a leak of which no value says it by itself: the kind that is to be named, and the column."""
+    given = random(4)
+    rows = 600
+    x, y = given.normal(size=rows), given.random(rows) < 0.4
+    price = np.round(np.exp(given.normal(size=rows)) * 100, 2)
+    group = np.array([f"g{one}" for one in given.integers(0, 120, rows)])
+    base, numbers = pd.DataFrame({"x": x, "y": y}), pd.DataFrame({"x": x, "y": price})
+    by = base.assign(group=group).groupby("group")["y"]
+    others = (by.transform("sum") - y) / (by.transform("size") - 1)
+    flipped = y ^ (given.random(rows) < 0.02)
+    serial = given.permutation(rows)
+    names = given.choice(["Alder", "Birch", "Cedar"], rows)
+    prose = [
+        f"{who} {'would not' if no else 'did'} come on day {day}" for who, no, day in zip(names, y, serial, strict=True)
+    ]
+    mean = numbers.assign(group=group).groupby("group")["y"].transform("mean")
+    return {
+        "a price in words": (numbers.assign(a=[f"EUR {one:,.2f}" for one in price]), "leakage_column", "a"),
+        "an id that begins with it": (
+            base.assign(a=[f"{'ab'[int(one)]}{number:05d}" for one, number in zip(y, serial, strict=True)]),
+            "leakage_column",
+            "a",
+        ),
+        "a sentence": (base.assign(a=prose), "leakage_column", "a"),
+        "a copy with slips": (base.assign(a=np.array(["no", "yes"])[flipped.astype(int)]), "leakage_column", "a"),
+        "a mean over groups": (numbers.assign(a=mean.round(2)), "leakage_aggregate", "a"),
+        "a rate of the others": (base.assign(group=group, a=others), "leakage_aggregate", "a"),
+    }
+
+
+@pytest.mark.parametrize("how", list(seeded()))
+def test_a_leak_that_no_single_value_says_is_named(look: Look, how: str) -> None:
+    table, kind, column = seeded()[how]
+    assert look(table).of(kind, column).severity == "high"
+
+
+def test_a_mean_of_another_column_and_rows_that_are_there_twice_are_no_leak(look: Look) -> None:
+    given = random(6)
+    group = given.integers(0, 100, 800)
+    table = pd.DataFrame({"group": group, "x": given.normal(size=800)})
+    table = table.assign(mean=table.groupby("group")["x"].transform("mean"), y=given.random(800) < 0.1)
+    rare = table[table["y"]]
+    assert not look(pd.concat([table, *[rare] * 6]).assign(id=lambda one: one.index)).leaking

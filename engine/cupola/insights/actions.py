@@ -117,7 +117,7 @@ def fix(
         words.clear()
         for each in mending:
             params = _of_columns_left(one, each.params)
-            if params and (each.transform, params) not in [(step.type, step.params) for step in one.steps]:
+            if params is not None and (each.transform, params) not in [(step.type, step.params) for step in one.steps]:
                 added.append(editing.add(one, f"{each.transform} {msgspec.json.encode(params).decode()}"))
                 words.append(each.words)
 

@@ -4,7 +4,7 @@ Filled in with the target: a column that is missing where the target is, and now
 nearly all lack the column, and of the rows that lack the column nearly all have no target (the lower ends of both
 shares, Wilson's at 99.9%, are at least TOGETHER). A column that lacks values for other reasons, or that is there for
 rows whose target is not known yet, does not fit. Rows that are blank altogether are no sign: at least half of the other
-columns have to be filled in there.
+columns have to be filled in there, and less than half of all may go with the target.
 
 Filled in for one value: of the rows that have the column (or lack it) at least PURE are of one class, or have one
 number, which not more than COMMON of all rows have. Or the other way about: of the rows of a class at least PURE lack
@@ -40,7 +40,7 @@ def filled_in_with_the_target(features: list[Feature], target: Feature) -> Itera
     fitting = [one for one in features if _fits(one.missing, gone)]
     others = [one for one in features if one not in fitting]
     filled = [1 - one.missing[gone].mean() for one in others]
-    if not filled or np.mean(filled) < HALF or len(fitting) > HALF * len(features):
+    if not filled or np.mean(filled) < HALF or len(fitting) >= HALF * len(features):
         return
     for one in fitting:
         mine = share(int((one.missing & gone).sum()), int(gone.sum()))
@@ -91,6 +91,7 @@ def filled_in_for_one_value(features: list[Feature], aimed: Aim) -> Iterator[Fou
                 f"it was written down when {target} was known",
             )
             where = f"{one.sql} IS {'NOT ' if what == 'filled in' else ''}NULL"
+            where += f" AND {aimed.feature.sql} IS NOT NULL" if aimed.feature.missing.any() else ""
             yield Found("leakage_missing", [one.name], "high", words, where, fixes.drop([one.name]))
             break
         else:

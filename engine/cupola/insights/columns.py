@@ -44,9 +44,10 @@ def check(sample: Sample, version: DatasetVersion, profile: Profile, target: str
         constant = list(_constant(one, shape, version.rows))
         yield from constant
         yield from _disguised(one)
-        if one.texts is not None:
-            yield from _mixed(one)
-        if not constant and one.name != target and one.role == "feature":
+        mixed = list(_mixed(one)) if one.texts is not None else []
+        yield from mixed
+        numbers = any(each.fix for each in mixed)  # with words among them, which say nothing of names
+        if not constant and not numbers and one.name != target and one.role == "feature":
             yield from _identifying(one, shape, version.rows)
         if not constant and one.type in ("integer", "number") and one.role not in ("id", "group"):
             yield from _outliers(one, shape)
@@ -74,13 +75,16 @@ def _missing(used: list[Feature], shapes: dict[str, ColumnProfile], rows: int, t
             yield Found("missing", [one.name], grave, words, f"{one.sql} IS NULL", fix, gone)
         else:
             few.append(one)
-    if few:
-        yield _missing_in_few(few, shapes, rows)
-    yield from _together([one for one in lacking if shapes[one.name].missing < rows and one.name != target][:PATTERNS])
+    numbers = [one for one in few if one.type in ("integer", "number")]
+    for some in (numbers, [one for one in few if one not in numbers]):  # which one transform fills
+        if some:
+            yield _missing_in_few(some, shapes, rows)
+    partly = [one for one in lacking if shapes[one.name].missing < rows and one.name != target]
+    yield from _together(partly[:PATTERNS], [one for one in used if one.type == "boolean"])
 
 
 def _missing_in_few(few: list[Feature], shapes: dict[str, ColumnProfile], rows: int) -> Found:
-    """One warning for all columns that are missing now and then."""
+    """One warning for all numbers, or all others, that are missing now and then."""
     worst = max(few, key=lambda one: shapes[one.name].missing)
     most, names = share(shapes[worst.name].missing, rows), [one.name for one in few]
     if len(few) == 1:
@@ -92,8 +96,8 @@ def _missing_in_few(few: list[Feature], shapes: dict[str, ColumnProfile], rows: 
     return Found("missing_few", names, "low", words, where, fix)
 
 
-def _together(lacking: list[Feature]) -> Iterator[Found]:
-    """Groups of columns that are missing in the same rows."""
+def _together(lacking: list[Feature], flags: list[Feature]) -> Iterator[Found]:
+    """Groups of columns that are missing in the same rows, which no flag says."""
     left = list(lacking)
     while left:
         first = left.pop(0)
@@ -103,7 +107,8 @@ def _together(lacking: list[Feature]) -> Iterator[Found]:
             if either and int((first.missing & other.missing).sum()) >= ALIKE * either:
                 group.append(other)
                 left.remove(other)
-        if len(group) > 1:
+        said_already = any(np.array_equal(one.numbers == 1, first.missing) for one in flags if one.numbers is not None)
+        if len(group) > 1 and not said_already:
             names = [one.name for one in group]
             words = counted(f"{listed(names)} are missing together, in ", ": that they are may tell something")
             where = " AND ".join(f"{one.sql} IS NULL" for one in group)

@@ -1,12 +1,25 @@
 """The report as a whole: what is looked at, in which order, and which warnings come first."""
 
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
 from cupola.datasets import records as datasets
 from cupola.datasets.records import DatasetVersion
-from cupola.insights import afterwards, anomalies, columns, fixes, leakage, learning, order, pairs, quick, shape
+from cupola.insights import (
+    afterwards,
+    aggregates,
+    anomalies,
+    columns,
+    fixes,
+    leakage,
+    learning,
+    order,
+    pairs,
+    quick,
+    readings,
+    shape,
+)
 from cupola.insights.finding import Found, listed, plain, said
 from cupola.insights.leakage import Hits
 from cupola.insights.learning import Aim
@@ -18,6 +31,7 @@ from cupola.store import Store
 Progress = Callable[[float, str], None]
 DOMINANT, HALF, BY_MUCH = 0.3, 0.5, 0.2
 LISTED = 200  # warnings of a report
+WEAKER = "dominant_column"  # is not said of a column that leaks
 PREDICTORS = ("feature", "sensitive", "time")
 
 
@@ -92,12 +106,13 @@ def _about_target(made: Report, sample: Sample, target: str | None, tell: Progre
         *order.in_time(aimed, time),
         *order.of_entities(sample, aimed),
         *order.of_the_future(predicting, sample, aimed, time),
+        *aggregates.of_the_target(predicting, sample, aimed),
     ]
-    yield from found
-    tell(0.55, "a quick model")
     leaking = {
         name for each in found if each.kind.startswith(LEAKAGE) and each.fix for name in each.fix.params["columns"]
     }
+    yield from (one for one in found if one.kind != WEAKER or not leaking.issuperset(one.columns))
+    tell(0.55, "a quick model")
     kept = [each for each in predicting if each.name not in leaking]
     made.model = quick.model(sample, kept, made.power, aimed)
     if made.model and leaking:
@@ -108,15 +123,21 @@ def _leakage(sample: Sample, features: list[Feature], found: list[Power], aimed:
     """Columns, and pairs of them, that tell the target; and one that tells much more than all others, which is no
     leakage yet."""
     few = leakage.narrowed(aimed)
-    certain = leakage.single(features, found, few)
+    suspects = leakage.single(features, found, few)
+    alone = {one.features[0].name for one in suspects}
+    suspects += readings.suspects([one for one in features if one.name not in alone], few)
+    certain = {one.features[0].name for one in suspects if leakage.is_certain(one.hits, few)}
+    compared: dict[frozenset[str], Hits] = {}
     leaking: set[str] = set()
-    if certain:
-        suspected = {one.features[0].name for one in certain}
-        others = _hits(sample, features, found, few, without=suspected)
-        for one in certain:
-            if leakage.beats(one.hits, others, few, leakage.BY_CHANCE):
-                leaking.add(one.features[0].name)
-                yield leakage.said_of_one(one, others, few)
+    for one in suspects:
+        name = one.features[0].name
+        without = frozenset(certain | {name})
+        others = compared.get(without)
+        if others is None:
+            others = compared[without] = _hits(sample, features, found, few, without)
+        if one.names_the_row or leakage.beats(one.hits, others, few, leakage.BY_CHANCE):
+            leaking.add(name)
+            yield leakage.said_of_one(one, others, few)
     left = [one for one in features if one.name not in leaking]
     for pair in pairs.suspects(left, found, few):
         mine = {one.name for one in pair.features}
@@ -128,7 +149,7 @@ def _leakage(sample: Sample, features: list[Feature], found: list[Power], aimed:
     yield from _dominant(sample, [one for one in found if one.column in named], few)
 
 
-def _hits(sample: Sample, features: list[Feature], found: list[Power], aimed: Aim, without: set[str]) -> Hits:
+def _hits(sample: Sample, features: list[Feature], found: list[Power], aimed: Aim, without: Collection[str]) -> Hits:
     """Which rows a model of all columns but some meets."""
     names = quick.columns([one for one in features if one.name not in without], found)
     return quick.hits(sample, names, aimed) if names else aimed.base

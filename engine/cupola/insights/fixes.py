@@ -23,10 +23,9 @@ def fill(one: Feature) -> Fix:
 
 
 def fill_all(features: list[Feature]) -> Fix:
-    """As `fill`: the numbers first, or all with their commonest values where none is a number."""
-    numbers = [one for one in features if one.type in ("integer", "number")]
-    chosen, method = (numbers, "median") if numbers else (features, "mode")
-    names = [one.name for one in chosen]
+    """As `fill`, of columns that are all numbers, or none of them."""
+    method = "median" if features[0].type in ("integer", "number") else "mode"
+    names = [one.name for one in features]
     what = "medians" if method == "median" else "commonest values"
     words = f"fill {listed(names)} with their {what}"
     return Fix(transform="fill-missing", params={"columns": names, "method": method}, words=words)

@@ -5,9 +5,11 @@ a table whose other columns are not. A *hit* is a row whose class is met, or who
 target's robust spread. Of a column, and of the others together, the *certainty* is 1 - misses / misses of a constant.
 It is said to leak where all of this holds on held-out rows:
 
-1. its certainty is at least CERTAIN, and the lower end of its interval (Clopper-Pearson, 99.9%) at least SURELY;
-2. it has at most a fifth of the misses of a model of all other columns (the suspects left out of it), whose certainty
-   is at most OTHERS_AT_MOST;
+1. its certainty is at least CERTAIN, and the lower end of its interval (Clopper-Pearson, 99.9%) at least SURELY. A
+   column that tells a class may have slips (CERTAIN_CLASS, SURELY_CLASS); a number, which goes smoothly with time and
+   the like, and a pair, as so many are tried, may not;
+2. it has at most a fifth of the misses of a model of all other columns (without those that are certain, too, without
+   slips), whose certainty is at most OTHERS_AT_MOST;
 3. so many more misses of that model on the same rows have at most the probability BY_CHANCE (of pairs of columns
    BY_CHANCE_PAIR, as so many are tried) if it were as good (McNemar's exact test).
 
@@ -29,10 +31,11 @@ from cupola.insights.records import Power
 from cupola.insights.sampling import Codes, Feature, Floats
 
 CERTAIN, SURELY, OTHERS_AT_MOST = 0.98, 0.85, 0.95
+CERTAIN_CLASS, SURELY_CLASS = 0.9, 0.8
 BY_CHANCE, BY_CHANCE_PAIR = 1e-4, 1e-6
 FEWER = 5  # times fewer misses
 LEVEL = 0.001
-PROMISING = 0.9
+PROMISING = 0.8
 FEWEST = 50  # rows with a target
 LIKELY = 0.5  # the score from which a column is looked at closer
 ROWS = 4_000  # that are looked at closer
@@ -42,11 +45,13 @@ Hits = NDArray[np.bool_]
 
 @dataclass
 class Suspect:
-    """A column, or two, and which rows it meets. how: in words, what of it tells the target."""
+    """A column, or two, and which rows it meets. how: in words, what of it tells the target. names_the_row: an id, of
+    which nothing should tell the target, whatever the other columns tell."""
 
     features: list[Feature]
     hits: Hits
     how: str = ""
+    names_the_row: bool = False
 
 
 def narrowed(aimed: Aim) -> Aim:
@@ -66,13 +71,20 @@ def certainty(hits: Hits, aimed: Aim) -> float:
     return 1 - float((~hits).sum()) / max(1.0, float((~aimed.base).sum()))
 
 
-def is_certain(hits: Hits, aimed: Aim) -> bool:
-    """Condition 1."""
+def is_suspect(hits: Hits, aimed: Aim) -> bool:
+    """Condition 1, of one column."""
+    if aimed.task == "classification":
+        return is_certain(hits, aimed, CERTAIN_CLASS, SURELY_CLASS)
+    return is_certain(hits, aimed)
+
+
+def is_certain(hits: Hits, aimed: Aim, least: float = CERTAIN, surely: float = SURELY) -> bool:
+    """Condition 1, without slips."""
     misses, most = int((~hits).sum()), float((~aimed.base).mean())
-    if len(aimed) < FEWEST or most == 0 or certainty(hits, aimed) < CERTAIN:
+    if len(aimed) < FEWEST or most == 0 or certainty(hits, aimed) < least:
         return False
     highest = float(stats.beta.ppf(1 - LEVEL, misses + 1, len(aimed) - misses))
-    return 1 - highest / most >= SURELY
+    return 1 - highest / most >= surely
 
 
 def beats(hits: Hits, others: Hits, aimed: Aim, chance: float) -> bool:
@@ -88,7 +100,7 @@ def single(features: list[Feature], found: list[Power], aimed: Aim) -> list[Susp
     """The columns that are certain by themselves; whether the others are too is still to be seen."""
     likely = {one.column for one in found if one.score >= LIKELY}
     suspects = [Suspect([one], hits(one, aimed)) for one in features if one.name in likely]
-    return [one for one in suspects if is_certain(one.hits, aimed)]
+    return [one for one in suspects if is_suspect(one.hits, aimed)]
 
 
 def hits(one: Feature, aimed: Aim) -> Hits:
@@ -174,8 +186,9 @@ def _straight(columns: Floats, truth: Floats, wanted: Floats) -> Floats:
 def said_of_one(suspect: Suspect, others: Hits, aimed: Aim) -> Found:
     """The warning about a column that tells the target by itself."""
     one = suspect.features[0]
+    how = f" ({suspect.how})" if suspect.how else ""
     words = plain(
-        f"{said(one.name)} alone {_compared(suspect.hits, others, aimed, 'tells')}: "
+        f"{said(one.name)} alone{how} {_compared(suspect.hits, others, aimed, 'tells')}: "
         "it is the target in other words, or is known only with it"
     )
     return Found("leakage_column", [one.name], "high", words, f"{one.sql} IS NOT NULL", fixes.drop([one.name]))

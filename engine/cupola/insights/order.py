@@ -86,12 +86,13 @@ def _correlation(aimed: Aim, one: NDArray[np.intp], other: NDArray[np.intp]) -> 
 
 
 def of_entities(sample: Sample, aimed: Aim) -> Iterator[Found]:
-    """Entities whose rows have nearly always the same target."""
+    """Entities whose rows have nearly always the same target. Rows that are there twice are no entity."""
+    once = ~sample.frame.iloc[aimed.rows].duplicated().to_numpy()
     for one in sample.features:
         if one is aimed.feature or not _may_name_entities(one):
             continue
         codes = one.coded[0][aimed.rows]
-        rows = np.flatnonzero(codes >= 0)
+        rows = np.flatnonzero((codes >= 0) & once)
         order = rows[np.argsort(codes[rows], kind="stable")]
         again = np.flatnonzero(codes[order][1:] == codes[order][:-1])
         entities = len(np.unique(codes[rows]))
