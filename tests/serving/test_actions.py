@@ -213,6 +213,10 @@ def test_a_shadow_beside_what_answers(ws: Workspace, registered: list[str]) -> N
         ws.action("endpoint remove", endpoint="e", variant="AllTraffic")
     promoted = ws.action("endpoint promote", endpoint="e")
     assert [(one.name, one.model, one.shadow) for one in promoted.variants] == [("AllTraffic", registered[1], 0.0)]
+    ws.action("endpoint update", endpoint="e", variant={"few": "late@2:1", "many": "late@2:9"})
+    ws.action("endpoint update", endpoint="e", model="late@1", rollout="SHADOW")
+    promoted = ws.action("endpoint promote", endpoint="e")
+    assert [(one.name, one.model) for one in promoted.variants] == [("many", registered[0])]
 
 
 def test_a_plan_that_was_edited_by_hand_is_looked_at_before_it_is_signed(ws: Workspace, registered: list[str]) -> None:
