@@ -15,7 +15,7 @@
 A candidate is what its fits on folds say together: each row is judged by fits that have not seen it.
 
 Where a flow prepares the rows, every fold has one of its own, which has learned from the rows that learn there. A model
-has one flow, that of all rows, so it is made of fits on all rows: the first candidate has one as soon as it has a fold,
+has one flow, that of all rows, so it is made of fits on all rows: the baselines have one as soon as they are looked at,
 those that answer best before their other folds. There are no repeats then.
 """
 
@@ -112,7 +112,7 @@ class Search:
         self.looks = min(self.folds, max(1, round(LOOKED_AT / validated)))
         self.half: tuple[Candidate, Answer] | None = None
         self._halving = False
-        self._whole: set[str] = set()
+        self._whole: dict[str, float] = {}  # the share of all rows that the last fit on them was begun with
         self._chosen_by: tuple[tuple[int, int], list[Candidate]] = (0, 0), []
         self._step, self._ends_step = 0, 0.0
         self._climbing: list[Candidate] = []
@@ -125,7 +125,7 @@ class Search:
             for (name, repeat, fold), answer in made.items():
                 if name == candidate.name and fold == WHOLE:
                     candidate.whole = answer
-                    self._whole.add(name)
+                    self._whole[name] = answer.share
                 elif name == candidate.name:
                     candidate.fits[repeat, fold] = answer
             if candidate.fits:
@@ -201,28 +201,33 @@ class Search:
 
     def _next(self) -> Unit | None:
         begun = {(id(one), *unit) for one, *unit in self.children.tags}
-        if unit := self._first_whole():
+        if unit := self._sure():
             return unit
         if unit := self._trees_climb(begun):
             return unit
         for candidate in self._to_look_at():
             if not candidate.fits and any(one is candidate for one, *_ in self.children.tags):
                 continue  # how long a fit of it takes is not known yet: it may hang
-            for fold in range(self.looks):
-                if (0, fold) not in candidate.fits and (id(candidate), 0, fold) not in begun:
-                    return candidate, 0, fold
+            missing = [fold for fold in range(self.looks) if (0, fold) not in candidate.fits]
+            open_ = [fold for fold in missing if (id(candidate), 0, fold) not in begun]
+            if open_ and self._is_too_long(candidate, open_):
+                candidate.state, candidate.why = "dropped", f"the first {self.looks} folds take too long"
+                self.tell(candidate)
+            elif open_:
+                return candidate, 0, open_[0]
         if any(one.state == "trying" and not self._looked(one) for one in self.candidates) and not self._order:
             return None  # what is looked at may be better than what is known
         if unit := self._climb(begun):
             return unit
         if any(one in self._climbing for one, *_ in self.children.tags) and not self._order:
             return None  # with more rows it may be better than what is known
+        for candidate in self._promising(0) if self.only_whole else []:
+            if self._lacks_whole(candidate) and candidate.takes(candidate.share) < self.until - time.monotonic():
+                return self._on_all_rows(candidate)
         for repeat in range(len(self.problem.folds)):
             if repeat == 1 and (unit := self._all_rows()):
                 return unit
             for candidate in self._promising(repeat):
-                if self.only_whole and candidate.name not in self._whole and self._fits_in(candidate, [WHOLE]):
-                    return self._on_all_rows(candidate)
                 missing = [fold for fold in range(self.folds) if (repeat, fold) not in candidate.fits]
                 open_ = [fold for fold in missing if (id(candidate), repeat, fold) not in begun]
                 if not open_:
@@ -233,16 +238,24 @@ class Search:
                     return self._on_all_rows(candidate)
         return self._all_rows() or self._one_more(begun)
 
-    def _first_whole(self) -> Unit | None:
-        """Where a model is made of fits on all rows: the first one, without which there would be none."""
-        is_there = any(one.whole for one in self.candidates) or any(fold == WHOLE for *_, fold in self.children.tags)
-        if is_there or not self.only_whole:
+    def _sure(self) -> Unit | None:
+        """Where a model is made of fits on all rows: those of the baselines, below which nothing ends, and without any
+        the first that there can be."""
+        if not self.only_whole:
             return None
-        fitted = [one for one in self.candidates if one.fits and one.state == "trying" and one.name not in self._whole]
-        return self._on_all_rows(fitted[0]) if fitted else None
+        is_there = any(one.whole for one in self.candidates) or any(fold == WHOLE for *_, fold in self.children.tags)
+        known = [one for one in self.candidates if one.fits and one.state == "trying" and self._lacks_whole(one)]
+        for one in known:
+            if one.name in BASELINES and self._looked(one) and one.share == one.learnt:
+                return self._on_all_rows(one)
+        return self._on_all_rows(known[0]) if known and not is_there else None
+
+    def _lacks_whole(self, candidate: Candidate) -> bool:
+        """Whether no fit on all rows, or on as large a share of them as its folds have had, was begun."""
+        return self._whole.get(candidate.name, 0.0) < candidate.learnt
 
     def _on_all_rows(self, candidate: Candidate) -> Unit:
-        self._whole.add(candidate.name)
+        self._whole[candidate.name] = candidate.share
         return candidate, 0, WHOLE
 
     def _trees_climb(self, begun: set[tuple[Any, ...]]) -> Unit | None:
@@ -323,6 +336,13 @@ class Search:
 
     def _looked(self, candidate: Candidate) -> bool:
         return all((0, fold) in candidate.fits for fold in range(self.looks))
+
+    def _is_too_long(self, candidate: Candidate, missing: list[int]) -> bool:
+        """Whether looking at it on the other folds would leave too little time for those that are known by then."""
+        if not candidate.fits or candidate.name in BASELINES:
+            return False
+        takes = candidate.takes(candidate.share) * len(missing) / self.workers
+        return takes > LOOKING * (self.until - time.monotonic())
 
     def _fits_in(self, candidate: Candidate, missing: list[int]) -> bool:
         return candidate.takes(candidate.share) * len(missing) / self.workers < self.until - time.monotonic()
@@ -452,6 +472,8 @@ class Search:
             if fold == HALF or (fold == WHOLE and not self.only_whole):
                 return
             if fold == WHOLE:
+                if candidate.whole:
+                    return  # there is one on fewer rows
                 candidate.state, candidate.why = "dropped", f"its fit on all rows failed: {answer}"
                 self._order = [one for one in self._order if one is not candidate]
                 self.tell(candidate)
