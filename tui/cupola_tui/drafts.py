@@ -118,8 +118,9 @@ class Draft:
 
 
 def words(step: Record) -> str:
-    """The parameters of a step, as `flow edit` takes them."""
-    return shlex.join(f"{name}={typed(value)}" for name, value in (step.get("params") or {}).items())
+    """The parameters of a step, in a line for people."""
+    params = step.get("params") or {}
+    return " ".join(f"{name}={' '.join(typed(value).split())}" for name, value in params.items())
 
 
 def typed(value: Any) -> str:

@@ -69,7 +69,7 @@ class Previews:
             names[id] = self._source(execution, id, flow.sources[id], id == first, flow.seed)
         for step in steps:
             if step.type == "python" and not python:
-                hint = "--python runs it, in a process of its own"
+                hint = "--python, or p in the editor, runs it in a process of its own"
                 raise BadOption("a step of Python runs only where you say so", where=f"step {step.id}", hint=hint)
             names[step.id] = self._step(execution, step, names, target)
         return execution, names

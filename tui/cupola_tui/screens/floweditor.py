@@ -238,11 +238,12 @@ class FlowEditor(Dialog[None]):
 
     @work(exclusive=True, group="choose", exit_on_error=False)
     async def add_step(self, branch: bool) -> None:
-        draft, node = self.draft, self.steps.node
-        if node is None or self.form:
+        draft = self.draft
+        if self.steps.node is None or self.form:
             return
         picked = await flowing.choose_transform(self.app, draft.transforms)
-        if picked is None:
+        node = self.steps.node  # an undo that was under way may have taken the one from before away
+        if picked is None or node is None:
             return
         places, transform, source = flowing.places(draft, node.id, branch), draft.transforms[picked], ""
         if transform["inputs"] in ("two", "many") and transform["name"] != "sql":

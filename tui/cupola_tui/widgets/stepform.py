@@ -88,6 +88,7 @@ class StepForm(VerticalScroll, can_focus=False, inherit_bindings=False):
             field.enter()
         elif field:
             field.focus()
+            self.app.call_later(self.app.keys.release)  # type: ignore[attr-defined]
         self.post_message(self.Changed())
 
     def offered(self) -> list[str]:
