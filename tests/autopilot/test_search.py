@@ -201,3 +201,24 @@ def test_what_has_no_time_for_its_folds_is_fitted_on_all_rows_before_it_has_one_
         begun += [fold] if candidate is trees else []
     assert begun[:2] == [0, search.WHOLE]
     assert trees.whole
+
+
+def test_what_would_take_most_of_the_time_that_is_left_to_look_at_is_dropped_after_its_first_fold(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(search, "HALVING", 0.0)
+    solved = problem.of(table(400), searched.training("value", "rmse"), 1)
+    found = search.Search(solved, portfolio.settings("regression")[:4], workers=1, end=time.monotonic() + 10_000)
+    assert found.looks == found.folds == 5
+    slow, quick = found.candidates[2:]
+    while unit := found._next():
+        candidate, repeat, fold = unit
+        candidate.state = "trying"
+        said = [solved.truth[solved.folds[repeat][fold][1]] + 1, np.zeros(len(solved.test))]
+        takes = 3000.0 if candidate is slow else 1.0
+        found._take(candidate, repeat, fold, fits.Answer(said, b"", {}, takes, takes))
+    assert (slow.state, len(slow.fits)) == ("dropped", 1)
+    assert "too long" in slow.why
+    assert found.is_complete(quick)
+    monkeypatch.setattr(slow, "name", "linear")
+    assert not found._is_too_long(slow, [1, 2]), "a baseline is looked at whatever it takes"
