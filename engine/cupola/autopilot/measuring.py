@@ -11,7 +11,7 @@ from cupola.autopilot.problem import Problem
 from cupola.autopilot.scoring import predictions
 from cupola.experiments import significance
 from cupola.experiments.repeats import Repeats
-from cupola.training import fitting, metrics
+from cupola.training import measuring, metrics
 from cupola.training.metrics import Predictions
 
 Floats = NDArray[np.float64]
@@ -57,7 +57,7 @@ def measured(
         found.errors |= {f"{part}_{name}": errors[name] for name in figures if name in errors}
         found.repeats[part] = Repeats(
             kind="resamples",
-            rows=fitting.named(problem.training, problem.table, rows, groups=several),
+            rows=measuring.named(problem.training, problem.table, rows, groups=several),
             metrics={name: _finite(drawn.metrics[name]) for name in figures if name in drawn.metrics},
             scale=drawn.scale,
         )

@@ -1,10 +1,9 @@
 """From a table to a fitted, measured pipeline: the work of a training, with no word of where the table came from."""
 
 import contextlib
-import hashlib
 import re
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,8 +17,8 @@ from cupola.environments import catalogue
 from cupola.errors import BadInput
 from cupola.experiments.repeats import Repeats
 from cupola.flows import records as flows
-from cupola.training import deciding, effects, estimators, flowing, metrics, mixing, splitting, stepping
-from cupola.training.clusters import Flags
+from cupola.training import deciding, effects, estimators, flowing, mixing, splitting, stepping
+from cupola.training.measuring import Measures, Metric, joined
 from cupola.training.metrics import Predictions
 from cupola.training.predicting import Found, Target, of_output, predicted, target_of
 from cupola.training.preparation import Preparation, moments, numbers
@@ -29,10 +28,8 @@ from cupola.training.splitting import Parts, Rows
 WATCHED = 5000  # training rows that a step is measured on
 NOTES = 20
 WANT_OBJECTS = ("SelfTrainingClassifier",)  # refuses texts as numpy holds them
-LOSS = {"classification": "log_loss", "regression": "rmse", "clustering": "silhouette", "anomaly": "anomalies"}
 
 Progress = Callable[[float, str], None]
-Metric = Callable[[str, float, int | None, float | None], None]
 
 
 @dataclass
@@ -166,11 +163,11 @@ class _Fitting:
         self.known = catalogue.find(training.estimator)
         self.notes: list[str] = list(training.notes)
         self.decisions: list[str] = []  # notes on the pipeline that was fitted last, as are those of its preparation
-        self.repeats: dict[str, Repeats] = {}
         self.table = self._usable(table)
         self.target = target_of(self.table, training)
         self.weights = self._weights()
         self.groups = self._groups(self.table)
+        self.measures = Measures(training, self.table, self.groups, log.metric)
 
     def run(self) -> Fitted:
         with warnings.catch_warnings(record=True) as caught:
@@ -197,15 +194,13 @@ class _Fitting:
     def _held_out(self, parts: Parts) -> Fitted:
         pipeline = self._pipeline(parts.train, parts.validation)
         self.log.progress(0.8, "measuring")
-        found: dict[str, float] = {}
-        errors: dict[str, float] = {}
         kept = None
         for name, rows in (("train", parts.train), ("validation", parts.validation), ("test", parts.test)):
             predictions = self._predict(pipeline, rows)
-            self._measure(name, rows, predictions, found, errors)
+            self.measures.add(name, rows, predictions)
             kept = predictions if name == "validation" else kept
         assert kept is not None
-        return self._fitted(pipeline, parts, found, errors, parts.validation, kept)
+        return self._fitted(pipeline, parts, parts.validation, kept)
 
     def _cross_validated(self, parts: Parts) -> Fitted:
         measured: dict[str, list[dict[str, float]]] = {"train": [], "validation": []}
@@ -216,32 +211,29 @@ class _Fitting:
             for name, rows in (("train", train), ("validation", validation)):
                 predictions = self._predict(pipeline, rows)
                 measured[name].append(predictions.figures())
-                self._log_step(name, measured[name][-1], {}, number)
+                self.measures.log_step(name, measured[name][-1], {}, number)
             held.append((validation, predictions))
-        found: dict[str, float] = {}
-        errors: dict[str, float] = {}
-        for name, folds in measured.items():
-            means, deviations = metrics.over_folds(folds)
-            found |= {f"{name}_{one}": value for one, value in means.items()}
-            errors |= {f"{name}_{one}": value for one, value in deviations.items()}
-        self.repeats["validation"] = self._of_folds(parts, measured["validation"])
+        self.measures.add_folds(parts, measured)
         self.log.progress(0.7, "fitting on all rows but the test")
         pipeline = self._pipeline(parts.train, None)
-        self._measure("test", parts.test, self._predict(pipeline, parts.test), found, errors)
+        self.measures.add("test", parts.test, self._predict(pipeline, parts.test))
         rows = np.concatenate([one for one, _ in held])
-        return self._fitted(pipeline, parts, found, errors, rows, _joined([each for _, each in held]))
+        return self._fitted(pipeline, parts, rows, joined([each for _, each in held]))
 
-    def _fitted(self, pipeline: Pipeline, parts: Parts, found: Any, errors: Any, held: Rows, kept: Found) -> Fitted:
-        for name, value in found.items():
+    def _fitted(self, pipeline: Pipeline, parts: Parts, held: Rows, kept: Found) -> Fitted:
+        found = self.measures
+        for name, value in found.values.items():
             self.log.metric(name, value, None, None)
-        if (chosen := f"validation_{self.training.metric}") not in found:
+        if (chosen := f"validation_{self.training.metric}") not in found.values:
             self.notes.append(f"{chosen} cannot be told from these rows")
         preparation: Preparation = pipeline.named_steps["prepare"]
         self.notes += self.decisions + preparation.notes_
         self.notes += [f"{name} is left out: it {why}" for name, why in preparation.left_out_.items()]
         counts = {"train": len(parts.train), "validation": len(held), "test": len(parts.test)}
         notes = list(dict.fromkeys(self.notes))
-        return Fitted(pipeline, self.table, self.target, found, errors, counts, held, kept, notes, self.repeats)
+        return Fitted(
+            pipeline, self.table, self.target, found.values, found.errors, counts, held, kept, notes, found.repeats
+        )
 
     def _pipeline(self, train: Rows, watched: Rows | None) -> Pipeline:
         """A pipeline fitted on some rows; its steps are measured on the way where there are rows to watch."""
@@ -359,13 +351,15 @@ class _Fitting:
             logged.append(step)
             self.log.progress(0.1 + 0.7 * step / steps, f"fitting, step {step} of {steps}")
             for name, (table, rows) in seen.items():
-                self._look(name, rows, predicted(self.target, fitted, table, self.target.codes[rows]), step)
+                self.measures.look(name, rows, predicted(self.target, fitted, table, self.target.codes[rows]), step)
 
         stepping.fit(estimator, self.known, X, y, weights, watch)
         if not logged:
             for name, (table, rows) in seen.items():
                 for step, output in stepping.stages(estimator, self.known, table):
-                    self._look(name, rows, of_output(self.target, estimator, output, self.target.codes[rows]), step)
+                    self.measures.look(
+                        name, rows, of_output(self.target, estimator, output, self.target.codes[rows]), step
+                    )
         losses = getattr(estimator, "loss_curve_", [])
         for step in stepping.points(len(losses)):
             self.log.metric("train_loss", float(losses[step - 1]), step, None)
@@ -373,18 +367,6 @@ class _Fitting:
     def _prepared(self, flow: flowing.Flowing | None, preparation: Preparation, rows: Rows) -> Any:
         table = self.table.iloc[rows]
         return preparation.transform(flow.transform(table) if flow else table)
-
-    def _look(self, split: str, rows: Rows, predictions: Found, step: int) -> None:
-        drawn = metrics.resample(predictions, self.training.seed, self._groups_of(rows), metrics.OF_A_STEP)
-        self._log_step(split, predictions.figures(), metrics.errors(predictions, drawn), step)
-
-    def _log_step(self, split: str, figures: dict[str, float], errors: dict[str, float], step: int) -> None:
-        for name in dict.fromkeys((LOSS[self.training.task], self.training.metric)):
-            if name in figures:
-                self.log.metric(f"{split}_{name}", figures[name], step, errors.get(name))
-
-    def _groups_of(self, rows: Rows) -> NDArray[np.intp] | None:
-        return None if self.groups is None else np.unique(self.groups[rows], return_inverse=True)[1]
 
     def _predict(self, pipeline: Pipeline, rows: Rows) -> Found:
         with _in_a_sentence(self.training.estimator):
@@ -394,30 +376,6 @@ class _Fitting:
         if lost:
             raise BadInput(f"{self.training.estimator} predicts no finite value for {lost} of {len(rows)} rows")
         return predictions
-
-    def _measure(self, split: str, rows: Rows, predictions: Found, found: Any, errors: Any) -> None:
-        figures = predictions.figures()
-        groups = self._groups_of(rows)
-        drawn = metrics.resample(predictions, self.training.seed, groups)
-        deviations = metrics.errors(predictions, drawn)
-        if split != "train":
-            self.repeats[split] = Repeats(
-                kind="resamples",
-                rows=named(self.training, self.table, rows, groups=groups),
-                metrics={name: _rounded(values) for name, values in drawn.metrics.items() if name in figures},
-                scale=drawn.scale,
-            )
-        found |= {f"{split}_{name}": value for name, value in figures.items()}
-        errors |= {f"{split}_{name}": deviations[name] for name in figures if name in deviations}
-
-    def _of_folds(self, parts: Parts, measured: list[dict[str, float]]) -> Repeats:
-        trained, validated = (sum(len(fold[place]) for fold in parts.folds) for place in (0, 1))
-        return Repeats(
-            kind="folds",
-            rows=named(self.training, self.table, *(validation for _, validation in parts.folds)),
-            metrics={name: _rounded([one.get(name, np.nan) for one in measured]) for name in measured[0]},
-            share=validated / trained,
-        )
 
     def _usable(self, table: pd.DataFrame) -> pd.DataFrame:
         """The rows that have a target and, where one is needed, a time."""
@@ -463,33 +421,6 @@ class _Fitting:
         alone = codes < 0
         codes[alone] = codes.max() + 1 + np.arange(alone.sum())
         return codes
-
-
-def named(training: Training, table: pd.DataFrame, *parts: Rows, groups: NDArray[np.intp] | None = None) -> str:
-    """A hash that two trainings share where the same rows of the same data are measured in the same order."""
-    index = table.index.to_numpy()
-    said = hashlib.sha256(f"{training.dataset}\0{training.target}\0{training.seed}".encode())
-    for each in (*(index[rows] for rows in parts), *([] if groups is None else [groups])):
-        said.update(b"|" + each.astype(np.int64).tobytes())
-    return said.hexdigest()[:32]
-
-
-def _rounded(values: Iterable[float]) -> list[float | None]:
-    """To seven figures; None for what is no finite number."""
-    return [float(f"{value:.7g}") if np.isfinite(value) else None for value in values]
-
-
-def _joined(several: list[Any]) -> Found:
-    """What is said of the rows of all folds as one."""
-    first = several[0]
-    if isinstance(first, Flags):
-        flagged, strange = (
-            np.concatenate([getattr(one, name) for one in several]) for name in ("predicted", "strange")
-        )
-        return Flags(flagged, strange)
-    scores = None if any(one.scores is None for one in several) else np.concatenate([one.scores for one in several])
-    truth, predicted = (np.concatenate([getattr(one, name) for one in several]) for name in ("truth", "predicted"))
-    return Predictions(truth, predicted, first.classes, scores, all(one.probabilities for one in several))
 
 
 @contextlib.contextmanager
