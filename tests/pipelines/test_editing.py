@@ -62,6 +62,13 @@ def test_a_step_is_changed_within_its_lines_and_the_version_before_is_kept(ws: W
     assert text(ws) == TEXT
 
 
+def test_conditions_stand_on_one_line_as_people_write_them(ws: Workspace) -> None:
+    said = "[{type='Equals', left='${steps.prepare.outputs.rows}', right=[1, 2]}]"
+    put(ws, "another", type="Condition", arguments={"conditions": said}, if_steps=["deploy"])
+    written = 'conditions = [{type = "Equals", left = "${steps.prepare.outputs.rows}", right = [1, 2]}]'
+    assert written in text(ws)
+
+
 def test_texts_become_what_the_type_takes() -> None:
     found = editing.converted(
         "Training",

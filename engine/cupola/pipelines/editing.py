@@ -104,6 +104,10 @@ def _inline(value: Any) -> Any:
     """A value as it stands on one line."""
     import tomlkit
 
+    if isinstance(value, list):
+        several = tomlkit.array()
+        several.extend(map(_inline, value))
+        return several
     if not isinstance(value, dict):
         return value
     found = tomlkit.inline_table()
