@@ -25,6 +25,7 @@ from cupola.experiments import records as experiments
 from cupola.experiments.records import Run
 from cupola.forecasting.records import Candidate as Forecaster
 from cupola.forecasting.records import ForecastSpec
+from cupola.jobs import keeping
 from cupola.jobs.attempt import Attempt
 from cupola.store import files, names
 from cupola.training import artifacts
@@ -183,6 +184,7 @@ def _forecast(trying: Trying, asked: ForecastSpec) -> dict[str, Any]:
     registered = register(attempt, run, asked.register) if asked.register else None
     trying.say("", at_once=True)
     publish(attempt, run, [registered] if registered else [])
+    keeping.forget(attempt)
     return {"run": run.id, "model": run.model, "metrics": run.metrics, "seconds": round(trying.seconds, 2)}
 
 

@@ -38,7 +38,8 @@ ESTIMATORS = {
     "trees": "LaggedTrees",
 }  # fmt: skip
 ENSEMBLE = "Ensemble"
-KEPT = 0.15  # of the budget, for what is left to do once candidates have been tried
+KEPT = 0.15  # of the budget, for what is left to do once candidates have been tried, at least; or so many times what
+LEFT = 4  # leaving one of them has taken: one is that of the candidate, and weighing takes a while
 LEADERBOARD = "leaderboard.json"
 SPENT = "spent"  # seconds of the budget, as the next attempt is told
 
@@ -57,7 +58,7 @@ class _Search:
         self.store = attempt.store
         self.done = Kept(attempt, packages())
         self.begun = time.monotonic() - self.done.get(SPENT, 0.0)
-        self.until = None if spec.budget is None else self.begun + spec.budget * (1 - KEPT)
+        self.leaving = 0.0  # seconds that leaving a candidate has taken
         self.tried: dict[str, Tried] = {}
         self.lines: list[Line] = []
 
@@ -69,7 +70,8 @@ class _Search:
         self.notes = [*self.spec.notes, self._said(), *notes, *more]
         if self.done:
             self.notes.append(f"it went on after an interruption, {self.done.get(SPENT, 0.0):.1f} s from its beginning")
-        kinds = candidates.of(self.panel, self.spec.quantiles, self.spec.horizon, self.spec.seed, self.until)
+        until = None if self.spec.budget is None else self.begun + self.spec.budget * (1 - KEPT)
+        kinds = candidates.of(self.panel, self.spec.quantiles, self.spec.horizon, self.spec.seed, until)
         for place, (name, candidate) in enumerate(kinds.items()):
             self.attempt.report(place / (len(kinds) + 1), f"{ESTIMATORS[name]} on {len(self.windows)} windows")
             self._try(name, candidate)
@@ -102,8 +104,10 @@ class _Search:
         if known and files.absolute(self.store, experiments.path(run)).exists():
             run = records.read(self.store, experiments.path(run), Run)
         else:
+            leaving = time.monotonic()
             self._leave(run, ESTIMATORS[name], [(found.fitted, 1.0)], found.said, found.seconds)
             self._write(run)
+            self.leaving = max(self.leaving, time.monotonic() - leaving)
         self.lines.append(
             Line(name=name, run=run.id, status=run.status, metrics=run.metrics, errors=run.metric_errors,
                  seconds=found.seconds)
@@ -114,7 +118,10 @@ class _Search:
     def _spare(self, seconds: float) -> None:
         """Raises OutOfTime where what is to be done takes longer than there is time."""
         self.done[SPENT] = time.monotonic() - self.begun
-        if self.until is not None and time.monotonic() + seconds > self.until and self.tried:
+        if self.spec.budget is None or not self.tried:
+            return
+        last = max(self.spec.budget * KEPT, LEFT * self.leaving)
+        if time.monotonic() + seconds > self.begun + self.spec.budget - last:
             raise OutOfTime
 
     def _end(self) -> Run:
