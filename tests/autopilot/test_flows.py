@@ -16,6 +16,7 @@ from tests.training.test_flows import filed
 from cupola.autopilot import assembling, problem, resuming
 from cupola.autopilot.candidates import Candidate
 from cupola.autopilot.fits import Answer
+from cupola.autopilot.parts import Parts
 from cupola.autopilot.portfolio import Setting
 
 __all__ = ["built", "known"]
@@ -89,6 +90,26 @@ def test_only_the_fit_on_all_rows_becomes_a_member_behind_a_flow() -> None:
     one.whole = Answer([], b"whole", {}, 1.0, 1.0)
     ((_, members),) = assembling._kept([one], 600, only_whole=True)
     assert members == [one.whole]
+
+
+def test_the_rows_of_a_fold_are_made_by_one_fit_and_read_by_those_that_begin_after_it() -> None:
+    parts = Parts()
+    first, beside = parts.begin("first", ("trees", 0)), parts.begin("beside", ("trees", 0))
+    first.write([1, 2])
+    beside.write("nobody reads it")
+    assert not first.is_there
+    assert not beside.is_there
+    parts.end("beside", well=True)
+    assert not parts.begin("early", ("trees", 0)).is_there
+    parts.end("first", well=True)
+    for _ in range(2):
+        after = parts.begin("after", ("trees", 0))
+        assert after.is_there
+        assert after.read() == [1, 2]
+    failing = parts.begin("failing", ("trees", 1))
+    failing.write([3])
+    parts.end("failing", well=False)
+    assert not parts.begin("again", ("trees", 1)).is_there
 
 
 def test_a_fit_from_before_counts_only_behind_the_same_flow() -> None:

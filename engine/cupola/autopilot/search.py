@@ -30,6 +30,7 @@ from sklearn.utils import _safe_indexing
 from cupola.autopilot import ensemble, fits
 from cupola.autopilot.candidates import SAVING, Candidate
 from cupola.autopilot.fits import Answer, Children, Rows
+from cupola.autopilot.parts import Parts
 from cupola.autopilot.portfolio import BASELINES, Setting
 from cupola.autopilot.problem import Problem
 from cupola.autopilot.scoring import losses, score
@@ -114,6 +115,7 @@ class Search:
         self._halving = False
         self._whole: dict[str, float] = {}  # the share of all rows that the last fit on them was begun with
         self._chosen_by: tuple[tuple[int, int], list[Candidate]] = (0, 0), []
+        self._parts = Parts()
         self._step, self._ends_step = 0, 0.0
         self._climbing: list[Candidate] = []
         self._order: list[Candidate] = []
@@ -433,6 +435,9 @@ class Search:
         style = candidate.style = candidate.style or problem.style(setting)
         whole, anew = fold == WHOLE, self.only_whole and fold != WHOLE
         prepared = None if anew else problem.matrices(style)
+        shared = None
+        if anew and candidate.share == 1 and not half:
+            shared = self._parts.begin((id(candidate), repeat, fold), (style, fold))
         truth = problem.learnt_truth if whole else problem.truth
         train, rest = (np.arange(len(truth)), np.arange(1)) if whole else problem.folds[repeat][fold]
         params = setting.params
@@ -448,7 +453,10 @@ class Search:
 
         def work() -> Answer:
             if prepared is None:
-                X, y, watched, asked = problem.part(style, train, rest)
+                made = shared.read() if shared and shared.is_there else problem.part(style, train, rest)
+                if shared and not shared.is_there:
+                    shared.write(made)
+                X, y, watched, asked = made
             else:
                 X, y, watched = (
                     _safe_indexing(one, part)
@@ -468,6 +476,7 @@ class Search:
         self.children.begin((candidate, repeat, HALF if half else fold), work)
 
     def _take(self, candidate: Candidate, repeat: int, fold: int, answer: Answer | str) -> None:
+        self._parts.end((id(candidate), repeat, fold), well=isinstance(answer, Answer))
         if isinstance(answer, str):
             if fold == HALF or (fold == WHOLE and not self.only_whole):
                 return
@@ -479,7 +488,8 @@ class Search:
                 self.tell(candidate)
             elif not candidate.fits:
                 candidate.state, candidate.why = "failed", answer
-                self.children.kill(lambda tag: tag[0] is candidate)
+                for _, *unit in self.children.kill(lambda tag: tag[0] is candidate):
+                    self._parts.end((id(candidate), *unit), well=False)
                 self.tell(candidate)
             else:
                 candidate.state, candidate.why = "dropped", f"fold {fold + 1} failed: {answer}"
