@@ -82,3 +82,11 @@ def test_the_first_line_that_differs_is_found() -> None:
     assert fingerprints.first_difference("a\nb\nc", "a\nB\nc") == "line 2: B"
     assert fingerprints.first_difference("a\nb", "a\nb\nc") == "line 3: added"
     assert fingerprints.first_difference("a", "a") == ""
+
+
+def test_a_transform_does_not_depend_on_what_it_has_written(workspace: Workspace, tmp_path: Path) -> None:
+    arguments = {"model": "none", "input": "rows.csv", "output": str(tmp_path / "out.csv")}
+    step, code = Step(name="s", type="Transform", arguments=arguments), fingerprints.Code(workspace.root, "p.toml", "")
+    before = fingerprints.of(workspace.store, step, arguments, code)
+    (tmp_path / "out.csv").write_text("1\n")
+    assert fingerprints.of(workspace.store, step, arguments, code) == before

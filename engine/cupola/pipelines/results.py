@@ -5,6 +5,7 @@ still there: a run, a version, the files that it has written.
 """
 
 import contextlib
+from pathlib import Path
 
 import msgspec
 
@@ -69,6 +70,8 @@ def _there(store: Store, result: Result) -> bool:
             experiments.find(store, str(outputs["run"]))
         elif kind == "RegisterModel":
             models.find(store, str(outputs["ref"]))
+        elif kind == "Transform":
+            return Path(str(outputs["output"])).exists()
         elif isinstance(outputs.get("dataset"), str) and outputs.get("version"):
             datasets.find(store, f"{outputs['dataset']}@{outputs['version']}")
     except (CupolaError, KeyError):

@@ -172,7 +172,7 @@ NEVER_CACHED = ("Condition", "Fail", "Callback", "Endpoint")
 # What names what comes out, and no content that goes in; a script counts as code.
 NAMES = {
     "SQL": ("name",), "RegisterModel": ("name",), "Training": ("register",), "Tuning": ("register",),
-    "AutoML": ("register",), "Processing": ("script",),
+    "AutoML": ("register",), "Processing": ("script",), "Transform": ("output",),
 }  # fmt: skip
 FOR_ALL = ("type", "description", "depends_on", "if_steps", "else_steps", "cache", "expire_after", "retry")
 OWN_FIELDS = {"RegisterModel": {"approve": Annotated[bool, Arg(help="approve the version at once")]}}

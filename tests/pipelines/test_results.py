@@ -1,0 +1,21 @@
+"""What a step has come to before is taken again while what it names is there."""
+
+from pathlib import Path
+
+from cupola.pipelines import results
+from cupola.pipelines.records import StepState
+from cupola.store.names import now
+from cupola.workspace import Workspace
+
+
+def test_the_output_of_a_transform_that_is_gone_is_made_again(workspace: Workspace, tmp_path: Path) -> None:
+    output = tmp_path / "out.csv"
+    state = StepState(
+        name="s", type="Transform", status="Succeeded", ended=now(), fingerprint={"type": "Transform"},
+        outputs={"output": str(output)},
+    )  # fmt: skip
+    output.write_text("1\n")
+    results.keep(workspace.store, "p", "e1", state, [])
+    assert results.take(workspace.store, "p", state.fingerprint, None)
+    output.unlink()
+    assert results.take(workspace.store, "p", state.fingerprint, None) is None
