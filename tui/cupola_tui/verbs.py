@@ -39,6 +39,8 @@ ALSO = {
     JOBS: ("job submit",),
     PIPELINES: ("pipeline stop", "pipeline retry", "pipeline answer"),
 }
+# The actions whose forms change a record.
+CHANGES = {DATASETS: "dataset set", REGISTRY: "model set", ENDPOINTS: "endpoint update"}
 AUTOPILOT = "Autopilot"  # what the run of one says in the place of an estimator
 NEEDS_NO_RECORD = {"dataset import", "train", "job submit", "dataset sql", "init", "endpoint deploy", "model register"}
 NEEDS_NO_RECORD |= {
@@ -142,12 +144,22 @@ def beforehand(name: str, record: Record | None) -> str:
     return f"the best in {clean(record['objectives'][0])}, of {several} that no other trial is better than in all"
 
 
+def behind(key: Key, pane: Pane) -> str:
+    """The action of the library that a key comes to in a pane, "" for none."""
+    own = {
+        "stop": STOPPING.get(pane.name, ("",))[0],
+        "trash": f"{pane.about} rm",
+        "edit": CHANGES.get(pane.name, ""),
+        "roll_back": ROLL_BACK,
+    }
+    return own.get(key.id, key.verb)
+
+
 def dimmed(
     keys: Iterable[Key], pane: Pane, records: list[Record], readonly: bool, actions: Mapping[str, Record]
 ) -> frozenset[str]:
     """The ids of those keys that could do nothing now; actions: the forms that are known, by name."""
-    stop = STOPPING.get(pane.name, ("",))[0]
-    named = {key.id: {"stop": stop, "roll_back": ROLL_BACK}.get(key.id, key.verb) for key in keys}
+    named = {key.id: behind(key, pane) for key in keys}
     return frozenset(
         ident for ident, name in named.items() if name and why_not(name, records, readonly, actions.get(name, ALLOWED))
     )

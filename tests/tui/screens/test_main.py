@@ -206,6 +206,19 @@ async def test_the_menu_dims_what_cannot_act_and_says_why(studio: Studio, settle
         assert choices["do train"].why_not == ""
 
 
+async def test_the_menu_says_what_keys_do_in_their_words_and_each_once(studio: Studio, settled: Settled) -> None:
+    async with studio.run_test(size=(120, 40)) as pilot:
+        await opened(pilot, studio, settled, "5")
+        await pilot.press("full_stop")
+        await settled(pilot, lambda: isinstance(studio.screen, Menu))
+        said = [(one.words, one.key) for one in studio.screen.choices]  # type: ignore[attr-defined]
+        assert {("load test", "b"), ("roll back", "R"), ("edit in place", "e"), ("stop", "x")} <= {*said}
+        assert not {"bench", "rollback", "update"} & {words for words, _ in said}
+        assert len({words for words, _ in said}) == len(said)
+        keyed = [bool(key) for _, key in said]
+        assert keyed == sorted(keyed, reverse=True)
+
+
 async def test_the_right_mouse_button_opens_the_menu_of_that_row(studio: Studio, settled: Settled) -> None:
     async with studio.run_test(size=(120, 40)) as pilot:
         await opened(pilot, studio, settled, "4")

@@ -24,3 +24,18 @@ async def test_what_has_no_room_is_scrolled_into_sight(studio: Studio, settled: 
             for _ in range(last):
                 sheet.post_message(events.MouseScrollDown(sheet, 5, 5, 0, 1, 0, False, False, False))
         await settled(pilot, lambda: sheet.scroll_y + sheet.size.height >= len(sheet.lines) > last)
+
+
+async def test_lines_are_drawn_for_the_room_beside_the_bar(studio: Studio, settled: Settled) -> None:
+    async with studio.run_test(size=(80, 24)) as pilot:
+        await settled(pilot, lambda: studio.main.table.view.rows.order)
+        await pilot.press("2", "enter")
+        sheet = studio.main.detail.body
+        assert isinstance(sheet, Sheet)
+        widths: list[int] = []
+        for rows in (1, 100):
+            sheet.fill(lambda width, height, rows=rows: [[("x" * width, "")]] * rows, from_top=True)  # type: ignore[misc]
+            await settled(pilot, lambda rows=rows: sheet.show_vertical_scrollbar is (rows > 1))  # type: ignore[misc]
+            await settled(pilot, lambda rows=rows: len(sheet.lines) == rows)  # type: ignore[misc]
+            widths.append(len(sheet.lines[0][0][0]))
+        assert widths == [sheet.size.width, sheet.size.width - 1]

@@ -36,7 +36,8 @@ class Menu(Dialog[str]):
         super().__init__(classes="-menu")
         self.heading, self.hint = clean(heading), "enter does it, esc leaves"
         self.choices, self.at = choices, at
-        self.options = OptionList(*(Option(_row(choice), id=choice.id) for choice in choices))
+        width = max((len(one.words) for one in choices), default=0)
+        self.options = OptionList(*(Option(_row(choice, min(max(width, 24), 40)), id=choice.id) for choice in choices))
 
     def inside(self) -> ComposeResult:
         yield self.options
@@ -71,8 +72,8 @@ class Menu(Dialog[str]):
             self.dismiss(None)
 
 
-def _row(choice: Choice) -> Content:
-    words = Content(f"{fit(clean(choice.words), 24)} {choice.key:>5} ")
+def _row(choice: Choice, width: int) -> Content:
+    words = Content(f"{fit(clean(choice.words), width)} {choice.key:>5} ")
     return words.stylize("dim") if choice.why_not else words
 
 

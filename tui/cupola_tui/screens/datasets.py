@@ -140,11 +140,11 @@ def preview(scene: Scene) -> list[Line]:
         min(20, max(cell_len(clean(name)), *(cell_len(row[place]) for row in cells), 1))
         for place, name in enumerate(names)
     ]
-    lines: list[Line] = [
-        [(" " + " ".join(fit(clean(name), width) for name, width in zip(names, widths, strict=True)), "dim bold")]
-    ]
-    for row in cells:
-        lines.append([(" " + " ".join(fit(cell, width) for cell, width in zip(row, widths, strict=True)), "")])
+    numbers = [all(isinstance(row[place], int | float | None) for row in rows) for place in range(len(names))]
+    lines: list[Line] = []
+    for row, style in (([clean(name) for name in names], "dim bold"), *((row, "") for row in cells)):
+        placed = (fit(*cell) for cell in zip(row, widths, numbers, strict=True))
+        lines.append([(" " + " ".join(placed), style)])
     return lines
 
 
@@ -170,21 +170,27 @@ def _drawn(shape: Record, width: int) -> list[Line]:
     histogram = shape.get("histogram") or {}
     counts, edges = histogram.get("counts") or [], histogram.get("edges") or []
     if counts:
-        bins = [
-            (f"{figures.short(low)} to {figures.short(high)}", count)
-            for low, high, count in zip(edges, edges[1:], counts, strict=False)
-        ]
+        ends = _ends(edges)
+        bins = [(f"{low} to {high}", count) for low, high, count in zip(ends, ends[1:], counts, strict=False)]
     else:
         bins = [(figures.short(one.get("value")), one.get("count", 0)) for one in shape.get("top") or []]
     if not bins:
         return [[(" no values", "dim")]]
-    names = min(26, max(cell_len(name) for name, _ in bins))
+    names = min(36, max(8, width - 20), max(cell_len(name) for name, _ in bins))
     most = max(1, *(count for _, count in bins))
     room = max(4, width - names - 14)
     return [
         [(f" {fit(name, names)} ", "dim"), ("█" * round(count / most * room) or "▏", "good"), (f" {count:,}", "")]
         for name, count in bins
     ]
+
+
+def _ends(edges: list[Any]) -> list[str]:
+    """The ends of bins: of times as much as tells one from another, a day or the minute."""
+    if all(isinstance(one, str) for one in edges):
+        cut = ([one[:most].replace("T", " ") for one in edges] for most in (10, 16, 19))
+        return next((ends for ends in cut if len(set(ends)) == len(ends)), edges)
+    return [figures.short(one) for one in edges]
 
 
 def _profile(record: Record) -> dict[str, Ask]:

@@ -103,7 +103,7 @@ def overview(scene: Scene) -> list[Line]:
             ]
             for name in chosen
         }
-        lines += [[], *curve(pairs, scene.width - 2, max(6, min(14, scene.height // 3)))]
+        lines += [[], *curve(pairs, scene.width - 1, max(6, min(14, scene.height // 3)))]
     lines += leaderboard.ahead(scene)
     metrics = foremost(one, 6)
     if metrics:

@@ -13,7 +13,7 @@ from textual.widgets import Input
 from cupola.errors import CupolaError
 from cupola_tui import files, keymap
 from cupola_tui.live import SILENT, Bridge
-from cupola_tui.paint import fit, fold
+from cupola_tui.paint import Line, fit, fold, width_of
 from cupola_tui.plain import clean
 from cupola_tui.screens.dialog import Dialog, Lines
 from cupola_tui.screens.panel import Panel
@@ -32,6 +32,14 @@ class Go(Bar, can_focus=True):
     """The last line: enter on it runs the action."""
 
     BINDINGS: ClassVar[list[BindingType]] = keymap.bindings("go")
+
+    def __init__(self, action: str, summary: str) -> None:
+        super().__init__()
+        self.action, self.summary = action, summary
+
+    def renew(self) -> None:
+        head = f"  ▶ {self.action}   "
+        self.line = [(head, "key"), (fit(self.summary, self.size.width - len(head)), "dim")]
 
     def on_click(self) -> None:
         self.screen.run_action("submit") and None
@@ -82,7 +90,7 @@ class Form(Dialog[Any]):
         self.others = others or []
         self.heading = clean(form["name"]) + (f" ({len(self.others) + 1} marked)" if self.others else "")
         self.hint = "ctrl+s runs it   ! or f2 the command   ctrl+n completes   esc leaves"
-        self.go = Go()
+        self.go = Go(clean(form["name"]), clean(form.get("summary") or ""))
         self.below = Lines(id="below")
         self.below.can_focus = False
         self.completions: list[str] = []
@@ -101,10 +109,6 @@ class Form(Dialog[Any]):
 
     def on_mount(self) -> None:
         self.query_one("#below-all").styles.height = "auto"
-        self.go.line = [
-            (f"  ▶ {clean(self.form['name'])}", "key"),
-            (f"   {clean(self.form.get('summary') or '')}", "dim"),
-        ]
         if first := self.first():
             first.enter()
         else:
@@ -195,10 +199,9 @@ class Form(Dialog[Any]):
 
         def draw(width: int, height: int) -> list[Any]:
             path = field is not None and _is_path(field.field)
-            shown = [
-                (f" {clean(_end_of(one) if path else one)} ", "reverse" if place == self.chosen else "accent")
-                for place, one in enumerate(self.completions[:20])
-            ]
+            shown = _offered(
+                [clean(_end_of(one) if path else one) for one in self.completions[:20]], self.chosen, width
+            )
             about = field.wrong or field.field.get("help") or "" if field else ""
             told = [
                 [(" " + part, "bad" if field and field.wrong else "")] for part in fold(clean(about), width - 2)[:2]
@@ -363,6 +366,18 @@ def _end_of(path: str) -> str:
     """The last part of a path, which is what is being chosen."""
     head, slash, _ = path.rstrip("/").rpartition("/")
     return path[len(head) + len(slash) :]
+
+
+def _offered(words: list[str], chosen: int, width: int) -> Line:
+    """As many completions as there is room for, the chosen one among them."""
+    line: Line = []
+    for place, one in enumerate(words):
+        if width_of(line) + len(one) + 3 > width:
+            if place > chosen:
+                return [*line, (" …", "dim")]
+            line = []
+        line.append((f" {one} ", "reverse" if place == chosen else "accent"))
+    return line
 
 
 def _is_path(field: Record) -> bool:

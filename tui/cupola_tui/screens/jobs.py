@@ -24,6 +24,9 @@ from cupola_tui.screens.pane import (
 )
 from cupola_tui.widgets.rows import Column, Record
 
+# What a job took, in the words in which its run tells it.
+USAGE = {"wall_seconds": "wall time", "cpu_seconds": "CPU time", "max_rss_bytes": "most memory"}
+
 
 def columns(records: list[Record]) -> list[Column]:
     return [
@@ -88,17 +91,17 @@ def overview(scene: Scene) -> list[Line]:
         ("exit code", one.get("exit_code")),
         ("attempt", one.get("attempt")),
         by(one),
-        ("cpus", one.get("cpus")),
-        ("gpus", one.get("gpus") or None),
-        ("memory", figures.size(one.get("memory"))),
+        ("CPUs", one.get("cpus")),
+        ("GPUs", one.get("gpus") or None),
+        ("memory limit", figures.size(one.get("memory"))),
         ("run", one.get("run")),
         ("tags", one.get("tags")),
         ("id", one.get("id")),
     ]
     lines += [[], *facts(pairs, scene.width)]
-    used = [(clean(name), _used(name, value)) for name, value in usage.items()]
+    used = [(USAGE.get(name, clean(name)), _used(name, value)) for name, value in usage.items()]
     gave = [(clean(name), value) for name, value in (one.get("output") or {}).items()]
-    for words, found in (("Used", used), ("Gave", gave)):
+    for words, found in (("Resources", used), ("Gave", gave)):
         if found:
             lines += [[], heading(words), *facts(found, scene.width)]
     return lines

@@ -32,7 +32,6 @@ IDLE = 30.0
 SETTINGS = "workspace.toml"  # where roles stand
 EDIT_FLOW = "flow edit "
 OPENING = ("verb", "menu", "command")  # groups of workers that end in a dialog: keys wait for it
-CHANGES = {keymap.DATASETS: "dataset set", keymap.REGISTRY: "model set", keymap.ENDPOINTS: "endpoint update"}
 
 
 class Main(Screen[None]):
@@ -414,7 +413,7 @@ class Main(Screen[None]):
 
     def action_edit(self) -> None:
         """The form of the action that changes the record."""
-        self.action_verb(CHANGES[self.pane.name])
+        self.action_verb(verbs.CHANGES[self.pane.name])
 
     @work(group="menu", exclusive=True, exit_on_error=False)
     async def action_menu(self, x: int = -1, y: int = -1) -> None:

@@ -19,7 +19,7 @@ WORDS = {
     "theme": ("app.theme", "the next theme"),
     "help": ("help", "the keys"),
 }
-IN_MENUS = ("log", "compare", "comment", "tag", "stop", "trash", "copy", "editor")
+NOT_IN_MENUS = ("menu", "undo", "plain")
 MOST = 2000  # records of a kind that the palette looks through
 
 
@@ -46,23 +46,29 @@ def palette(here: Pane, actions: dict[str, Record], lists: dict[str, list[Record
 
 
 def verbs_of(pane: Pane, records: list[Record], actions: dict[str, Record], readonly: bool) -> list[Choice]:
-    """All verbs of the records; what cannot act now says why. Ids are as in the palette."""
-    keys = {key.verb: key.label for key in keymap.TABLE if keymap.applies(key, pane.name)}
-    rows = [
-        Choice(
-            f"do {name}",
-            _words(name, pane),
-            keys.get(name, ""),
-            verbs.why_not(name, records, readonly, actions[name]),
-        )
-        for name in verbs.of(pane, actions)
-        if name.split()[-1] not in ("rm", "stop")
-    ]
-    none = "" if records else "there is no record under the cursor"
-    return rows + [
-        Choice(f"key {key.id}", key.words, key.label, none)
+    """All verbs of the records: those that have a key, in its words, and then the others; what cannot act now says why.
+    Ids are as in the palette."""
+
+    def why_not(name: str) -> str:
+        if name in actions:
+            return verbs.why_not(name, records, readonly, actions[name])
+        return "" if records else "there is no record under the cursor"
+
+    keys = [
+        key
         for key in keymap.TABLE
-        if key.id in IN_MENUS and keymap.applies(key, pane.name)
+        if key.group == "Verbs" and key.id not in NOT_IN_MENUS and keymap.applies(key, pane.name)
+    ]
+    behind = {key.id: verbs.behind(key, pane) for key in keys}
+    rows = [
+        Choice(f"do {key.verb}" if key.verb else f"key {key.id}", key.words, key.label, why_not(behind[key.id]))
+        for key in keys
+    ]
+    said = {*behind, "rm", "stop"}
+    return rows + [
+        Choice(f"do {name}", _words(name, pane), why_not=why_not(name))
+        for name in verbs.of(pane, actions)
+        if name not in behind.values() and name.split()[-1] not in said
     ]
 
 

@@ -107,7 +107,7 @@ class LogView(PaintedScroll, can_focus=True, inherit_bindings=False):
         if first and answer.get("offset"):
             text = text.partition("\n")[2]  # the tail begins in the middle of a line
         if not text:
-            self._said = "" if self._lines.lines or self._lines.partial else "nothing written yet"
+            self._said = "" if self._lines.lines or self._lines.partial else "nothing has been written"
             if first:
                 self.refresh()
             return

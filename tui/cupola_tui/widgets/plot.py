@@ -227,7 +227,7 @@ def curve(series: dict[str, Points], width: int, height: int) -> list["Line"]:
         placed = [_place(point, frame, canvas) for point in points]
         for start, end in zip(placed, placed[1:] or placed, strict=False):
             canvas.line(start, end, style)
-    return [legend, *_axes(canvas, frame, width)]
+    return [_fitted(legend, width), *_axes(canvas, frame, width)]
 
 
 def _legend(series: dict[str, Points], names: list[str], title: str) -> "Line":

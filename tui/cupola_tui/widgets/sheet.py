@@ -38,7 +38,8 @@ class Sheet(PaintedScroll, can_focus=True, inherit_bindings=False):
 
     def renew(self) -> None:
         """Draws the same anew; nothing is written when nothing is different."""
-        lines = self._draw(self.size.width, self.size.height) if self.size.width else []
+        width, height = self.scrollable_content_region.size  # beside the bar, which lies upon the last column of `size`
+        lines = self._draw(width, height) if width else []
         before, self.lines = self.lines, lines
         if lines == before:
             return
