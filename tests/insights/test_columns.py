@@ -103,3 +103,14 @@ def test_a_flag_says_that_columns_are_missing_together(look: Look) -> None:
     table[gone] = np.nan
     assert look(table, None).of("missing_together").columns == ["a", "b"]
     assert "missing_together" not in look(table.assign(flag=gone), None).kinds
+
+
+def test_of_many_rows_an_anomaly_is_told_by_what_the_row_holds(look: Look) -> None:
+    random = np.random.default_rng(3)
+    table = pd.DataFrame(random.normal(size=(12_000, 4)), columns=list("abcd"))
+    table["e"] = random.choice(["x", "y"], 12_000)
+    table[random.random(12_000) < 0.5] = np.nan  # so that most rows beside a row lack what it has
+    table.loc[range(0, 12_000, 1500)] = [60.0, -60.0, 60.0, -60.0, "z"]
+    seen = look(table, None)
+    assert seen.report.anomalies and seen.selected(seen.of("anomalies"))
+    assert all(value is not None for one in seen.report.anomalies for value in one.why.values())

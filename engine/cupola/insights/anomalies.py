@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cupola.datasets import tables
 from cupola.insights.finding import Found, listed, literal, number, plain, said
@@ -33,11 +34,12 @@ def find(sample: Sample, features: list[Feature]) -> list[Anomaly]:
     scores = -forest.score_samples(table)
     middle, high = np.quantile(scores, [0.5, 0.99])
     least = max(LEAST, middle + CLEARLY * (high - middle))
+    known = np.column_stack([~one.missing[places] for one in usable])
     strange = [place for place in np.argsort(-scores, kind="stable")[:LISTED] if scores[place] >= least]
     return [
         Anomaly(
             row=int(sample.places[places[place]]), score=round(float(scores[place]), 3),
-            why={one.name: _value(one, int(places[place])) for one in _unusual(table, usable, place)},
+            why={one.name: _value(one, int(places[place])) for one in _unusual(table, known, usable, place)},
         )
         for place in strange
     ]  # fmt: skip
@@ -71,13 +73,13 @@ def _numbers(one: Feature) -> Floats:
     return np.asarray(np.log(np.maximum(counts, 1).astype(float))[codes + 1])
 
 
-def _unusual(table: Floats, features: list[Feature], place: int) -> list[Feature]:
-    """The columns in which a row is farthest from the middle, in robust deviations."""
+def _unusual(table: Floats, known: NDArray[np.bool_], features: list[Feature], place: int) -> list[Feature]:
+    """The columns in which a row is farthest from the middle, in robust deviations. known: where it has a value."""
     middle = np.median(table, axis=0)
     spread = np.median(np.abs(table - middle), axis=0) * 1.4826
     spread = np.where(spread > 0, spread, table.std(axis=0) + 1e-12)
     far = np.abs(table[place] - middle) / spread
-    order = [column for column in np.argsort(-far, kind="stable")[:TELLING] if not features[column].missing[place]]
+    order = [column for column in np.argsort(-far, kind="stable")[:TELLING] if known[place, column]]
     return [features[column] for column in order if far[column] >= FAR] or [features[column] for column in order[:1]]
 
 

@@ -34,6 +34,7 @@ CERTAIN, SURELY, OTHERS_AT_MOST = 0.98, 0.85, 0.95
 CERTAIN_CLASS, SURELY_CLASS = 0.9, 0.8
 BY_CHANCE, BY_CHANCE_PAIR = 1e-4, 1e-6
 FEWER = 5  # times fewer misses
+FEW_WORDS = 3  # times as many values as classes
 LEVEL = 0.001
 PROMISING = 0.8
 FEWEST = 50  # rows with a target
@@ -100,7 +101,14 @@ def single(features: list[Feature], found: list[Power], aimed: Aim) -> list[Susp
     """The columns that are certain by themselves; whether the others are too is still to be seen."""
     likely = {one.column for one in found if one.score >= LIKELY}
     suspects = [Suspect([one], hits(one, aimed)) for one in features if one.name in likely]
-    return [one for one in suspects if is_suspect(one.hits, aimed)]
+    return [
+        one for one in suspects if (is_suspect if _may_slip(one.features[0], aimed) else is_certain)(one.hits, aimed)
+    ]
+
+
+def _may_slip(one: Feature, aimed: Aim) -> bool:
+    """Whether a column may be the classes in other words: one of many values names things, which have a class."""
+    return one.numbers is not None or len(one.coded[1]) <= FEW_WORDS * len(aimed.classes)
 
 
 def hits(one: Feature, aimed: Aim) -> Hits:
