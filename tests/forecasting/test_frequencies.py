@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cupola.errors import BadOption
+from cupola.errors import BadInput
 from cupola.forecasting import frequencies
 from cupola.forecasting.frequencies import Frequency
 
@@ -72,9 +72,9 @@ def test_a_frequency_can_be_asked_for_by_word_or_as_pandas_has_it() -> None:
     assert found(moments, "daily")[0].name == "daily"
     assert found(moments, "15min")[0].size == 900
     for wrong in ("sometimes", ""):
-        with pytest.raises(BadOption, match="is no frequency"):
+        with pytest.raises(BadInput, match="is no frequency"):
             found(moments, wrong)
-    with pytest.raises(BadOption, match="the time is a number"):
+    with pytest.raises(BadInput, match="the time is a number"):
         found(np.arange(10.0), "daily")
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from cupola.errors import BadInput, BadOption
+from cupola.errors import BadInput
 
 Moments = NDArray[Any]
 WORDS = {
@@ -140,7 +140,7 @@ def midnights(moments: Moments) -> Moments:
 
 
 def of(moments: Moments, groups: NDArray[np.int64], asked: str = "auto") -> tuple[Frequency, list[str]]:
-    """The frequency of moments, each of the series that `groups` says, and notes. Raises BadOption, BadInput.
+    """The frequency of moments, each of the series that `groups` says, and notes. Raises BadInput.
 
     moments: datetime64 or numbers, none missing.
     """
@@ -149,7 +149,7 @@ def of(moments: Moments, groups: NDArray[np.int64], asked: str = "auto") -> tupl
     timed = moments.dtype.kind == "M"
     if asked != "auto":
         if not timed:
-            raise BadOption("a frequency goes with dates and times, and here the time is a number", where="--frequency")
+            raise BadInput("a frequency goes with dates and times, and here the time is a number", where="--frequency")
         return _placed(*_asked(asked), moments), []
     order = np.lexsort((moments, groups))
     sorted_, same = moments[order], groups[order][1:] == groups[order][:-1]
@@ -221,7 +221,7 @@ def _asked(text: str) -> tuple[str, float]:
     try:
         found = frequencies.to_offset(WORDS.get(text, text))
     except ValueError:
-        raise BadOption(f"{text!r} is no frequency", where="--frequency", hint=hint) from None
+        raise BadInput(f"{text!r} is no frequency", where="--frequency", hint=hint) from None
     assert found is not None
     if isinstance(found, offsets.Tick | offsets.Day):
         size = pd.Timedelta(days=found.n) if isinstance(found, offsets.Day) else pd.Timedelta(found)
@@ -234,7 +234,7 @@ def _asked(text: str) -> tuple[str, float]:
     for word, months in (("Month", 1), ("Quarter", 3), ("Year", 12)):
         if named.startswith(word):
             return "months", months * found.n
-    raise BadOption(f"{text!r} is no frequency of steps", where="--frequency", hint=hint)
+    raise BadInput(f"{text!r} is no frequency of steps", where="--frequency", hint=hint)
 
 
 def _months(moments: Moments) -> NDArray[np.int64]:

@@ -184,7 +184,7 @@ def moments_of(column: "pd.Series[Any]") -> frequencies.Moments:
 
 
 def read(frame: pd.DataFrame, spec: ForecastSpec) -> tuple[Panel, Encodings, list[str]]:
-    """The series of a dataset's rows, and notes on what was made of them. Raises BadInput, BadOption."""
+    """The series of a dataset's rows, and notes on what was made of them. Raises BadInput."""
     moments = moments_of(frame[spec.time])
     groups, keys = keys_of(frame, spec.items)
     there = ~pd.isna(moments) & (groups >= 0)
