@@ -35,8 +35,8 @@ def posted(store: Store, reference: str, step: str, body: bytes) -> bytes:
     try:
         said = msgspec.json.decode(body or b"{}", type=Posted)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        said = toml.in_words(str(error))
-        raise BadInput(f'the body is {{"outputs": {{...}}}} or {{"failed": "why"}}: {said}') from None
+        wrong = toml.in_words(str(error))
+        raise BadInput(f'the body is {{"outputs": {{...}}}} or {{"failed": "why"}}: {wrong}') from None
     execution = records.find(store, reference)
     return msgspec.json.encode(give(store, execution, step, said.outputs, said.failed))
 
