@@ -10,14 +10,14 @@ from textual.binding import BindingType
 from textual.screen import Screen
 from textual.worker import Worker, WorkerState
 
-from cupola.errors import CupolaError, NotFound
+from cupola.errors import CupolaError
 from cupola_tui import keymap, verbs
 from cupola_tui.actions import Actions
 from cupola_tui.company import Company
 from cupola_tui.lists import Lists
 from cupola_tui.plain import clean
 from cupola_tui.reader import Reader
-from cupola_tui.screens import activity, comments, doing, finding, flowlist, lineage, panes, rollouts, views
+from cupola_tui.screens import activity, comments, doing, finding, flowlist, lineage, panes, views
 from cupola_tui.screens.doing import Chosen
 from cupola_tui.state import State
 from cupola_tui.widgets.bars import Facts, Footer, Header, PaneTabs
@@ -394,13 +394,13 @@ class Main(Screen[None]):
 
     # Keys that do something with the records chosen.
 
-    def _chosen(self) -> Chosen:
+    def chosen(self) -> Chosen:
         return Chosen(self.pane, self.table.chosen(), self.readonly)
 
     @work(group="verb", exit_on_error=False)
     async def action_verb(self, name: str) -> None:
         """Opens the form of that action for the records chosen, or says why not."""
-        chosen = self._chosen()
+        chosen = self.chosen()
         if words := verbs.beforehand(name, next(iter(chosen.records), None)):
             self.app.say(f"{name}: {words}")
         result = await doing.fill_in(self.app, self.actions, name, chosen)
@@ -419,52 +419,31 @@ class Main(Screen[None]):
     async def action_menu(self, x: int = -1, y: int = -1) -> None:
         """All verbs of the record."""
         at = (x, y) if x >= 0 else None
-        await self._do_chosen(await doing.from_menu(self.app, self.actions, self._chosen(), at))
+        await self._do_chosen(await doing.from_menu(self.app, self.actions, self.chosen(), at))
 
     @work(group="verb", exit_on_error=False)
     async def action_stop(self) -> None:
-        """Stops what runs, after a y."""
-        known, names = await self.actions.known(), verbs.STOPPING.get(self.pane.name, ("",))
-        name = next((one for one in names if one in known), names[0])
-        await self._lose(name, "Stop", "What they have done so far stays; they do not go on by themselves.")
+        from cupola_tui.screens import losing
+
+        await losing.stop(self)
 
     @work(group="verb", exit_on_error=False)
     async def action_roll_back(self) -> None:
-        """Brings back what an endpoint served before its last change, after its name."""
-        await self._lose(verbs.ROLL_BACK, "Roll back", rollouts.loss(self.table.cursor_record() or {}))
+        from cupola_tui.screens import losing
+
+        await losing.roll_back(self)
 
     @work(group="verb", exit_on_error=False)
     async def action_trash(self) -> None:
-        """Moves records to the trash, after a y or their name."""
-        loss = "u brings them back, as long as the trash is not emptied."
-        await self._lose(f"{self.pane.about} rm", "Move to the trash:", loss)
+        from cupola_tui.screens import losing
 
-    async def _lose(self, name: str, asked: str, loss: str) -> None:
-        from cupola_tui.screens import pipelines
-
-        chosen = self._chosen()
-        inner = self.focused if isinstance(self.focused, RecordTable) and self.focused is not self.table else None
-        if self.pane.name == keymap.PIPELINES and inner:
-            name, chosen = pipelines.within(name, chosen, inner.cursor_record())
-        if name == "pipeline rm":
-            loss = f"{pipelines.loss(chosen.records)} {loss}"
-        if not await doing.agreed(self.app, self.actions, name, chosen, asked, loss):
-            return
-        try:
-            undo = "; u brings it back" * await self.actions.each(name, chosen.pane, chosen.records)
-        finally:
-            self.body.unmark()
-            self.lists.refresh(chosen.pane.kind)
-        self.app.say(f"{name}: {chosen.words}{undo}")
+        await losing.trash(self)
 
     @work(group="undo", exit_on_error=False)
     async def action_undo(self) -> None:
-        """Brings back what was thrown away last."""
-        try:
-            self.app.say(f"{clean(await self.actions.undo())} is back")
-        except NotFound as error:
-            self.app.say(error.message, "warning")
-        self.lists.refresh(self.pane.kind)
+        from cupola_tui.screens import losing
+
+        await losing.undo(self)
 
     @work(group="menu", exclusive=True, exit_on_error=False)
     async def action_views(self) -> None:
@@ -494,7 +473,7 @@ class Main(Screen[None]):
 
     def action_compare(self) -> None:
         """The marked runs side by side."""
-        doing.compare(self.app, self._chosen())
+        doing.compare(self.app, self.chosen())
 
     def action_explore(self) -> None:
         """All runs of the experiment under the cursor in one plot."""
@@ -505,7 +484,7 @@ class Main(Screen[None]):
         self._open_graph(None)
 
     def _open_graph(self, execution: str | None) -> None:
-        chosen = self._chosen()
+        chosen = self.chosen()
         doing.graph(self.app, self.actions, Chosen(self.pane, chosen.records[:1], self.readonly), execution)
 
     def action_report(self) -> None:
