@@ -135,8 +135,9 @@ def test_what_was_mended_is_not_warned_of_again(ws: Workspace, tmp_path: Path) -
     assert isinstance(found, Report)
     kinds = [one.kind for one in found.warnings]
     assert kinds == ["duplicate_rows", "missing_few", "missing_few", "missing_together"]
-    flag_first = [4, 1, 2, 3]
-    done = actions.run(ws, "dataset fix", dataset="twice", warnings=flag_first)
+    done = actions.run(ws, "dataset fix", dataset="twice", warnings=[1, 2, 3, 4])
     assert isinstance(done, Fixed) and len(done.steps) == 4
+    order = [one.type for one in flows.find(ws.store, done.flow).steps]
+    assert order == ["drop-duplicates", "missing-indicator", "fill-missing", "fill-missing"]
     mended = actions.run(ws, "flow report", flow=done.flow)
     assert isinstance(mended, Report) and mended.rows == 400 and not mended.warnings

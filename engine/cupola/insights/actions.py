@@ -120,9 +120,19 @@ def fix(
             if params is not None and (each.transform, params) not in [(step.type, step.params) for step in one.steps]:
                 added.append(editing.add(one, f"{each.transform} {msgspec.json.encode(params).decode()}"))
                 words.append(each.words)
+                _before_it_is_filled(one, added[-1])
 
     flows.change(ws.store, name, change)
     return Fixed(flow=name, ref=version.ref, made=new, steps=added, words=words)
+
+
+def _before_it_is_filled(flow: Flow, flag: FlowStep) -> None:
+    """Moves a step that says where values are missing before that which fills them."""
+    if flag.type == "missing-indicator":
+        mine = set(flag.params["columns"])
+        fills = (one for one in flow.steps if one.type == "fill-missing" and mine & set(one.params["columns"]))
+        if first := next(fills, None):
+            editing.move(flow, f"{flag.id} before={first.id}")
 
 
 def _of_columns_left(flow: Flow, params: dict[str, Any]) -> dict[str, Any] | None:

@@ -35,6 +35,7 @@ def find(sample: Sample, features: list[Feature]) -> list[Anomaly]:
     middle, high = np.quantile(scores, [0.5, 0.99])
     least = max(LEAST, middle + CLEARLY * (high - middle))
     known = np.column_stack([~one.missing[places] for one in usable])
+    scores = np.where(known.any(axis=1), scores, 0.0)  # a row without anything is strange by nothing that it holds
     strange = [place for place in np.argsort(-scores, kind="stable")[:LISTED] if scores[place] >= least]
     return [
         Anomaly(
@@ -79,7 +80,7 @@ def _unusual(table: Floats, known: NDArray[np.bool_], features: list[Feature], p
     spread = np.median(np.abs(table - middle), axis=0) * 1.4826
     spread = np.where(spread > 0, spread, table.std(axis=0) + 1e-12)
     far = np.abs(table[place] - middle) / spread
-    order = [column for column in np.argsort(-far, kind="stable")[:TELLING] if known[place, column]]
+    order = [column for column in np.argsort(-far, kind="stable") if known[place, column]][:TELLING]
     return [features[column] for column in order if far[column] >= FAR] or [features[column] for column in order[:1]]
 
 
