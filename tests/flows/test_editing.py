@@ -75,7 +75,8 @@ def test_a_step_that_moves_or_comes_between_stays_in_the_chain_that_leads_to_a_j
     assert chain(add=["drop-missing columns=age after=fill id=drop"]) == [
         ["fill", "people"], ["drop", "fill"], ["join", "drop", "ports"], ["plus", "join"], ["scale", "plus"],
     ]  # fmt: skip
-    assert chain(add=["filter where='port is not null' inputs=ports id=known", "sort columns=age before=join"])[2:4] == [
+    known = "filter where='port is not null' inputs=ports id=known"
+    assert chain(add=[known, "sort columns=age before=join"])[2:4] == [
         ["sort", "drop"], ["join", "sort", "ports"],
     ]  # fmt: skip
     assert chain(move=["known before=fill"])[:2] == [["known", "ports"], ["fill", "people"]]
