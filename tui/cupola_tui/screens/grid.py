@@ -125,7 +125,7 @@ class Grid(Dialog[Record]):
         if group := level.view.get("group"):
             name += f" by {clean(group)}"
         of = f"{rows.count:,} of {rows.total:,}" if rows.count != rows.total else f"{rows.total:,}"
-        of += " values" if group else " rows"
+        of += (" value" if group else " row") + "s" * (rows.total != 1)
         inner = group and level.view.get("within")
         parts = [f"/{clean(level.typed)}" if level.typed else "", of, f"where {clean(inner)}" if inner else ""]
         trouble = rows.error or (self.fault if not self.asking else None)
