@@ -134,6 +134,8 @@ def answer(name: str, arguments: Record) -> Any:
         return executions()
     if name == "pipeline why":
         return {"said": "", "changes": ["src/features.py has changed", "parameters.threshold: 0.6, now 0.7"]}
+    if name == "pipeline log":
+        return {"execution": arguments["execution"], "step": arguments["step"], "path": "", "text": "fold 5 of 5\n"}
     if name in ("pipeline step", "pipeline unstep"):
         return pipelines()[0]
     if name == "pipeline run":

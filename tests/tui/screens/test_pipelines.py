@@ -106,6 +106,7 @@ async def test_enter_shows_all_there_is_of_a_step_and_w_why_it_was_done(
         said = studio.screen.sheet.plain  # type: ignore[attr-defined]
         assert "validation_roc_auc  0.7123" in said
         assert "≠ src/features.py has changed" in said
+        assert "fold 5 of 5" in said
         await pilot.press("escape", "w")
         await settled(pilot, lambda: isinstance(studio.screen, WhyView))
         asked = [
