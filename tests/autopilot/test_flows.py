@@ -13,7 +13,7 @@ from tests.environments.built import built, known
 from tests.training.conftest import table
 from tests.training.test_flows import filed
 
-from cupola.autopilot import assembling, problem, resuming
+from cupola.autopilot import assembling, problem
 from cupola.autopilot.candidates import Candidate
 from cupola.autopilot.fits import Answer
 from cupola.autopilot.parts import Parts
@@ -116,5 +116,5 @@ def test_a_fit_from_before_counts_only_behind_the_same_flow() -> None:
     found = solved(table(300), *PREPARED)
     assert found.training.flow
     other = dataclasses.replace(found, training=training("kind", "roc_auc", filed(*PREPARED[:2])))
-    assert resuming._made_of(found) == resuming._made_of(found)
-    assert resuming._made_of(found) != resuming._made_of(other)
+    assert found.digest == solved(table(300), *PREPARED).digest
+    assert found.digest != other.digest

@@ -1,8 +1,6 @@
 """Fits that are kept for after a kill, and a search that goes on from them."""
 
-import pickle
 import time
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,7 +11,7 @@ from tests.training.conftest import table
 from cupola.autopilot import portfolio, problem, search
 from cupola.autopilot.fits import Answer
 from cupola.autopilot.problem import Problem
-from cupola.autopilot.resuming import MAC, Kept
+from cupola.jobs.keeping import Kept
 from cupola.workspace import Workspace
 
 
@@ -21,9 +19,9 @@ def solved(rows: int = 200) -> Problem:
     return problem.of(table(rows), searched.training("value", "rmse"), 1)
 
 
-def kept(workspace: Workspace, of: Problem, job: str = "one") -> Kept:
-    found: Any = SimpleNamespace(id=job, attempt=lambda number: f"jobs/2026-01/one/attempts/{number}")
-    return Kept(SimpleNamespace(store=workspace.store, job=found, number=2), of)  # type: ignore[arg-type]
+def kept(workspace: Workspace, of: Problem) -> Kept:
+    job: Any = SimpleNamespace(id="one", attempt=lambda number: f"jobs/2026-01/one/attempts/{number}")
+    return Kept(SimpleNamespace(store=workspace.store, job=job, number=2), of.digest)  # type: ignore[arg-type]
 
 
 def answer(of: Problem, fold: int = 0, share: float = 1.0) -> Answer:
@@ -31,34 +29,13 @@ def answer(of: Problem, fold: int = 0, share: float = 1.0) -> Answer:
     return Answer([of.truth[rest] + fold / 10, np.zeros(len(of.test))], b"fitted", {"max_iter": 7}, 1, 1, 0.1, share)
 
 
-def test_a_fit_is_had_back_by_the_same_job_on_the_same_rows(workspace: Workspace) -> None:
+def test_a_fit_is_had_back_on_the_same_rows_alone(workspace: Workspace) -> None:
     of = solved()
-    kept(workspace, of).keep("light/../large", 0, 1, answer(of))
-    (key,), (found,) = zip(*kept(workspace, of).all().items(), strict=True)
+    kept(workspace, of)["light/../large", 0, 1] = answer(of)
+    ((key, found),) = kept(workspace, solved()).items()
     assert key == ("light/../large", 0, 1)
     assert (found.fitted, found.grown, found.saving) == (b"fitted", {"max_iter": 7}, 0.1)
-    assert kept(workspace, solved(300)).all() == {}, "it is no fit of other rows"
-    assert kept(workspace, of, "another").all() == {}, "nor of another job"
-    kept(workspace, of).forget()
-    assert kept(workspace, of).all() == {}
-
-
-def test_what_this_user_has_not_signed_is_never_unpickled(workspace: Workspace, tmp_path: Path) -> None:
-    of, seen = solved(), tmp_path / "seen"
-
-    class Evil:
-        def __reduce__(self) -> Any:
-            return (Path.touch, (seen,))
-
-    kept(workspace, of).keep("linear", 0, 0, answer(of))
-    directory = workspace.root / kept(workspace, of).directory
-    (whole,) = directory.iterdir()
-    signed = whole.read_bytes()
-    whole.write_bytes(signed[:MAC] + pickle.dumps(Evil()))
-    (directory / "short").write_bytes(b"x")
-    (directory / "other").write_bytes(b"\x1b" * MAC + pickle.dumps(Evil()))
-    assert kept(workspace, of).all() == {}
-    assert not seen.exists()
+    assert kept(workspace, solved(300)) == {}
 
 
 def test_a_search_goes_on_where_another_was_cut(workspace: Workspace) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import psutil
 from numpy.typing import NDArray
 
-from cupola.autopilot import assembling, explaining, measuring, portfolio, problem, records, resuming, search
+from cupola.autopilot import assembling, explaining, measuring, portfolio, problem, records, search
 from cupola.autopilot.assembling import Assembled
 from cupola.autopilot.candidates import Candidate
 from cupola.autopilot.fits import Children
@@ -27,8 +27,9 @@ from cupola.forecasting.records import Candidate as Forecaster
 from cupola.forecasting.records import ForecastSpec
 from cupola.jobs import keeping
 from cupola.jobs.attempt import Attempt
+from cupola.jobs.keeping import Kept
 from cupola.store import files, names
-from cupola.training import artifacts
+from cupola.training import artifacts, saving
 from cupola.training.fitting import Through
 from cupola.training.job import Work, failed, publish, read, register
 
@@ -87,7 +88,7 @@ def _done(attempt: Attempt, spec: Spec, run: Run, begun: float, before: Board | 
         trying.alive()
         return _is_enough(attempt, run)
 
-    kept = resuming.Kept(attempt, solved)
+    kept = Kept(attempt, (solved.digest, saving.packages()))
     found = Search(
         solved,
         portfolio.settings(spec.learnt.task, solved.likeness),
@@ -96,13 +97,12 @@ def _done(attempt: Attempt, spec: Spec, run: Run, begun: float, before: Board | 
         tell=tell,
         stop=stop,
         measuring=measuring.takes(solved),
-        keep=kept.keep,
+        keep=kept.__setitem__,
     )
     if before:
-        made = kept.all()
         ended = ("dropped", "failed")
-        found.resume(made, {one.name: (one.state, one.why) for one in before.lines if one.state in ended})
-        solved.usable.notes.append(f"it went on after an interruption, with {len(made)} fits from before")
+        found.resume(kept, {one.name: (one.state, one.why) for one in before.lines if one.state in ended})
+        solved.usable.notes.append(f"it went on after an interruption, with {len(kept)} fits from before")
     found.run()
     is_over = time.monotonic() >= found.until
     work = Work(attempt, spec.learnt, run, attempt.report)
@@ -125,7 +125,7 @@ def _done(attempt: Attempt, spec: Spec, run: Run, begun: float, before: Board | 
     registered = register(attempt, run, spec.learnt.register) if spec.learnt.register else None
     trying.say("", at_once=True)
     publish(attempt, run, [registered] if registered else [])
-    kept.forget()
+    keeping.forget(attempt)
     return {"run": run.id, "model": run.model, "metrics": run.metrics, "seconds": round(trying.seconds, 2)}
 
 

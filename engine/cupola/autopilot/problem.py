@@ -4,6 +4,7 @@ Where a flow prepares the rows first it learns anew from those that learn in eac
 the fits on all rows that the model is made of.
 """
 
+import hashlib
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -43,6 +44,15 @@ class Problem:
     folds: list[Folds]
     through: Through | None = None
     prepared: dict[str, tuple[Any, Any, Any]] = field(default_factory=dict)
+
+    @property
+    def digest(self) -> str:
+        """Of what fits are made of: rows, truth, folds and flow."""
+        found = hashlib.sha256(self.truth.tobytes())
+        found.update((self.training.flow.sha256 if self.training.flow else "").encode())
+        for part in (self.rows, self.test, *(rest for folds in self.folds for _, rest in folds)):
+            found.update(part.tobytes())
+        return found.hexdigest()
 
     @property
     def table(self) -> pd.DataFrame:

@@ -80,8 +80,8 @@ class Search:
 
     end: of all the work (of time.monotonic), of which making a model of it is the last; `until` then it searches. stop:
     asked now and then; True ends it before. measuring: seconds of a CPU that it takes to measure what a candidate says.
-    keep: given each fit in the process that has made it. half: a candidate (the default trees, or the best one that
-    is quicker), and a fit of it on half of the rows, which tells whether more rows would help.
+    keep: given each fit, by (candidate, repeat, fold), in the process that has made it. half: a candidate (the default
+    trees, or the best one that is quicker), and a fit of it on half of the rows: whether more rows would help.
     """
 
     def __init__(
@@ -94,7 +94,7 @@ class Search:
         tell: Tell = lambda candidate: None,
         stop: Callable[[], bool] = lambda: False,
         measuring: float = 0.0,
-        keep: Callable[[str, int, int, Answer], None] = lambda candidate, repeat, fold, answer: None,
+        keep: Callable[[tuple[str, int, int], Answer], None] = lambda key, answer: None,
     ) -> None:
         self.problem, self.tell, self.stop, self.keep = problem, tell, stop, keep
         self.begun, self.end = time.monotonic(), end
@@ -470,7 +470,7 @@ class Search:
             )  # fmt: skip
             answer.share = share
             if kept:
-                self.keep(candidate.name, repeat, fold, answer)
+                self.keep((candidate.name, repeat, fold), answer)
             return answer
 
         self.children.begin((candidate, repeat, HALF if half else fold), work)

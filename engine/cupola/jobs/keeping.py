@@ -1,7 +1,7 @@
 """What a job has found out, kept for its next attempt: what a kill, or a host that goes down, does not take away.
 
-Each is a file among the checkpoints of the job, with a MAC by this user's secret, without which none is unpickled; and
-it says what it was made of. What does not fit is made again.
+Each is a file among the checkpoints of the job, with a MAC by this user's secret of it and of what it was made of:
+what is not this user's, or was made of something else (by other packages, say), is not unpickled, and made again.
 """
 
 import contextlib
@@ -18,17 +18,20 @@ MAC = 64  # characters in front of what is signed
 
 
 class Kept(dict[Any, Any]):
-    """By key what earlier attempts have left, made of the same; what is put in lasts, where the disk takes it."""
+    """By key what earlier attempts have left, made of the same; what is put in lasts, where the disk takes it.
+
+    made_of: anything whose repr tells it from all else.
+    """
 
     def __init__(self, attempt: Attempt, made_of: Any) -> None:
         self.store: Store = attempt.store
         self.directory = checkpoints.path(attempt.job, attempt.number)
-        self.job, self.made_of = attempt.job.id, made_of
+        self._of = f"kept\0{attempt.job.id}\0{made_of!r}\0".encode()
         super().__init__(self._left())
 
     def __setitem__(self, key: Any, value: Any) -> None:
         super().__setitem__(key, value)
-        data = pickle.dumps((self.made_of, key, value), protocol=5)
+        data = pickle.dumps((key, value), protocol=5)
         name = hashlib.sha256(repr(key).encode()).hexdigest()[:16]
         with contextlib.suppress(CupolaError):
             mac = secret.sign(self._payload(data)).encode()
@@ -41,13 +44,12 @@ class Kept(dict[Any, Any]):
                 data = files.read_bytes(self.store, f"{self.directory}/{name}")
                 if not secret.verify(self._payload(data[MAC:]), data[:MAC].decode(errors="replace")):
                     continue
-                made_of, key, value = pickle.loads(data[MAC:])  # signed by this user
-                if made_of == self.made_of:
-                    found[key] = value
+                key, value = pickle.loads(data[MAC:])  # signed by this user
+                found[key] = value
         return found
 
     def _payload(self, data: bytes) -> bytes:
-        return b"kept\0" + self.job.encode() + b"\0" + hashlib.sha256(data).digest()
+        return self._of + hashlib.sha256(data).digest()
 
 
 def forget(attempt: Attempt) -> None:
