@@ -20,6 +20,7 @@ CupolaError
 └── WorkFailed       a job ended without success
 """
 
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -137,6 +138,14 @@ class WorkFailed(CupolaError):
 
 def _short(text: str) -> str:
     return text if len(text) <= LONGEST else f"{text[: LONGEST * 2 // 3]} ... {text[-LONGEST // 3 :]}"
+
+
+def meant(name: str, known: Iterable[str], otherwise: str = "", most: int = 1) -> str:
+    """The hint on a name that is not known: which may have been meant, else `otherwise`."""
+    import difflib
+
+    near = difflib.get_close_matches(name, [*known], most, 0.5)
+    return f"did you mean {' or '.join(near)}?" if near else otherwise
 
 
 def from_info(info: ErrorInfo) -> CupolaError:

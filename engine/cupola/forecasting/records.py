@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from cupola.datasets.records import Column, DatasetVersion
-from cupola.errors import BadOption
+from cupola.errors import BadOption, meant
 
 TASK = "forecasting"
 METRICS = ("mase", "wape", "pinball_loss", "rmse", "mae")  # all are the better, the smaller
@@ -181,13 +181,10 @@ def _take(taken: dict[str, str], names: list[str], option: str) -> None:
 
 
 def _column(version: DatasetVersion, name: str | None, option: str, hint: str = "") -> Column:
-    import difflib
-
     known = {one.name: one for one in version.columns}
     if name is None:
         raise BadOption(f"{version.ref} does not say its {option.removeprefix('--')}", where=option, hint=hint)
     if name in known:
         return known[name]
-    near = difflib.get_close_matches(name, known, 3, 0.5)
-    hint = f"did you mean {' or '.join(near)}?" if near else f"it has: {', '.join([*known][:20])}"
+    hint = meant(name, known, f"it has: {', '.join([*known][:20])}", 3)
     raise BadOption(f"{version.ref} has no column {name!r}", where=option, hint=hint)

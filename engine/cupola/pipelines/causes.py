@@ -1,7 +1,6 @@
 """Why a step may be tried again: the causes of ends, and what the hosted service calls them."""
 
-import difflib
-
+from cupola.errors import meant
 from cupola.pipelines.records import Retry
 
 # Why a job has ended, in all words that a retry may name.
@@ -26,7 +25,6 @@ def wrong(retry: Retry) -> str:
         return "attempts is 1 or more (the first counts), interval and backoff are 0 or more"
     for cause in retry.causes:
         if cause not in KNOWN and not (cause.isidentifier() and cause != cause.lower()):
-            near = difflib.get_close_matches(cause, KNOWN, 1, 0.5)
-            meant = f"did you mean {near[0]}?" if near else f"there are {', '.join(KNOWN)}, and names of exceptions"
-            return f"there is no cause {cause!r} ({meant})"
+            hint = meant(cause, KNOWN, f"there are {', '.join(KNOWN)}, and names of exceptions")
+            return f"there is no cause {cause!r} ({hint})"
     return ""

@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import msgspec
 
-from cupola.errors import BadInput, BadOption, CupolaError, NotFound
+from cupola.errors import BadInput, BadOption, CupolaError, NotFound, meant
 from cupola.jobs import amounts
 from cupola.pipelines import causes, conditions, graph, references, types
 from cupola.pipelines.records import DIRECTORY, Parameter, ParameterType, Pipeline, Retry, Step
@@ -77,10 +77,7 @@ def path_of(store: Store, name: str) -> str:
     check_name(name, "name of a pipeline")
     there = [one for one in files.listing(store, DIRECTORY) if one in (f"{name}.toml", f"{name}.py")]
     if not there:
-        import difflib
-
-        near = difflib.get_close_matches(name, names(store), 1, 0.5)
-        hint = f"did you mean {near[0]}?" if near else f"one is a file {DIRECTORY}/NAME.toml or NAME.py"
+        hint = meant(name, names(store), f"one is a file {DIRECTORY}/NAME.toml or NAME.py")
         raise NotFound(f"there is no pipeline {name!r} here", hint=hint)
     if len(there) > 1:
         raise BadInput(f"there are {' and '.join(there)}; which is meant cannot be told", where=DIRECTORY)
@@ -142,10 +139,7 @@ def _check_keys(said: dict[str, Any], kind: type[msgspec.Struct], what: str, at:
 
 
 def _meant(name: str, known: list[str]) -> str:
-    import difflib
-
-    near = difflib.get_close_matches(name, known, 1, 0.5)
-    return f"did you mean {near[0]}?" if near else f"it has: {', '.join(known) or 'none'}"
+    return meant(name, known, f"it has: {', '.join(known) or 'none'}")
 
 
 def check(pipeline: Pipeline, wrong: Wrong) -> None:

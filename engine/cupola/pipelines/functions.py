@@ -1,12 +1,12 @@
 """Whether the functions and scripts of src/ that steps name are there and take what they are given; nothing is run."""
 
 import ast
-import difflib
 import importlib.util
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from cupola.errors import meant
 from cupola.pipelines import fingerprints, references
 from cupola.pipelines.records import Pipeline, Step
 
@@ -42,8 +42,8 @@ def _wrong(path: str, arguments: dict[str, Any], code: Path) -> str:
         return ""  # whoever runs it will say so
     names = dict(_names(tree))
     if not names.keys() & {name, "*", "__getattr__"}:
-        near = difflib.get_close_matches(name, names, 1, 0.5)
-        return f"{file.relative_to(code)} has no {name!r}" + (f" (did you mean {near[0]}?)" if near else "")
+        hint = meant(name, names)
+        return f"{file.relative_to(code)} has no {name!r}" + (f" ({hint})" if hint else "")
     found, given = names.get(name), arguments.get("parameters", {})
     return _unfit(found, function, given) if found is not None and isinstance(given, dict) else ""
 
@@ -80,8 +80,7 @@ def _unfit(found: ast.FunctionDef, function: str, given: dict[str, Any]) -> str:
     if takes.posonlyargs:
         return ""
     if (odd := next((one for one in given if one not in named), "")) and takes.kwarg is None:
-        near = difflib.get_close_matches(odd, named, 1, 0.5)
-        hint = f"did you mean {near[0]}?" if near else f"it takes {', '.join(named) or 'nothing'}"
+        hint = meant(odd, named, f"it takes {', '.join(named) or 'nothing'}")
         return f"{function} takes no {odd!r} ({hint})"
     if missing := next((one for one in named if one not in given and one not in optional), ""):
         return f"{function} needs {missing!r} among its parameters"

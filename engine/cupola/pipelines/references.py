@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from cupola.errors import BadInput
+from cupola.errors import BadInput, meant
 
 REFERENCE = re.compile(r"\$\{\s*([^{}]*?)\s*\}")
 PART = re.compile(r"\.?([^.\[\]]+)|\[(\d+)\]")
@@ -108,7 +108,5 @@ def _text(value: Any) -> str:
 
 
 def _near(name: Any, known: list[str]) -> str:
-    import difflib
-
-    near = difflib.get_close_matches(str(name), known, 1, 0.5)
-    return f"; did you mean {near[0]}?" if near else ""
+    hint = meant(str(name), known)
+    return f"; {hint}" if hint else ""

@@ -11,7 +11,7 @@ import msgspec
 
 from cupola import actions
 from cupola.actions import Arg, Parameter
-from cupola.errors import BadInput
+from cupola.errors import BadInput, meant
 from cupola.store import toml
 
 Function = Annotated[str, Arg(help="a function of src/: module:name; its parameters are those of the step")]
@@ -199,10 +199,7 @@ def find(name: str) -> StepType:
     known = catalogue()
     if name in known:
         return known[name]
-    import difflib
-
-    near = difflib.get_close_matches(name, known, 1, 0.5)
-    hint = f"did you mean {near[0]}?" if near else f"one of {', '.join(sorted(known))}"
+    hint = meant(name, known, f"one of {', '.join(sorted(known))}")
     raise BadInput(f"there is no type of step {name!r}", hint=hint)
 
 
@@ -213,10 +210,7 @@ def wrong(type: StepType, arguments: dict[str, Any]) -> tuple[str, str] | None:
     known = {one.name: one for one in type.fields}
     for name, value in arguments.items():
         if name not in known:
-            import difflib
-
-            near = difflib.get_close_matches(name, [*known, *FOR_ALL], 1, 0.5)
-            hint = f"did you mean {near[0]}?" if near else f"it takes {', '.join(known)}"
+            hint = meant(name, [*known, *FOR_ALL], f"it takes {', '.join(known)}")
             return name, f"a {type.name} step takes no {name!r} ({hint})"
         if any(references.found(value)):
             continue

@@ -9,7 +9,7 @@ from cupola.actions import Arg, action
 from cupola.datasets import records as datasets
 from cupola.datasets.records import Column, DatasetVersion
 from cupola.environments import catalogue, own, values
-from cupola.errors import BadOption, CupolaError
+from cupola.errors import BadOption, CupolaError, meant
 from cupola.experiments.records import Run
 from cupola.flows import records as flows
 from cupola.jobs import amounts
@@ -321,11 +321,8 @@ def _column(version: DatasetVersion, name: str, option: str) -> Column:
     for column in version.columns:
         if column.name == name:
             return column
-    import difflib
-
     known = [column.name for column in version.columns]
-    near = difflib.get_close_matches(name, known, 3, 0.5)
-    hint = f"did you mean {' or '.join(near)}?" if near else f"it has: {', '.join(known[:20])}"
+    hint = meant(name, known, f"it has: {', '.join(known[:20])}", 3)
     raise BadOption(f"{version.ref} has no column {name!r}", where=option, hint=hint)
 
 
