@@ -1,7 +1,9 @@
+import msgspec
 import pytest
 from tests.tui.examples import models, runs, tunings
 from tests.tui.forms import FORMS
 
+from cupola.experiments.records import Run
 from cupola_tui import keymap, verbs
 from cupola_tui.keymap import EXPERIMENTS, REGISTRY, TUNINGS
 from cupola_tui.screens import panes
@@ -28,6 +30,14 @@ def test_a_verb_that_can_act_says_nothing() -> None:
     assert verbs.why_not("model register", [{"status": "Completed"}]) == ""
     assert verbs.why_not("dataset import", []) == ""
     assert verbs.why_not("import wandb", [], form={"about": ""}) == ""
+
+
+def test_a_run_can_be_registered_as_lists_have_it_and_a_tuning_once_it_has_a_best_run() -> None:
+    known = Run(id="r1", name="heron", experiment="x", status="Completed", user="ana", host="box", submitted="")
+    run = msgspec.to_builtins(known)
+    assert verbs.why_not("model register", [run]) == ""
+    assert "finished run" in verbs.why_not("model register", [run | {"status": "Failed"}])
+    assert [verbs.why_not("model register", [one]) for one in tunings()] == ["", "", "no trial has completed yet"]
 
 
 def test_read_only_refuses_what_writes_and_nothing_else() -> None:

@@ -89,7 +89,7 @@ def why_not(name: str, records: list[Record], readonly: bool = False, form: Mapp
 def _why(name: str, record: Record) -> str:
     status = str(record.get("status") or "")
     match name:
-        case "model register" if "tuning" in record:
+        case "model register" if "best_run" in record:  # of a tuning
             return "" if record.get("best_run") else "no trial has completed yet"
         case "model register" if status != "Completed":
             return f"needs a finished run; this one is {status or 'not'}"
