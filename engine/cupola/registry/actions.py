@@ -11,18 +11,18 @@ import msgspec
 from cupola import place
 from cupola.actions import Arg, action
 from cupola.datasets import records as datasets
-from cupola.errors import BadOption, Conflict, Corrupt
+from cupola.errors import BadOption, Corrupt
 from cupola.experiments import records as runs
 from cupola.experiments import saving
 from cupola.jobs import errands
-from cupola.registry import baselines, cardpages, cards, contents, differing, packing, records, registration
+from cupola.registry import baselines, cardpages, cards, contents, differing, packing, records, registration, removing
 from cupola.registry.baselines import Expected
 from cupola.registry.cards import Card, Risk, State
 from cupola.registry.differing import Differences
 from cupola.registry.records import APPROVED, REJECTED, ModelState
 from cupola.runtimes.records import Report, environment
 from cupola.search import evaluating
-from cupola.store import basis, claims, feed, files, names, references, secret
+from cupola.store import basis, claims, files, names, references, secret
 from cupola.team import notes, roles, verdicts
 from cupola.workspace import Workspace
 
@@ -420,44 +420,16 @@ def rm(
     version = records.find(ws.store, model)
     if wanted.version is None and wanted.alias is None and len(records.versions(ws.store, version.name)) > 1:
         raise BadOption(f"{model!r} has several versions", hint=f"say which, as in {model}@{version.version}")
-    _check_unused(ws, version)
+    removing.check_unused(ws.store, version)
     if dry_run:
         return Removed(removed=[version.ref], dry_run=True)
-    token = files.trash(ws.store, version.directory)
-    feed.announce(ws.store, "model", version.ref, 0)
-    return Removed(removed=[version.ref], trash=token)
+    return Removed(removed=[version.ref], trash=removing.remove(ws.store, version))
 
 
 @action("model restore")
 def restore(ws: Workspace, trash: Annotated[str, Arg(help="the token that `model rm` gave")]) -> ModelState:
     """Bring a version back from the trash."""
-    name, _, version = files.untrash(ws.store, trash).removeprefix(f"{records.DIRECTORY}/").partition("/")
-    found = records.find(ws.store, f"{name}@{version}")
-    feed.announce(ws.store, "model", found.ref, 0)
-    return found
-
-
-def _check_unused(ws: Workspace, version: ModelState) -> None:
-    """Raises Conflict where an endpoint serves the version or is to serve it, or where somebody counts on it."""
-    from cupola.serving import records as endpoints
-
-    serving = [
-        one.name
-        for one in endpoints.ls(ws.store)
-        if version.ref in {v.model for v in one.wished} | {v.model for v in one.variants}
-    ]
-    if serving:
-        what, hint = f"is deployed to {', '.join(serving)}", "remove the endpoint or deploy another version to it first"
-    elif version.stage == "Production":
-        what, hint = "is in Production", f"`cupola model stage {version.ref} Archived` first"
-    elif version.aliases:
-        what = f"is what {', '.join(f'{version.name}@{one}' for one in version.aliases)} means"
-        hint = (
-            f"`cupola model alias {version.ref} {version.aliases[0]} --remove`, or let it mean another version, first"
-        )
-    else:
-        return
-    raise Conflict(f"{version.ref} {what}", where=version.directory, hint=hint)
+    return removing.restore(ws.store, trash)
 
 
 def _say(ws: Workspace, model: str, entry: dict[str, str]) -> ModelState:
