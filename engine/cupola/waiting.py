@@ -147,13 +147,13 @@ def _tuning(workspace: Workspace, name: str, timeout: float | None, progress: Ca
 
 
 def _execution(workspace: Workspace, name: str, timeout: float | None, progress: Callable[[Any], None] | None) -> Any:
-    from cupola.pipelines import records as pipelines
+    from cupola.pipelines import standing
 
     begun = time.monotonic()
     told = None
     while True:
         looked = time.monotonic()
-        state = pipelines.state(workspace.store, name)
+        state = standing.find(workspace.store, name)
         if progress and state != told:
             told = state
             progress(state)

@@ -16,7 +16,7 @@ from tests.faults import hosts
 
 from cupola.jobs import agents, wish
 from cupola.jobs import records as jobs
-from cupola.pipelines import records as pipelines
+from cupola.pipelines import standing
 from cupola.schedules import moments, records
 from cupola.schedules.records import Firing
 from cupola.store import Store, claims, runtime
@@ -100,9 +100,9 @@ def test_a_pipeline_is_run_on_each_new_version_of_a_dataset(ws: Workspace) -> No
     [found] = until(lambda: fired(ws.store, "look"), "it is fired")
     assert (found.status, found.kind, found.cause) == ("Started", "execution", "dataset:d")
     assert found.ref.startswith("d@1-")
-    state = pipelines.state(ws.store, found.started)
+    state = standing.find(ws.store, found.started)
     assert state.parameters == {"data": found.ref}
-    until(lambda: pipelines.state(ws.store, found.started).steps[0].status == "Executing", "it asks")
+    until(lambda: standing.find(ws.store, found.started).steps[0].status == "Executing", "it asks")
     cupola(ws, "pipeline", "stop", found.started)
 
 

@@ -15,7 +15,7 @@ from cupola.agent import stopping
 from cupola.errors import DiskFull
 from cupola.jobs import records as jobs
 from cupola.jobs.records import JobState
-from cupola.pipelines import records as pipelines
+from cupola.pipelines import standing
 from cupola.pipelines.records import ExecutionState
 from cupola.store import journals
 from cupola.workspace import Workspace
@@ -159,7 +159,7 @@ def begun(ws: Workspace, go: Path, count: int, then: str = "return") -> str:
 
 def stands(ws: Workspace, execution: str, so: Callable[[ExecutionState], object]) -> ExecutionState:
     deadline = time.monotonic() + LONG
-    while not so(now := pipelines.state(ws.store, execution)):
+    while not so(now := standing.find(ws.store, execution)):
         assert time.monotonic() < deadline, f"it never came to that: {now}"
         time.sleep(0.05)
     return now

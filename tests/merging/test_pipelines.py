@@ -10,6 +10,7 @@ from tests.merging.records import carried
 from cupola.flows.records import Flow
 from cupola.flows.records import create as create_flow
 from cupola.pipelines import records as pipelines
+from cupola.pipelines import standing
 from cupola.schedules import records as schedules
 from cupola.store import Store, files, journals
 from cupola.workspace import Workspace
@@ -60,7 +61,7 @@ def test_executions_and_flows_come_over_and_those_of_both_go_on(here: Workspace,
     assert found.taken == dry.taken and found.ok and not found.differs
     assert found.taken["execution"] == 1 and "1 execution" in found.text
     assert [one.id for one in pipelines.executions(here.store, "nightly")] == ["new", "known"]
-    steps = pipelines.state_of(here.store, known).steps
+    steps = standing.of(here.store, known).steps
     assert [(one.name, one.status) for one in steps] == [("first", "Succeeded"), ("second", "Waiting")]
     assert pipelines.asked(here.store, known).stopped
     assert b"02:00" in files.read_bytes(here.store, "pipelines/nightly/results/key.json")

@@ -5,6 +5,7 @@ from typing import Any
 from cupola.datasets import records as datasets
 from cupola.errors import CupolaError
 from cupola.pipelines import records as pipelines
+from cupola.pipelines import standing
 from cupola.pipelines.records import Execution, Step, StepState
 from cupola.store import Store
 
@@ -33,8 +34,8 @@ def makers(store: Store) -> Makers:
 
 def _steps(store: Store, execution: Execution) -> list[StepState]:
     """The steps that this execution has done itself."""
-    lines = pipelines.lines(store, execution, pipelines.asked(store, execution).jobs)
-    known = pipelines.fold(execution.definition, lines)
+    lines = standing.lines(store, execution, pipelines.asked(store, execution).jobs)
+    known = standing.fold(execution.definition, lines)
     return [one for one in known.values() if one.status == "Succeeded" and not one.cached]
 
 

@@ -11,6 +11,7 @@ from cupola.experiments import records as experiments
 from cupola.jobs import records as jobs
 from cupola.lineage import executed
 from cupola.pipelines import records as pipelines
+from cupola.pipelines import standing
 from cupola.registry import records as registry
 from cupola.schedules import records as schedules
 from cupola.serving import records as serving
@@ -305,7 +306,7 @@ def run(one: experiments.Run) -> Node:
 
 def execution(store: Store, one: pipelines.Execution) -> Node:
     """An execution of a pipeline, which has made what its steps say."""
-    status = pipelines.state_of(store, one).status
+    status = standing.of(store, one).status
     return Node(id=f"execution:{one.id}", kind="execution", ref=one.id, name=one.pipeline, status=status)
 
 

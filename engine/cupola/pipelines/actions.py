@@ -18,6 +18,7 @@ from cupola.pipelines import (
     graph,
     records,
     removing,
+    standing,
     starting,
     types,
 )
@@ -114,7 +115,7 @@ def show(
         found = _state(ws, pipeline)
         found.next = states.coming(ws.store).get(pipeline)
         return found
-    return records.state(ws.store, pipeline)
+    return standing.find(ws.store, pipeline)
 
 
 def _wrong_parameter(ws: Workspace, given: dict[str, Any]) -> dict[str, str]:
@@ -144,7 +145,7 @@ def run(
     """
     chosen = [name for one in steps or [] for name in one.split(",") if name]
     found = starting.start(ws, pipeline, param, steps=chosen, origin=origin, cache=not no_cache)
-    return records.state_of(ws.store, found)
+    return standing.of(ws.store, found)
 
 
 @action("pipeline executions", writes=False, about="pipeline")
@@ -160,19 +161,19 @@ def executions(
     if pipeline is not None and pipeline not in records.names_of_executed(ws.store):
         definition.path_of(ws.store, pipeline)
     every = records.every(ws.store) if pipeline is None else records.executions(ws.store, pipeline)
-    return evaluating.chosen([records.state_of(ws.store, one) for one in every], filter, sort, limit)
+    return evaluating.chosen([standing.of(ws.store, one) for one in every], filter, sort, limit)
 
 
 @action("pipeline stop", about="execution", key="x", confirm="y")
 def stop(ws: Workspace, execution: ExecutionName) -> ExecutionState:
     """Stop an execution, and what its steps do in the background; `pipeline retry` goes on."""
-    return records.state_of(ws.store, starting.stop(ws, execution))
+    return standing.of(ws.store, starting.stop(ws, execution))
 
 
 @action("pipeline retry", about="execution", key="R", waits="pipeline")
 def retry(ws: Workspace, execution: ExecutionName) -> ExecutionState:
     """Go on with an execution that failed or was stopped: what has succeeded stays, the rest is done again."""
-    return records.state_of(ws.store, starting.retry(ws, execution))
+    return standing.of(ws.store, starting.retry(ws, execution))
 
 
 @action("pipeline answer", about="execution")
@@ -213,7 +214,7 @@ def log(
 ) -> Log:
     """Show the end of what a step has printed."""
     found = records.find(ws.store, execution)
-    path = records.log_path(ws.store, found, step, attempt)
+    path = standing.log_path(ws.store, found, step, attempt)
     return Log(execution=found.id, step=step, path=path, text=logs.last(ws.store, path, lines)[0])
 
 
@@ -291,7 +292,7 @@ def restore(
     name = removing.restore(ws.store, trash)
     if name in {*definition.names(ws.store), *records.names_of_executed(ws.store)}:
         return _state(ws, name)
-    return records.state(ws.store, name)
+    return standing.find(ws.store, name)
 
 
 def _wrong_step(ws: Workspace, given: dict[str, Any]) -> dict[str, str]:
@@ -367,7 +368,7 @@ def _state(ws: Workspace, name: str) -> PipelineState:
     made = records.executions(ws.store, name)
     found.executions = len(made)
     if made:
-        last = records.state_of(ws.store, made[0])
+        last = standing.of(ws.store, made[0])
         found.execution, found.status, found.user = last.execution, last.status, last.user
         found.started, found.ended = last.started, last.ended
         same = made[0].definition

@@ -1,11 +1,12 @@
 """The answer to a Callback: a record that is made once, by a person or an HTTP call; or a file that comes."""
 
+import time
 from typing import Any
 
 import msgspec
 
 from cupola.errors import BadInput, BadOption, Conflict, ErrorInfo, NotReady
-from cupola.pipelines import records
+from cupola.pipelines import records, standing
 from cupola.pipelines.records import Execution
 from cupola.pipelines.workers import Outcome
 from cupola.store import Store, feed, files, toml
@@ -46,8 +47,8 @@ def give(store: Store, execution: Execution, step: str, outputs: dict[str, Any],
     chosen = execution.definition.step(step)
     if chosen.type != "Callback":
         raise BadOption(f"the step {step} is a {chosen.type}, and waits for no answer", where="STEP")
-    now_ = records.state_of(store, execution)
-    state = records.step_of(now_, step)
+    now_ = standing.of(store, execution)
+    state = standing.step_of(now_, step)
     if state.status in ("Succeeded", "Skipped") or now_.over:
         raise NotReady(f"the step {step} is {state.status}, and waits for no answer", where=execution.id)
     user, host = who()
@@ -59,8 +60,11 @@ def give(store: Store, execution: Execution, step: str, outputs: dict[str, Any],
     return made
 
 
-def answer(store: Store, execution: Execution, step: str, attempt: int, file: Any) -> Outcome | None:
-    """What a Callback was answered by now; None while it was not."""
+def answer(
+    store: Store, execution: Execution, step: str, attempt: int, file: Any, deadline: float | None
+) -> Outcome | None:
+    """What a Callback was answered by now, or that it waits no longer; None while it does. deadline: of the monotonic
+    clock."""
     path = _path(execution, step, attempt)
     if files.absolute(store, path).exists():
         said = msgspec.json.decode(files.read_bytes(store, path), type=Answer)
@@ -69,6 +73,9 @@ def answer(store: Store, execution: Execution, step: str, attempt: int, file: An
         return Outcome(outputs=said.outputs | {"user": said.user})
     if file and files.absolute(store, str(file)).exists():
         return Outcome(outputs={"file": file})
+    if deadline is not None and time.monotonic() > deadline:
+        error = ErrorInfo(kind="WorkFailed", message="nobody has answered in time")
+        return Outcome(error=error, causes=["timeout"])
     return None
 
 

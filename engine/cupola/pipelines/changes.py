@@ -8,7 +8,7 @@ import msgspec
 
 from cupola.errors import CupolaError, NotFound
 from cupola.jobs import records as jobs
-from cupola.pipelines import definition, fingerprints, graph, records, references, results, types
+from cupola.pipelines import definition, fingerprints, graph, records, references, results, standing, types
 from cupola.pipelines.records import Execution, ExecutionState, Pipeline, StepState
 from cupola.workspace import Workspace
 
@@ -32,7 +32,7 @@ def why(ws: Workspace, reference: str, step: str) -> Why:
     if reference in definition.names(ws.store):
         return _now(ws, reference, step)
     execution = records.find(ws.store, reference)
-    state = records.step_of(records.state_of(ws.store, execution), step)
+    state = standing.step_of(standing.of(ws.store, execution), step)
     found = Why(
         pipeline=execution.pipeline, step=step, execution=execution.id, cached=state.cached, origin=state.origin
     )
@@ -65,7 +65,7 @@ def _now(ws: Workspace, name: str, step: str) -> Why:
         found.said = f"what it depends on cannot be told now: {error}"
         return found
     if not now:
-        found.said = _without(records.step_of(last, step))
+        found.said = _without(standing.step_of(last, step))
         return found
     kept = _kept(ws, pipeline, now, step)
     chosen = pipeline.step(step.partition("[")[0])
@@ -84,12 +84,12 @@ def _now(ws: Workspace, name: str, step: str) -> Why:
 
 def _newest(ws: Workspace, made: list[Execution]) -> ExecutionState:
     """How the newest execution stands; a step that it did not come to as in the last one that did."""
-    newest = state = records.state_of(ws.store, made[0])
+    newest = state = standing.of(ws.store, made[0])
     known = {one.name: one for one in newest.steps}
     for one in made[1:]:
         if state.status == "Succeeded":
             break
-        state = records.state_of(ws.store, one)
+        state = standing.of(ws.store, one)
         succeeded = {each.name: each for each in state.steps if each.status == "Succeeded"}
         known |= {name: each for name, each in succeeded.items() if name not in known or not known[name].outputs}
     newest.steps = [*known.values()]
@@ -155,7 +155,7 @@ def _compared(
     for one in records.executions(ws.store, found.pipeline):
         if execution is not None and (one.submitted, one.id) >= (execution.submitted, execution.id):
             continue
-        states = records.state_of(ws.store, one).steps
+        states = standing.of(ws.store, one).steps
         before = next((state for state in states if state.name == found.step and state.fingerprint), None)
         if before is None or before.status != "Succeeded":
             continue

@@ -17,7 +17,7 @@ from typing import Any
 import msgspec
 
 from cupola.environments import installed
-from cupola.errors import Corrupt, CupolaError, ErrorInfo
+from cupola.errors import Corrupt, CupolaError, ErrorInfo, from_info
 from cupola.jobs import agents, amounts, filing
 from cupola.jobs.attempt import Attempt
 from cupola.pipelines import (
@@ -31,6 +31,7 @@ from cupola.pipelines import (
     references,
     removing,
     results,
+    standing,
     starting,
 )
 from cupola.pipelines.crew import Crew
@@ -71,8 +72,8 @@ class Driver:
         self.known: dict[str, Any] = {"execution": execution.about, "steps": {}}
         self._define(execution)
         wish = records.asked(self.store, execution)
-        written = records.lines(self.store, execution, wish.jobs)
-        self.states = records.fold(execution.definition, written)
+        written = standing.lines(self.store, execution, wish.jobs)
+        self.states = standing.fold(execution.definition, written)
         self.begun = any(line.job == attempt.job.id for line in written if line.op == "begin" and not line.step)
         self.over = next((line for line in reversed(written) if line.op == "over"), None) if self.begun else None
         self.later: dict[str, float] = {}
@@ -98,7 +99,7 @@ class Driver:
             return self._said(self.over.status, self.over.reason)
         if not self.begun:
             self._line(Line(op="begin", job=self.attempt.job.id))
-            records.begin_round(self.states)
+            standing.begin_round(self.states)
         if not self.steps:
             self._compile()
         self._take_over()
@@ -123,11 +124,11 @@ class Driver:
             if woken:
                 self._woken()
         if outcome is None or outcome.error:
-            self.failed = _sentence(outcome.error) if outcome and outcome.error else ""
+            self.failed = str(from_info(outcome.error)) if outcome and outcome.error else ""
             return
         self.execution = records.read(self.store, self.execution.pipeline, self.execution.id)
         self._define(self.execution)
-        self.states = records.fold(self.execution.definition, [])
+        self.states = standing.fold(self.execution.definition, [])
 
     def _define(self, execution: Execution) -> None:
         """Takes what the definition says."""
@@ -154,7 +155,7 @@ class Driver:
         """Steps that were not chosen are as they were in the execution that this one goes out from."""
         before: dict[str, StepState] = {}
         if self.execution.origin:
-            before = {one.name: one for one in records.state(self.store, self.execution.origin).steps}
+            before = {one.name: one for one in standing.find(self.store, self.execution.origin).steps}
         for name in self.steps.keys() - {*self.execution.steps}:
             found = before.get(name)
             if self.states[name].over:
@@ -331,7 +332,7 @@ class Driver:
         if outcome.error is None:
             self._succeeded(step, state, outcome)
             return
-        said = _sentence(outcome.error)
+        said = str(from_info(outcome.error))
         if self.stopping:
             self._over(msgspec.structs.replace(state, status="Stopped", ended=now(), message=""))
             return
@@ -399,11 +400,7 @@ class Driver:
         """Looks whether a Callback was answered, or waits no longer."""
         state = self.states[name]
         file = references.resolved(self.steps[name].arguments.get("file"), self.known)
-        outcome = callbacks.answer(self.store, self.execution, name, state.attempt, file)
-        deadline = self.waiting[name]
-        if outcome is None and deadline is not None and time.monotonic() > deadline:
-            error = ErrorInfo(kind="WorkFailed", message="nobody has answered in time")
-            outcome = Outcome(error=error, causes=["timeout"])
+        outcome = callbacks.answer(self.store, self.execution, name, state.attempt, file, self.waiting[name])
         if outcome is not None:
             del self.waiting[name]
             self._ended(state, outcome)
@@ -450,9 +447,3 @@ class Driver:
         if time.monotonic() - self.told >= TOLD_EVERY:
             self.told = time.monotonic()
             feed.announce(self.store, "execution", self.execution.id, 0)
-
-
-def _sentence(error: ErrorInfo) -> str:
-    """An error in one line, with where and what to do."""
-    where = f"{error.where}: " if error.where else ""
-    return f"{where}{error.message}" + (f" ({error.hint})" if error.hint else "")

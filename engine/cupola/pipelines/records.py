@@ -15,14 +15,12 @@ from typing import Any, Literal
 import msgspec
 
 from cupola.errors import Ambiguous, Corrupt, NewerFormat, NotFound
-from cupola.jobs import records as jobs
 from cupola.store import Store, feed, files, journals, names, records
 from cupola.store.records import Record
 
 DIRECTORY = "pipelines"
 OVER = ("Succeeded", "Failed", "Stopped")
 STEP_OVER = (*OVER, "Skipped")
-AGAIN = ("Failed", "Stopped", "Skipped", "Executing")  # what another round does again
 ParameterType = Literal["String", "Integer", "Float", "Boolean", "List"]
 
 
@@ -316,133 +314,6 @@ def asked(store: Store, execution: Execution) -> Asked:
             found.stopped = False
             found.jobs.append(entry["job"])
     return found
-
-
-def lines(store: Store, execution: Execution, drivers: list[str]) -> list[Line]:
-    """What the drivers of an execution have written, round by round and attempt by attempt; torn lines are left out."""
-    directory = f"{execution.directory}/steps"
-    places = []
-    for name in files.listing(store, directory):
-        job, _, number = name.removesuffix(journals.SUFFIX).partition(".")
-        if job in drivers and number.isdigit():
-            places.append((drivers.index(job), int(number), f"{directory}/{name}"))
-    found = []
-    for _, _, path in sorted(places):
-        for entry in journals.read(store, path)[0]:
-            try:
-                found.append(msgspec.convert(entry, Line))
-            except msgspec.ValidationError:
-                continue
-    return found
-
-
-def fold(definition: Pipeline, written: list[Line]) -> dict[str, StepState]:
-    """How each step stands after these lines; a step that was begun and not ended is Executing."""
-    found = {one.name: StepState(name=one.name, type=one.type) for one in definition.steps}
-    for line in written:
-        if line.op == "begin" and not line.step:
-            begin_round(found)
-        elif line.op in ("begin", "end") and line.state is not None:
-            found[line.step] = line.state
-        elif line.op == "job" and line.step in found:
-            found[line.step].job = line.job
-    return found
-
-
-def step_of(now: ExecutionState, step: str) -> StepState:
-    """How a step of an execution stands. Raises NotFound."""
-    for one in now.steps:
-        if one.name == step:
-            return one
-    hint = f"it has: {', '.join(one.name for one in now.steps)}"
-    raise NotFound(f"the execution {now.execution} has no step {step!r}", where=now.pipeline, hint=hint)
-
-
-def log_path(store: Store, execution: Execution, step: str, attempt: int | None = None) -> str:
-    """Where the log of a step lies, relative to the workspace: a job's own; of a cached result that of its time.
-
-    Raises NotFound, also where the execution of that time is gone.
-    """
-    found = step_of(state_of(store, execution), step)
-    if found.cached and found.origin:
-        try:
-            return log_path(store, read(store, execution.pipeline, found.origin), step, attempt)
-        except NotFound:
-            said = f"{step} was done by the execution {found.origin}, which is gone, and its log with it"
-            raise NotFound(said, where=execution.id) from None
-    if found.job and attempt in (None, found.attempt):
-        return jobs.log_path(store, found.job)
-    return f"{execution.directory}/work/{step}/{attempt or found.attempt or 1}/log.txt"
-
-
-def begin_round(states: dict[str, StepState]) -> None:
-    """What has not succeeded is to be done again."""
-    for name, state in states.items():
-        if state.status in AGAIN:
-            states[name] = StepState(name=name, type=state.type, attempt=state.attempt, earlier=state.attempt)
-
-
-def state(store: Store, reference: str) -> ExecutionState:
-    """What the execution of that id amounts to now."""
-    return state_of(store, find(store, reference))
-
-
-def state_of(store: Store, execution: Execution) -> ExecutionState:
-    """What an execution amounts to now."""
-    from cupola.pipelines import graph
-
-    wish = asked(store, execution)
-    written = lines(store, execution, wish.jobs)
-    steps = fold(execution.definition, written)
-    now = ExecutionState(
-        execution=execution.id, pipeline=execution.pipeline, status="Executing", version=execution.definition.version,
-        parameters=execution.parameters, user=execution.user, host=execution.host, submitted=execution.submitted,
-        started=next((line.time for line in written), None), jobs=wish.jobs,
-        steps=in_order(steps), edges=graph.edges(execution.definition, steps),
-    )  # fmt: skip
-    rounds = [place for place, line in enumerate(written) if line.op == "begin" and not line.step]
-    over = next((line for line in reversed(written[rounds[-1] if rounds else 0 :]) if line.op == "over"), None)
-    if over and over.job == wish.jobs[-1]:
-        now.status, now.reason, now.ended = over.status, over.reason, over.time
-        return _told(execution, now)
-    driver = jobs.some(store, {wish.jobs[-1]}).get(wish.jobs[-1])
-    if driver is None:
-        now.status, now.reason = "Failed", "the job that drove it is gone"
-    elif driver.over:
-        now.status = "Stopped" if driver.status == "Stopped" else "Failed"
-        now.reason = driver.error.message if driver.error else driver.reason
-        now.ended = driver.ended
-    elif wish.stopped:
-        now.status = "Stopping"
-    else:
-        now.secondary_status, now.message = driver.secondary_status, driver.message
-    return _told(execution, now)
-
-
-def _told(execution: Execution, now: ExecutionState) -> ExecutionState:
-    """How far it is; of one that is over no step is at work any more."""
-    if now.over:
-        for step in now.steps:
-            if step.status == "Executing":
-                step.status, step.ended = "Stopped" if now.status == "Stopped" else "Failed", now.ended
-    counted = [one for one in now.steps if not execution.steps or one.name in execution.steps]
-    now.progress = sum(one.over for one in counted) / len(counted) if counted else None
-    now.message = now.message or _message(now)
-    return now
-
-
-def in_order(steps: dict[str, StepState]) -> list[StepState]:
-    """The steps as the file has them, those that a ForEach has become after it."""
-    inner: dict[str, list[StepState]] = {}
-    for name, one in steps.items():
-        if "[" in name:
-            inner.setdefault(name.partition("[")[0], []).append(one)
-    return [each for name, one in steps.items() if "[" not in name for each in (one, *inner.get(name, []))]
-
-
-def _message(now: ExecutionState) -> str:
-    running = [one.name for one in now.steps if one.status == "Executing"]
-    return f"at {', '.join(running)}" if running else ""
 
 
 def _readable(store: Store, pipeline: str, ident: str) -> Execution | None:

@@ -10,7 +10,7 @@ from datetime import datetime
 import msgspec
 
 from cupola.errors import Conflict, CupolaError, NotFound, NotReady
-from cupola.pipelines import records, results
+from cupola.pipelines import records, results, standing
 from cupola.pipelines.records import DIRECTORY, Execution, ExecutionState
 from cupola.schedules import records as schedules
 from cupola.settings import Settings
@@ -43,7 +43,7 @@ class Surplus(msgspec.Struct, kw_only=True):
 def surplus(store: Store, pipeline: str, keep: int, seconds: float | None = None) -> Surplus:
     """Of the executions of a pipeline that are over those beyond the newest `keep`, or those of them that are older."""
     every = records.executions(store, pipeline)
-    states = {one.id: records.state_of(store, one) for one in every}
+    states = {one.id: standing.of(store, one) for one in every}
     old = [one for one in every if states[one.id].over][keep:]
     if seconds is not None:
         old = [one for one in old if results.age(states[one.id].ended or one.submitted) > seconds]
@@ -56,11 +56,11 @@ def surplus(store: Store, pipeline: str, keep: int, seconds: float | None = None
 
 def check_unused(store: Store, execution: Execution) -> None:
     """Raises NotReady where it is under way, Conflict where others have taken results from it."""
-    state = records.state_of(store, execution)
+    state = standing.of(store, execution)
     if not state.over:
         hint = f"`cupola pipeline stop {execution.id}` stops it"
         raise NotReady(f"the execution {execution.id} is {state.status}", where=execution.pipeline, hint=hint)
-    states = {one.id: records.state_of(store, one) for one in records.executions(store, execution.pipeline)}
+    states = {one.id: standing.of(store, one) for one in records.executions(store, execution.pipeline)}
     users = [one for one in states if execution.id in _sources(states, one)]
     if users:
         step = next(one.name for one in states[users[0]].steps if one.cached and one.origin == execution.id)
@@ -81,7 +81,7 @@ def remove(store: Store, execution: Execution) -> str:
 def check_idle(store: Store, pipeline: str) -> None:
     """Raises NotReady, Conflict for a pipeline that is under way, or that a schedule runs."""
     for one in records.executions(store, pipeline):
-        if not records.state_of(store, one).over:
+        if not standing.of(store, one).over:
             hint = f"`cupola pipeline stop {one.id}` stops it"
             raise NotReady(f"its execution {one.id} is under way", where=pipeline, hint=hint)
     for name in files.listing(store, schedules.DIRECTORY):

@@ -11,7 +11,7 @@ from cupola.errors import BadInput, BadOption, Conflict, CupolaError, NotReady, 
 from cupola.jobs import filing
 from cupola.jobs import records as jobs
 from cupola.jobs import wish as wishes
-from cupola.pipelines import definition, functions, graph, records
+from cupola.pipelines import definition, functions, graph, records, standing
 from cupola.pipelines.records import Execution, Pipeline
 from cupola.store import files, names
 from cupola.workspace import Workspace
@@ -65,7 +65,7 @@ def start(
 def stop(ws: Workspace, reference: str, reason: str = "") -> Execution:
     """Stops an execution and what its steps do in the background. Raises NotReady where it is over."""
     found = records.find(ws.store, reference)
-    now = records.state_of(ws.store, found)
+    now = standing.of(ws.store, found)
     if now.over:
         raise NotReady(f"the execution {found.id} is over: {now.status}", where=found.pipeline)
     records.ask(ws.store, found, "stop")
@@ -82,7 +82,7 @@ def retry(ws: Workspace, reference: str) -> Execution:
     Raises NotReady while it runs, or where it has succeeded, Refused for another user's.
     """
     found = records.find(ws.store, reference)
-    now = records.state_of(ws.store, found)
+    now = standing.of(ws.store, found)
     if now.status == "Succeeded" or not now.over:
         hint = (
             f"`cupola pipeline stop {found.id}` stops it" if not now.over else f"`cupola pipeline run {found.pipeline}`"
@@ -137,7 +137,7 @@ def _drive(ws: Workspace, execution: Execution, job: str) -> None:
 def _check_chosen(ws: Workspace, pipeline: Pipeline, chosen: list[str], origin: str) -> None:
     """Raises NotReady where a step that was chosen needs one that was not, and that has not succeeded before."""
     there = (
-        {one.name for one in records.state(ws.store, origin).steps if one.status == "Succeeded"} if origin else set()
+        {one.name for one in standing.find(ws.store, origin).steps if one.status == "Succeeded"} if origin else set()
     )
     for name in chosen:
         for other in graph.needed(pipeline.step(name)):
@@ -156,6 +156,6 @@ def _origin(ws: Workspace, name: str, steps: list[str], given: str | None) -> st
     if not steps:
         return ""
     for one in records.executions(ws.store, name):
-        if records.state_of(ws.store, one).status == "Succeeded":
+        if standing.of(ws.store, one).status == "Succeeded":
             return one.id
     return ""

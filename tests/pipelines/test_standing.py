@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cupola.pipelines import records
+from cupola.pipelines import standing
 from cupola.pipelines.records import Line, Pipeline, Step, StepState
 
 DEFINITION = Pipeline(
@@ -17,20 +17,20 @@ def line(op: str, step: str = "", status: str = "", attempt: int = 1) -> Line:
 
 
 def test_a_step_that_was_begun_and_not_ended_is_executing() -> None:
-    found = records.fold(DEFINITION, [line("begin"), line("begin", "a", "Executing")])
+    found = standing.fold(DEFINITION, [line("begin"), line("begin", "a", "Executing")])
     assert [one.status for one in found.values()] == ["Executing", "Waiting"]
 
 
 def test_another_round_does_again_what_has_not_succeeded() -> None:
     written = [line("begin"), line("end", "a", "Succeeded"), line("end", "b", "Failed", 2), line("begin")]
-    found = records.fold(DEFINITION, written)
+    found = standing.fold(DEFINITION, written)
     assert [one.status for one in found.values()] == ["Succeeded", "Waiting"]
     assert found["b"].attempt == 2
 
 
 def test_the_steps_of_a_foreach_stand_after_it() -> None:
     written = [line("end", "b", "Succeeded"), line("end", "a[0]", "Succeeded"), line("end", "a[1]", "Succeeded")]
-    found = records.in_order(records.fold(DEFINITION, written))
+    found = standing.in_order(standing.fold(DEFINITION, written))
     assert [one.name for one in found] == ["a", "a[0]", "a[1]", "b"]
 
 
@@ -47,6 +47,6 @@ LINES = st.lists(
 @given(LINES, LINES)
 def test_a_fold_goes_on_where_another_has_ended(first: list[Line], second: list[Line]) -> None:
     """Whoever takes over sees what a reader sees: nothing else than the lines counts."""
-    whole = records.fold(DEFINITION, [*first, *second])
+    whole = standing.fold(DEFINITION, [*first, *second])
     last: dict[str, StepState] = {one.step: one.state for one in [*first, *second] if one.state}
     assert {name: state for name, state in whole.items() if name in last} == last
