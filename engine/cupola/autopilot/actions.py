@@ -7,10 +7,10 @@ from typing import Annotated, Any
 import msgspec
 
 from cupola.actions import Arg, action
-from cupola.autopilot import records
+from cupola.autopilot import records, tasks
 from cupola.autopilot.records import ENOUGH, ESTIMATOR, MODES, TASKS, AutopilotState, Spec
 from cupola.datasets import records as datasets
-from cupola.datasets.records import Column, DatasetVersion
+from cupola.datasets.records import Column, ColumnProfile, DatasetVersion
 from cupola.errors import BadOption, NotFound, NotReady
 from cupola.experiments import records as experiments
 from cupola.experiments.records import Run
@@ -96,7 +96,7 @@ def autopilot(
     filed = as_filed.flow(ws.store, flow, version, target) if flow else None
     version = as_filed.aimed(version, filed)
     aim = _aim(version, target)
-    seen, why = records.task_of(aim, version.rows, task, horizon, _ends(ws, version, aim))
+    seen, why = tasks.task_of(aim, version.rows, task, horizon, _looks(ws, version, aim))
     spec = Spec(task=seen, why=why, mode=mode, budget=seconds)
     if seen == "timeseries":
         if horizon is None:
@@ -196,12 +196,11 @@ def _aim(version: DatasetVersion, target: str | None) -> Column:
     return found
 
 
-def _ends(ws: Workspace, version: DatasetVersion, aim: Column) -> tuple[Any, Any]:
-    """The least and the largest value of a column of two numbers, which tell amounts from classes."""
-    if aim.type != "number" or aim.distinct != 2:
-        return None, None
-    known = [one for one in datasets.profile(ws.store, version).columns if one.name == aim.name]
-    return (known[0].min, known[0].max) if known else (None, None)  # of what a flow makes there is no profile
+def _looks(ws: Workspace, version: DatasetVersion, aim: Column) -> ColumnProfile | None:
+    """What a column looks like, where that says more than its type; of what a flow makes there is no profile."""
+    if aim.type not in ("number", "text"):
+        return None
+    return next((one for one in datasets.profile(ws.store, version).columns if one.name == aim.name), None)
 
 
 def _training(

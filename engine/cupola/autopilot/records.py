@@ -9,8 +9,8 @@ from typing import Any, Literal
 
 import msgspec
 
-from cupola.datasets.records import Column, DatasetVersion
-from cupola.errors import BadOption, CupolaError
+from cupola.datasets.records import DatasetVersion
+from cupola.errors import CupolaError
 from cupola.experiments import records as experiments
 from cupola.experiments.records import Run
 from cupola.forecasting.records import ForecastSpec
@@ -23,7 +23,6 @@ ENOUGH = "enough.json"  # in the run's directory: somebody has asked it to end w
 Task = Literal["binary", "multiclass", "regression", "timeseries"]
 TASKS: tuple[Task, ...] = ("binary", "multiclass", "regression", "timeseries")
 MODES = ("auto", "ensembling", "single")
-FEW = 10  # different whole numbers that are taken for classes
 METRICS = {"binary": "roc_auc", "multiclass": "log_loss", "regression": "rmse"}
 FOLDS = 8
 
@@ -159,45 +158,6 @@ class AutopilotState(msgspec.Struct, kw_only=True):
     @property
     def over(self) -> bool:
         return self.status in experiments.OVER
-
-
-def task_of(
-    target: Column, rows: int, asked: str | None, horizon: int | None, ends: tuple[Any, Any] = (None, None)
-) -> tuple[Task, str]:
-    """What there is to learn, and why, in one sentence. Raises BadOption where there is nothing, or not as asked.
-
-    ends: the least and the largest value of the target, where they are known; of two numbers with a fraction it takes
-    them for amounts.
-    """
-    name, kind, distinct = target.name, target.type, target.distinct
-    if asked == "timeseries" or (asked is None and horizon is not None):
-        return "timeseries", f"{name} is to be forecast: a horizon was given"
-    if distinct == 1 or (target.missing and not distinct):
-        what = "one value only" if distinct else "no values"
-        raise BadOption(f"{name} has {what}: there is nothing to learn", where="--target")
-    if kind in ("date", "datetime"):
-        raise BadOption(f"{name} is a {kind}, which cannot be a target", where="--target")
-    if asked in ("binary", "multiclass"):
-        if (asked == "binary") != (distinct == 2):
-            raise BadOption(f"{name} has {distinct} values, and is not {asked}", where="--task")
-        return ("binary", "it was asked for") if distinct == 2 else ("multiclass", "it was asked for")
-    if asked == "regression":
-        if kind not in ("integer", "number"):
-            raise BadOption(f"{name} is a {kind}, and no number to predict", where="--task")
-        return "regression", "it was asked for"
-    if distinct == 2 and kind == "number" and any(isinstance(one, float) and one % 1 for one in ends):
-        low, high = ends
-        return "regression", (
-            f"{name} has two values, and as {low:g} and {high:g} are no whole numbers they are taken for amounts; "
-            "--task binary takes them for classes"
-        )
-    if distinct == 2:
-        return "binary", f"{name} has two values"
-    if kind == "integer" and distinct <= FEW and distinct < rows / 20:
-        return "multiclass", f"{name} has {distinct} whole numbers only; --task regression takes them as amounts"
-    if kind in ("integer", "number"):
-        return "regression", f"{name} is a number of {distinct} different values"
-    return "multiclass", f"{name} is a {kind} of {distinct} values"
 
 
 def is_one(run: Run) -> bool:

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from cupola.autopilot.records import task_of
-from cupola.datasets.records import Column
+from cupola.autopilot.tasks import task_of
+from cupola.datasets.records import Bar, Column, ColumnProfile
 from cupola.errors import BadOption
 
 
@@ -32,12 +32,14 @@ def test_the_task_is_seen_in_the_target(column: Column, task: str, why: str) -> 
 
 
 def test_two_numbers_are_amounts_only_where_they_have_a_fraction() -> None:
-    task, why = task_of(target("number", 2), 1000, None, None, (2.5, 7.5))
+    halves = ColumnProfile(name="y", type="number", missing=0, distinct=2, min=2.5, max=7.5)
+    task, why = task_of(target("number", 2), 1000, None, None, halves)
     assert task == "regression"
     assert "2.5 and 7.5" in why
     assert "--task binary" in why
-    assert task_of(target("number", 2), 1000, "binary", None, (2.5, 7.5))[0] == "binary"
-    assert task_of(target("number", 2), 1000, None, None, (0.0, 1.0))[0] == "binary"
+    assert task_of(target("number", 2), 1000, "binary", None, halves)[0] == "binary"
+    whole = ColumnProfile(name="y", type="number", missing=0, distinct=2, min=0.0, max=1.0)
+    assert task_of(target("number", 2), 1000, None, None, whole)[0] == "binary"
 
 
 def test_few_rows_of_whole_numbers_are_amounts() -> None:
@@ -56,3 +58,24 @@ def test_what_was_asked_for_is_kept_to() -> None:
 def test_what_cannot_be_learnt_is_refused_in_one_sentence(column: Column) -> None:
     with pytest.raises(BadOption):
         task_of(column, 1000, None, None)
+
+
+@pytest.mark.parametrize(
+    ("texts", "distinct", "message", "hint"),
+    [
+        (["$1,234.50", "$ 3.10", "n/a"], 800, r"numbers written as text, such as .\$1,234.50", "regexp_replace"),
+        (["12 %", "-3.5%"], 391, "numbers written as text", "--flow"),
+        (["1.234,50 EUR", "CHF -3,1"], 391, "numbers written as text", "',', '.') AS DOUBLE"),
+        (["id-00001", "id-00002"], 800, r"different in nearly every row \(800 in 1000\)", "several rows of each class"),
+        (["c1", "c2"], 300, "300 different texts in 1000 rows", "--type y=category"),
+    ],
+)
+def test_texts_that_are_no_classes_are_refused_by_what_they_look_like(
+    texts: list[str], distinct: int, message: str, hint: str
+) -> None:
+    top = [Bar(value=one, count=1) for one in texts]
+    profile = ColumnProfile(name="y", type="text", missing=0, distinct=distinct, top=top)
+    with pytest.raises(BadOption, match=message) as refused:
+        task_of(target("text", distinct), 1000, None, None, profile)
+    assert refused.value.hint is not None
+    assert hint in refused.value.hint
