@@ -12,6 +12,7 @@ from textual.widgets import Input
 
 from cupola import errors
 from cupola_tui import figures
+from cupola_tui.screens import obeying
 from cupola_tui.screens.choice import Menu
 from cupola_tui.screens.panel import Panel
 from cupola_tui.screens.question import Question
@@ -255,7 +256,7 @@ async def test_a_mount_that_is_silent_is_said(studio: Studio, settled: Settled, 
         await opened(pilot, studio, settled)
         bridge.silent = 12.4
         await settled(pilot, lambda: "the mount has not answered for 12 s" in studio.main.header.render_line(0).text)
-        await studio.main.obey("reader replace")
+        await obeying.line(studio.main, "reader replace")
         assert bridge.starts == 1
 
 

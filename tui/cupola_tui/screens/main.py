@@ -17,7 +17,7 @@ from cupola_tui.company import Company
 from cupola_tui.lists import Lists
 from cupola_tui.plain import clean
 from cupola_tui.reader import Reader
-from cupola_tui.screens import activity, comments, doing, finding, flowlist, lineage, panes, views
+from cupola_tui.screens import doing, lineage, panes
 from cupola_tui.screens.doing import Chosen
 from cupola_tui.state import State
 from cupola_tui.widgets.bars import Facts, Footer, Header, PaneTabs
@@ -30,7 +30,6 @@ from cupola_tui.widgets.table import RecordTable
 
 IDLE = 30.0
 SETTINGS = "workspace.toml"  # where roles stand
-EDIT_FLOW = "flow edit "
 OPENING = ("verb", "menu", "command")  # groups of workers that end in a dialog: keys wait for it
 
 
@@ -103,23 +102,13 @@ class Main(Screen[None]):
     @work(exclusive=True, group="offer", exit_on_error=False)
     async def action_init(self, error: Record | None = None) -> None:
         """A directory that is no workspace is offered to become one; a broken one says what is wrong."""
-        from cupola_tui.screens.offer import Offer
+        from cupola_tui.screens import offer
 
-        said = clean((error or {}).get("message") or "this directory is no workspace yet")
-        self.header.say(trouble=said)
-        self.table.busy = said
-        if error and error.get("kind") != "NotFound":
-            return
-        name = await self.app.push_screen_wait(Offer(self.root))
-        if not name:
-            self.table.busy = f"{said}: `:init` makes it one, q leaves"
-            return
-        answer = await self.app.ask("init", name=name)
-        self.header.say(trouble="")
-        self.body.forget()
-        self._opened(answer)
-        self.lists.again()
-        self.action_pane(keymap.DATASETS)
+        if made := await offer.make(self, error):
+            self.body.forget()
+            self._opened(made)
+            self.lists.again()
+            self.action_pane(keymap.DATASETS)
 
     def action_replace_reader(self) -> None:
         """Gives the reader up and starts another."""
@@ -193,21 +182,10 @@ class Main(Screen[None]):
         return (self.pane.title, self.pane.about, self.pane.ref(record)) if record else (self.pane.title, "", "")
 
     def on_body_led(self, message: Body.Led) -> None:
-        """Goes to the record that an act is about, where it is still here; to a flow in its editor."""
-        if message.pane == flowlist.FLOWS:
-            doing.edit_flow(self.app, message.ref)
-            return
-        if message.pane == keymap.EXECUTION:
-            self._open_graph(message.ref)
-            return
-        pane = message.pane and panes.pane(message.pane)
-        ident = self.body.ident(pane, message.ref) if pane else None
-        if not pane or ident is None:
-            self.app.say(f"{message.ref or 'this'} is not here any more", "warning")
-            return
-        self.go_to(pane.name, ident)
-        if message.said:
-            self.body.show_tab(comments.TITLE)
+        """Goes to the record that an act is about."""
+        from cupola_tui.screens import obeying
+
+        obeying.lead(self, message.pane, message.ref, said=message.said)
 
     @work(group="learn", exclusive=True, exit_on_error=False)
     async def learn(self) -> None:
@@ -247,9 +225,9 @@ class Main(Screen[None]):
         self.app.say(message.words, "warning")
 
     def on_footer_pressed(self, message: Footer.Pressed) -> None:
-        self.call_later(self._press, message.key)
+        self.call_later(self.press, message.key)
 
-    async def _press(self, key: keymap.Key) -> None:
+    async def press(self, key: keymap.Key) -> None:
         """Does what a key does, whoever asks for it."""
         await (self.body if key.scope == "body" else self).run_action(key.action)
 
@@ -328,52 +306,19 @@ class Main(Screen[None]):
     @work(group="menu", exclusive=True, exit_on_error=False)
     async def action_palette(self) -> None:
         """Everything there is, found by a few of its letters."""
-        await self._do_chosen(await doing.from_palette(self.app, self.actions, self.pane, self.lists.records))
+        from cupola_tui.screens import obeying
 
-    async def _do_chosen(self, chosen: str | None) -> None:
-        """Does what a row of the palette or of a menu stands for."""
-        what, _, rest = (chosen or "").partition(" ")
-        match what:
-            case "at":
-                self.go_to(*rest.split(" ", 1))
-            case "do":
-                self.action_verb(rest)
-            case "key":
-                await self._press(keymap.named(rest))
-            case "word":
-                await self.obey(rest)
+        await obeying.row(self, await doing.from_palette(self.app, self.actions, self.pane, self.lists.records))
 
     @work(group="command", exclusive=True, exit_on_error=False)
     async def action_command(self) -> None:
         """Any action, by name."""
+        from cupola_tui.screens import obeying
+
         text = await doing.typed_line(self.app, self.actions, self.kept)
         if text:
             self.remember()
-            await self.obey(text)
-
-    async def obey(self, text: str) -> None:
-        """Does what a line after `:` says: a word of the screen's own, or a command of `cupola`."""
-        from cupola_tui.screens.menus import WORDS
-
-        word = " ".join(text.split())
-        if word in panes.named():
-            self.action_pane(word)
-        elif word in WORDS:
-            await self.run_action(WORDS[word][0])
-        elif word.startswith(EDIT_FLOW):
-            doing.edit_flow(self.app, word.removeprefix(EDIT_FLOW))
-        elif (query := finding.query(text)) is not None:
-            found = await finding.choose(self.app, query)
-            if found and found["kind"] == "schedule":  # which stands in no pane, unless it runs a pipeline
-                await doing.run_line(self.app, self.actions, f"schedule show {found['ref']}", self.root, self.readonly)
-            elif found:
-                pane = activity.PANES.get(str(found["kind"]), "")
-                shown = "name" if found["kind"] == "execution" else "ref"  # an execution stands with its pipeline
-                self.on_body_led(Body.Led(pane, str(found[shown]), said=False))
-        elif await self.actions.unfilled(word):
-            self.action_verb(word)
-        else:
-            await doing.run_line(self.app, self.actions, text, self.root, self.readonly)
+            await obeying.line(self, text)
 
     def action_help(self) -> None:
         from cupola_tui.screens.help import Help
@@ -418,8 +363,10 @@ class Main(Screen[None]):
     @work(group="menu", exclusive=True, exit_on_error=False)
     async def action_menu(self, x: int = -1, y: int = -1) -> None:
         """All verbs of the record."""
+        from cupola_tui.screens import obeying
+
         at = (x, y) if x >= 0 else None
-        await self._do_chosen(await doing.from_menu(self.app, self.actions, self.chosen(), at))
+        await obeying.row(self, await doing.from_menu(self.app, self.actions, self.chosen(), at))
 
     @work(group="verb", exit_on_error=False)
     async def action_stop(self) -> None:
@@ -448,17 +395,9 @@ class Main(Screen[None]):
     @work(group="menu", exclusive=True, exit_on_error=False)
     async def action_views(self) -> None:
         """Shows what one of the pane's views selects, or keeps what is shown as one."""
-        chosen = await views.choose(self.app, self.pane)
-        if chosen is views.SAVE:
-            begin = {"kind": views.kind(self.pane), **self.body.shown()}
-            result = await doing.fill_in(
-                self.app, self.actions, "view save", Chosen(self.pane, [], self.readonly), begin
-            )
-            if result is not None:
-                doing.tell(self.app, "view save", result)
-        elif chosen is not None:
-            self.body.show_view(chosen)
-            self.remember()
+        from cupola_tui.screens import views
+
+        await views.choose(self)
 
     @work(group="menu", exclusive=True, exit_on_error=False)
     async def action_copy(self) -> None:
@@ -481,9 +420,9 @@ class Main(Screen[None]):
 
     def action_graph(self) -> None:
         """The steps of the pipeline under the cursor, as its newest execution stands."""
-        self._open_graph(None)
+        self.open_graph(None)
 
-    def _open_graph(self, execution: str | None) -> None:
+    def open_graph(self, execution: str | None) -> None:
         chosen = self.chosen()
         doing.graph(self.app, self.actions, Chosen(self.pane, chosen.records[:1], self.readonly), execution)
 

@@ -1,6 +1,7 @@
 """The offer to make a directory a workspace."""
 
 from pathlib import PurePath
+from typing import TYPE_CHECKING
 
 from textual.app import ComposeResult
 from textual.widgets import Input
@@ -9,6 +10,10 @@ from cupola_tui.paint import Line, fold
 from cupola_tui.plain import clean
 from cupola_tui.screens.dialog import Dialog, Lines
 from cupola_tui.widgets.entry import Entry
+from cupola_tui.widgets.rows import Record
+
+if TYPE_CHECKING:
+    from cupola_tui.screens.main import Main
 
 
 class Offer(Dialog[str]):
@@ -45,3 +50,20 @@ class Offer(Dialog[str]):
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         self.dismiss(event.value.strip() or None)
+
+
+async def make(main: "Main", error: Record | None) -> Record | None:
+    """The workspace that was made of the directory, as it is when it is opened; None where it is left as it is, or
+    where it is one that is broken, which is said."""
+    said = clean((error or {}).get("message") or "this directory is no workspace yet")
+    main.header.say(trouble=said)
+    main.table.busy = said
+    if error and error.get("kind") != "NotFound":
+        return None
+    name = await main.app.push_screen_wait(Offer(main.root))
+    if not name:
+        main.table.busy = f"{said}: `:init` makes it one, q leaves"
+        return None
+    made: Record = await main.app.ask("init", name=name)
+    main.header.say(trouble="")
+    return made
