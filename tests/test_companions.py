@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from cupola import calls, companions
+from cupola import calls, companions, details
 from cupola.datasets import importing
 from cupola.datasets.records import ImportOptions
 from cupola.errors import BadInput, BadOption, Conflict
@@ -27,21 +27,21 @@ def ws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
 
 
 def test_a_grid_is_asked_until_it_is_closed(ws: Workspace) -> None:
-    page = calls.grid(ws, "words", "page", 1, {"filter": "blue", "sort": "count"}, {"offset": 0, "limit": 10})
+    page = details.grid(ws, "words", "page", 1, {"filter": "blue", "sort": "count"}, {"offset": 0, "limit": 10})
     assert page["numbers"] == [4, 2] and page["count"] == 2 and page["total"] == 4
-    calls.grid(ws, "words", "close", 2)
+    details.grid(ws, "words", "close", 2)
     assert "grid words" not in companions._companions
-    assert calls.grid(ws, "words", "page", 3, {}, {"offset": 0, "limit": 1})["numbers"] == [1]
+    assert details.grid(ws, "words", "page", 3, {}, {"offset": 0, "limit": 1})["numbers"] == [1]
 
 
 def test_a_flow_is_previewed_with_changes_that_are_not_written(ws: Workspace) -> None:
     calls.action(ws, "flow new", {"name": "tidy", "source": "words"})
     change = {"add": ["fill-missing columns=count method=mean", "formula name=twice expression='count * 2'"]}
-    found = calls.flow_preview(ws, "tidy", change=change, rows=4)
+    found = details.flow_preview(ws, "tidy", change=change, rows=4)
     assert found.added == ["twice"] and found.after[1][found.columns.index("count")] == pytest.approx(16 / 3)
     assert calls.record(ws, "flows", "tidy").steps == []
     with pytest.raises((BadInput, BadOption), match="no column 'coun'"):
-        calls.flow_preview(ws, "tidy", change={"add": ["fill-missing columns=coun"]})
+        details.flow_preview(ws, "tidy", change={"add": ["fill-missing columns=coun"]})
 
 
 def test_a_flow_that_somebody_else_has_changed_is_not_overwritten(ws: Workspace) -> None:

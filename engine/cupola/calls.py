@@ -1,15 +1,11 @@
 """What the bridge answers: each call is a function of the workspace and the request's arguments (see cupola.bridge)."""
 
-import os
-import sys
 from collections.abc import Callable
 from typing import Any
 
-import msgspec
-
-from cupola import actions, completion, forms
+from cupola import actions, completion, details, forms
 from cupola.arguments import command_line
-from cupola.errors import BadInput, BadOption, Conflict, CupolaError, DiskTrouble, NotFound, Refused
+from cupola.errors import BadOption, Conflict, CupolaError, DiskTrouble, NotFound, Refused
 from cupola.settings import Settings
 from cupola.store import files, names
 from cupola.store.root import MARK
@@ -19,10 +15,7 @@ DOMAIN = {
     "datasets": "dataset", "runs": "run", "jobs": "job", "models": "model", "endpoints": "endpoint",
     "tunings": "tuning", "flows": "flow", "pipelines": "pipeline",
 }  # fmt: skip
-LOG_LIMIT = 1_000_000
 NEWEST = 1000  # acts that a screen shows
-PLOTTED = 1000  # points of a metric: more than a terminal has columns
-KEPT_HISTORIES = 4
 
 
 def workspace(ws: Workspace) -> dict[str, Any]:
@@ -160,31 +153,6 @@ def record(ws: Workspace, kind: str, ref: str) -> Any:
     return action(ws, name, {actions.find(name).parameters[0].name: ref})
 
 
-def profile(ws: Workspace, ref: str) -> Any:
-    from cupola.datasets import records as datasets
-
-    return datasets.profile(ws.store, datasets.find(ws.store, ref))
-
-
-def grid(
-    ws: Workspace,
-    ref: str,
-    what: str,
-    turn: int,
-    view: dict[str, Any] | None = None,
-    more: dict[str, Any] | None = None,
-) -> Any:
-    """What is asked of the rows of a dataset's version, which a companion holds; None where a newer view, one of a
-    higher `turn`, has overtaken the question. It is ended by what="close"."""
-    from cupola import companions
-
-    if what == "close":
-        return companions.close(f"grid {ref}")
-    command = [sys.executable, "-m", "cupola.datasets", "grid"]
-    request = {"what": what, "turn": turn, "view": view, "more": more}
-    return companions.ask(f"grid {ref}", command, {"root": str(ws.root), "dataset": ref}, request)
-
-
 def step_types(ws: Workspace) -> list[dict[str, Any]]:
     """The types that a step of a pipeline may have, with the fields of each."""
     from cupola.pipelines import types
@@ -193,131 +161,6 @@ def step_types(ws: Workspace) -> list[dict[str, Any]]:
         {"name": one.name, "summary": one.summary, "fields": [forms.field(each) for each in one.fields]}
         for one in types.catalogue().values()
     ]
-
-
-def definition(ws: Workspace, pipeline: str) -> dict[str, str]:
-    """The file of a pipeline, and what it says."""
-    from cupola.pipelines import definition
-
-    path = definition.path_of(ws.store, pipeline)
-    return {"path": path, "text": files.read_bytes(ws.store, path).decode(errors="replace")}
-
-
-def flow_preview(
-    ws: Workspace,
-    flow: str,
-    step: str | None = None,
-    change: dict[str, list[str]] | None = None,
-    rows: int = 100,
-    python: bool = False,
-) -> Any:
-    """What a step does to a sample of the data, as `flow preview` says it; with changes that are not written: those
-    that `flow edit` takes, by the names of its options. Of these the last step that was added or set is shown, else
-    `step`."""
-    from cupola.flows import actions as flows
-    from cupola.flows import editing
-    from cupola.flows import records as flow_records
-
-    found = flow_records.find(ws.store, flow)
-    verbs: dict[str, Callable[..., Any]] = {
-        "source": editing.source, "add": editing.add, "set": editing.set_, "move": editing.move,
-        "remove": editing.remove,
-    }  # fmt: skip
-    for verb, texts in (change or {}).items():
-        for text in texts:
-            made = verbs[verb](found, text)
-            step = made.id if verb in ("add", "set") else step
-    return flows.previewed(ws, found, step, rows, python)
-
-
-def report(ws: Workspace, dataset: str) -> Any:
-    """The report that is kept of a dataset's version for its own target; None where none was made yet."""
-    from cupola.datasets import records as datasets
-    from cupola.insights import records as reports
-
-    version = datasets.find(ws.store, dataset)
-    return reports.kept(ws.store, version, version.target)
-
-
-def metrics(ws: Workspace, run: str) -> dict[str, Any]:
-    """A run's metrics as a plot needs them: few enough points of each, by one process, with the extremes."""
-    from cupola.experiments import histories
-
-    return {"entries": histories.thin(histories.of_one_process(_logged(ws, run)), PLOTTED)}
-
-
-def curve(ws: Workspace, run: str, name: str = "") -> dict[str, Any]:
-    """A metric of a run as it is drawn over those of other runs, and the names of all that can be."""
-    from cupola.experiments import curves
-
-    logged = _logged(ws, run)
-    found = curves.of(logged, name)
-    return {"names": curves.names(logged), "points": found.points, "means": found.means, "logged": found.logged}
-
-
-def _logged(ws: Workspace, run: str) -> list[Any]:
-    """What a run has logged, read on from where it was read to when it was among the last that were looked at."""
-    from cupola.experiments import histories
-    from cupola.experiments import records as experiments
-
-    history = _histories.pop(run, None)
-    found = experiments.find(ws.store, run)
-    directory = experiments.attempt_directory(ws.store, found) or found.directory
-    if history is None or history.directory != directory:
-        history = histories.History(ws.store, directory)
-    history.refresh()
-    _histories[run] = history
-    while len(_histories) > KEPT_HISTORIES:
-        del _histories[next(iter(_histories))]
-    logged: list[Any] = history.logged
-    return logged
-
-
-def trials(ws: Workspace, tuning: str) -> list[Any]:
-    """The trials of a tuning, the newest first, each without what it was at its steps, which its run shows."""
-    from cupola.tuning import records as tunings
-
-    found = tunings.table(ws.store, tunings.find(ws.store, tuning))
-    return [msgspec.structs.replace(one, steps={}) for one in reversed(found)]
-
-
-def artifact(ws: Workspace, run: str, name: str) -> Any:
-    """A JSON artifact of a run."""
-    from cupola.experiments import records as experiments
-
-    data = files.read_bytes(ws.store, experiments.artifact_path(ws.store, experiments.find(ws.store, run), name))
-    try:
-        return msgspec.json.decode(data)
-    except msgspec.DecodeError as error:
-        raise BadInput(f"the artifact {name} is no JSON: {error}", where=run) from None
-
-
-def plots(ws: Workspace, run: str) -> dict[str, Any]:
-    """The plots of what a run has left, and what it says of every threshold."""
-    from cupola.experiments import plots
-    from cupola.experiments import records as experiments
-
-    found = experiments.find(ws.store, run)
-    return {"plots": plots.of_artifacts(ws.store, found), "thresholds": plots.cuts(ws.store, found)}
-
-
-def log(
-    ws: Workspace, kind: str, ref: str, attempt: int | None = None, offset: int = 0, limit: int = 65_536
-) -> dict[str, Any]:
-    """Some of a log, from a byte on; a negative `offset` counts from the end."""
-    path = files.absolute(ws.store, _log_path(ws, kind, ref, attempt))
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return {"text": "", "offset": 0, "next": 0, "size": 0}
-    try:
-        size = os.fstat(descriptor).st_size
-        start = max(size + offset, 0) if offset < 0 else min(offset, size)
-        data = os.pread(descriptor, min(limit, LOG_LIMIT), start)
-    finally:
-        os.close(descriptor)
-    data = _whole_characters(data)
-    return {"text": data.decode(errors="replace"), "offset": start, "next": start + len(data), "size": size}
 
 
 def describe(ws: Workspace, name: str, arguments: dict[str, Any] | None = None) -> forms.Form:
@@ -387,20 +230,6 @@ def notes(ws: Workspace, kind: str, ref: str) -> dict[str, Any]:
     return {"tags": action(ws, "tag ls", {"ref": name})[0].tags, "comments": action(ws, "comment ls", {"ref": name})}
 
 
-def takes(ws: Workspace, endpoint: str) -> dict[str, Any]:
-    """What an endpoint takes: the columns of its first model, and the rows that the model has kept as its sample."""
-    from cupola.registry import contents
-    from cupola.registry import records as models
-    from cupola.serving import records as serving
-
-    version = models.find(ws.store, serving.wish(ws.store, endpoint).variants[0].model)
-    try:
-        rows = msgspec.json.decode(files.read_bytes(ws.store, f"{version.directory}/{contents.SAMPLE}"))
-    except (NotFound, msgspec.DecodeError):
-        rows = []
-    return {"columns": version.signature.columns, "rows": rows}
-
-
 def host(ws: Workspace) -> dict[str, Any]:
     """How busy this host is."""
     import psutil
@@ -416,27 +245,25 @@ def host(ws: Workspace) -> dict[str, Any]:
     return {"cpu": psutil.cpu_percent(), "memory": used, "gpus": cards}
 
 
-_histories: dict[str, Any] = {}  # what was read of the runs looked at last, to be read on
-
 CALLS: dict[str, Callable[..., Any]] = {
     "action": action,
     "outcome": outcome,
     "pulse": pulse,
     "records": records,
     "record": record,
-    "profile": profile,
-    "report": report,
-    "grid": grid,
-    "flow_preview": flow_preview,
-    "definition": definition,
+    "profile": details.profile,
+    "report": details.report,
+    "grid": details.grid,
+    "flow_preview": details.flow_preview,
+    "definition": details.definition,
     "step_types": step_types,
-    "metrics": metrics,
-    "curve": curve,
-    "trials": trials,
-    "artifact": artifact,
-    "plots": plots,
-    "log": log,
-    "takes": takes,
+    "metrics": details.metrics,
+    "curve": details.curve,
+    "trials": details.trials,
+    "artifact": details.artifact,
+    "plots": details.plots,
+    "log": details.log,
+    "takes": details.takes,
     "describe": describe,
     "check": check,
     "command": command,
@@ -456,30 +283,6 @@ def _domain(kind: str) -> str:
     if kind not in DOMAIN:
         raise BadOption(f"there is no kind of record {kind!r}", hint=f"there are {', '.join(DOMAIN)}")
     return DOMAIN[kind]
-
-
-def _log_path(ws: Workspace, kind: str, ref: str, attempt: int | None) -> str:
-    if kind == "job":
-        from cupola.jobs import records as jobs
-
-        return jobs.log_path(ws.store, ref, attempt)
-    if kind == "endpoint":
-        from cupola.serving import records as serving
-
-        return serving.log_path(ref)
-    raise NotFound(f"a {kind} has no log")
-
-
-def _whole_characters(data: bytes) -> bytes:
-    """`data` without the beginning of a character whose end is not there yet."""
-    for back in range(1, min(4, len(data) + 1)):
-        byte = data[-back]
-        if byte & 0xC0 == 0xC0:
-            needed = 2 + (byte >= 0xE0) + (byte >= 0xF0)
-            return data[:-back] if needed > back and len(data) > back else data
-        if byte & 0x80 == 0:
-            break
-    return data
 
 
 def _plain(result: Any) -> Any:

@@ -39,11 +39,11 @@ def test_a_hundred_thousand_steps_are_few_points_with_their_extremes_and_means_o
 
 
 def test_the_bridge_reads_the_curve_of_a_run(workspace: Workspace, keep: Leave) -> None:
-    from cupola import calls
+    from cupola import details
 
     one = keep(1)
     with journals.Appender(workspace.store, f"{one.directory}/attempts/1/metrics.jsonl") as pen:
         for step in range(4):
             pen.append({"name": "loss", "value": 1.0 / (step + 1), "step": step})
-    assert calls.curve(workspace, one.id) == {"names": ["loss"], "points": [], "means": [], "logged": 0}
-    assert calls.curve(workspace, one.id, "loss")["points"][1] == (1.0, 0.5)
+    assert details.curve(workspace, one.id) == {"names": ["loss"], "points": [], "means": [], "logged": 0}
+    assert details.curve(workspace, one.id, "loss")["points"][1] == (1.0, 0.5)

@@ -79,9 +79,9 @@ def test_long_histories_are_listed_thin(workspace: Workspace, keep: Leave) -> No
     assert len(workspace.action("run metrics", run=run.id)) == 5000
     thin = workspace.action("run metrics", run=run.id, points=100)
     assert len(thin) <= 100 and (thin[0].step, thin[-1].step) == (0, 4999)
-    from cupola import calls
+    from cupola import details
     from cupola.errors import BadOption
 
-    assert len(calls.metrics(workspace, run.id)["entries"]) <= calls.PLOTTED
+    assert len(details.metrics(workspace, run.id)["entries"]) <= details.PLOTTED
     with pytest.raises(BadOption):
         workspace.action("run metrics", run=run.id, points=1)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from cupola.calls import takes
+from cupola.details import takes
 from cupola.errors import NotFound
 from cupola.workspace import Workspace
 
