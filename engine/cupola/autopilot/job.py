@@ -10,7 +10,7 @@ import numpy as np
 import psutil
 from numpy.typing import NDArray
 
-from cupola.autopilot import assembling, explaining, measuring, portfolio, problem, records, search
+from cupola.autopilot import assembling, explaining, measuring, portfolio, problem, records, saying, search
 from cupola.autopilot.assembling import Assembled
 from cupola.autopilot.candidates import Candidate
 from cupola.autopilot.fits import Children
@@ -75,6 +75,7 @@ def _done(attempt: Attempt, spec: Spec, run: Run, begun: float, before: Board | 
     table = read(str(datasets.data_path(attempt.store, version)), spec.learnt, drawn)
     repeats = search.REPEATS if len(table) <= REPEATED and not spec.learnt.flow else 1
     solved = problem.of(table, spec.learnt, repeats)
+    spec.training, run.split = solved.training, msgspec.to_builtins(solved.training.split)
     if spec.learnt.flow:
         trying.say(f"fitting the flow {spec.learnt.flow.name}", at_once=True)
         solved.through = _through(solved)
@@ -208,13 +209,13 @@ def _close(trying: Trying, found: Search, candidate: Candidate) -> None:
     if candidate.name in trying.closed:
         return
     fitted = candidate.fits and candidate.state != "failed"
-    trying.close(candidate, _measured(found, candidate, found.rows([candidate])) if fitted else None)
+    trying.close(candidate, _measured(found, candidate, saying.rows(found.problem, [candidate])) if fitted else None)
 
 
 def _measured(found: Search, candidate: Candidate, places: NDArray[np.intp]) -> Measured:
     """How it does on these rows; near the end of the time its errors are left out."""
     resamples = measuring.RESAMPLES if time.monotonic() < found.saved_by else 0
-    said, asked = found.said(candidate, places), found.asked(candidate)
+    said, asked = saying.said(found.problem, candidate, places), saying.asked(candidate)
     return measuring.measured(found.problem, said, places, asked, resamples=resamples)
 
 
@@ -236,7 +237,7 @@ def _judge(trying: Trying, found: Search, made: Assembled) -> None:
         line.weight = one.weight
         if one is best:
             line.verdict = "best"
-        elif len(places := found.rows([one, best])):
+        elif len(places := saying.rows(found.problem, [one, best])):
             worse = measuring.is_worse(found.problem, reached(one, places), reached(best, places), len(known) - 1)
             line.verdict = "" if worse is None else "worse" if worse else "tied"
     trying.board.ensemble = Line(

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+import msgspec
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -163,24 +164,34 @@ def through(problem: Problem) -> Through:
 
 
 def of(table: pd.DataFrame, training: Training, repeats: int) -> Problem:
-    """The problem of a table. Folds are drawn anew for each repeat, where they can be; a holdout is one fold."""
-    usable = fitting.usable(table, training)
+    """The problem of a table. Folds are drawn anew for each repeat, where they can be; a holdout is one fold.
+
+    Where fewer rows (or groups) are left to learn from than there should be folds, it has a training with as many folds
+    as there are of these, and a note. Raises BadInput as `fitting.usable` does.
+    """
+    wanted, notes = training.split, []
+    usable = fitting.usable(table, _split(training, 0))
     target, parts = usable.target, usable.parts
-    if not parts.folds:
-        rows = np.concatenate([parts.train, parts.validation])
+    rows = np.concatenate([parts.train, parts.validation])
+    if not wanted.folds:
         places = np.arange(len(rows))
         folds = [[(places[: len(parts.train)], places[len(parts.train) :])]]
     else:
-        rows = parts.train
+        rows = np.sort(rows)
+        by_group = wanted.kind == "group" and usable.groups is not None
+        units = len(np.unique(usable.groups[rows])) if by_group and usable.groups is not None else len(rows)
+        if units < wanted.folds:
+            training = _split(training, units)
+            notes = [f"validated by {units} folds: {units} {'groups' if by_group else 'rows'} are left to learn from"]
         at = np.full(len(usable.table), -1, dtype=np.intp)
         at[rows] = np.arange(len(rows))
-        several = [parts.folds]
         times = moments(training.time, usable.table[training.time]) if training.time else None
-        if training.split.kind in ("random", "stratified"):
-            for repeat in range(1, repeats):
-                seed = training.seed + repeat
-                several.append(splitting.folds_of(target.codes, rows, training.split, seed, times, usable.groups))
+        several = [
+            splitting.folds_of(target.codes, rows, training.split, training.seed + repeat, times, usable.groups)
+            for repeat in range(repeats if wanted.kind in ("random", "stratified") else 1)
+        ]
         folds = [[(at[train], at[rest]) for train, rest in one] for one in several]
+    usable.notes += notes
     return Problem(
         training=training,
         usable=usable,
@@ -189,3 +200,7 @@ def of(table: pd.DataFrame, training: Training, repeats: int) -> Problem:
         truth=target.codes[rows],
         folds=folds,
     )
+
+
+def _split(training: Training, folds: int) -> Training:
+    return msgspec.structs.replace(training, split=msgspec.structs.replace(training.split, folds=folds))
