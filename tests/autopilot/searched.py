@@ -16,7 +16,7 @@ import numpy as np
 from tests.training.conftest import FEATURES, table
 from tests.training.test_flows import filed
 
-from cupola.autopilot import assembling, explaining, job, portfolio, problem, scoring, search
+from cupola.autopilot import assembling, explaining, job, portfolio, problem, saying, scoring, search
 from cupola.autopilot.portfolio import Setting
 from cupola.autopilot.search import Search
 from cupola.environments import own
@@ -76,11 +76,11 @@ def told(found: Search) -> dict[str, Any]:
     made = assembling.assemble(found, single=False)
     fitted = assembling.completed(made)
     solved, metric = found.problem, found.problem.training.metric
-    places = found.rows(made.chosen)
+    places = saying.rows(solved, made.chosen)
     rows = solved.table.iloc[solved.test]
     pipeline = fitted.pipeline
     said = pipeline.predict_proba(rows) if solved.classes else pipeline.predict(rows)
-    asked = found.asked(made.chosen[0]) if len(made.chosen) == 1 else None
+    asked = saying.asked(made.chosen[0]) if len(made.chosen) == 1 else None
     with tempfile.TemporaryDirectory() as directory:
         notes = saving.save(Path(directory), fitted, solved.training, list(solved.table.columns), PLAIN)
         files = sorted(one.name for one in Path(directory).iterdir())
@@ -94,7 +94,7 @@ def told(found: Search) -> dict[str, Any]:
         ],
         "ensemble": scoring.score(metric, solved.truth[places], made.said, solved.classes),
         "alone": max(
-            scoring.score(metric, solved.truth[places], found.said(one, places), solved.classes) for one in made.chosen
+            saying.value(solved, one, places) for one in made.chosen
         ),
         "test": scoring.score(metric, solved.test_truth, said, solved.classes),
         "test_said": made.measured.metrics[f"test_{metric}"],

@@ -222,3 +222,69 @@ def test_what_would_take_most_of_the_time_that_is_left_to_look_at_is_dropped_aft
     assert found.is_complete(quick)
     monkeypatch.setattr(slow, "name", "linear")
     assert not found._is_too_long(slow, [1, 2]), "a baseline is looked at whatever it takes"
+
+
+def going(found: search.Search, seconds: dict[str, float], *, better: str = "") -> list[tuple[str, int]]:
+    """The fits that a search would make of (who, fold); seconds: that one of each takes, by the clock of the test."""
+    solved, random = found.problem, np.random.default_rng(0)
+    made: list[tuple[str, int]] = []
+    while (unit := found._next()) and len(made) < 100:
+        candidate, repeat, fold = unit
+        candidate.state = "trying"
+        rest = solved.folds[repeat][0 if fold == search.WHOLE else fold][1]
+        noise = random.normal(size=len(rest)) * (0.1 if candidate.name == better else 1)
+        said = solved.truth[rest] + noise
+        if solved.classes:
+            said = np.full((len(rest), solved.classes), 0.1)
+            said[np.arange(len(rest)), solved.truth[rest]] = 1 + (candidate.name == better)
+            said /= said.sum(axis=1, keepdims=True)
+        takes = seconds.get(candidate.name, 1.0)
+        found._take(candidate, repeat, fold, fits.Answer([said, said[:1]], b"", {}, takes, takes))
+        made.append((candidate.name, fold))
+    return made
+
+
+def test_of_many_classes_what_grows_no_tree_for_each_is_looked_at_though_boosting_takes_all_of_the_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(search, "HALVING", 0.0)
+    rows = table(400)
+    rows["kind"] = [f"class {one % 30}" for one in range(400)]
+    solved = problem.of(rows, searched.training("kind", "log_loss"), 1)
+    assert solved.classes == 30
+    settings = [one for one in portfolio.settings("classification") if not one.words]
+    found = search.Search(solved, settings, workers=1, end=time.monotonic() + 10_000)
+    slow = {one.name: 1500.0 * one.cost for one in settings if one.costs(30) == one.cost}
+    looked = [name for name, fold in going(found, slow) if fold == 0]
+    assert {"random forest", "forest", "neural"} <= set(looked)
+    assert "light slow" not in looked, "boosting takes longer than there is time"
+
+
+def test_where_there_is_time_for_the_folds_or_all_rows_it_is_all_rows_if_these_teach_more(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(search, "HALVING", 0.0)
+    monkeypatch.setattr(search, "LOOKED_AT", 1)
+    solved = problem.of(table(400), searched.training("value", "rmse"), 1)
+    begun = {}
+    for is_rising in (False, True):
+        found = search.Search(solved, portfolio.settings("regression")[:2], workers=1, end=time.monotonic() + 10_000)
+        monkeypatch.setattr(found, "is_rising", lambda is_rising=is_rising: is_rising)
+        trees = found.candidates[1].name
+        begun[is_rising] = [fold for name, fold in going(found, {trees: 2000.0}, better=trees) if name == trees]
+    assert begun[False][:2] == [0, 1]
+    assert begun[True][:2] == [0, search.WHOLE]
+
+
+def test_what_takes_long_to_save_and_was_dropped_does_not_end_the_search_early() -> None:
+    solved = problem.of(table(400), searched.training("value", "rmse"), 1)
+    found = search.Search(solved, portfolio.settings("regression")[:3], workers=1, end=time.monotonic() + 100)
+    answer = fits.Answer([solved.truth[solved.folds[0][0][1]], solved.test_truth], b"", {}, 1.0, 1.0)
+    for one in found.candidates:
+        one.state, one.fits[0, 0] = "trying", answer
+    before = found.until
+    large = fits.Answer(answer.said, b"", {}, 1.0, 1.0, saving=3.0)
+    found.candidates[2].fits[0, 0] = large
+    assert found.until < before - 10
+    found.candidates[2].state = "dropped"
+    assert found.until > before - 10

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
 
-from cupola.autopilot import ensemble
+from cupola.autopilot import ensemble, saying
 from cupola.autopilot.candidates import Candidate
 from cupola.autopilot.fits import Answer
 from cupola.autopilot.measuring import RESAMPLES as FEW_RESAMPLES
@@ -69,7 +69,7 @@ def _assembled(
     problem = search.problem
     chosen = _affordable(chosen, left)
     shares = [one.weight for one in chosen]
-    said = ensemble.mean([search.said(one, places) for one in chosen], shares)
+    said = ensemble.mean([saying.said(problem, one, places) for one in chosen], shares)
     kept = _kept(chosen, left, only_whole=search.only_whole)
     asked = ensemble.mean(
         [ensemble.mean([each.said[1] for each in answers], _parts(one, answers)) for one, answers in kept], shares

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from cupola.autopilot import halving
 from cupola.autopilot.assembling import Assembled
 from cupola.autopilot.scoring import losses, predictions, score
 from cupola.autopilot.search import Search
@@ -95,7 +96,7 @@ def _more_rows(search: Search) -> list[str]:
     """Whether half of the rows teach clearly less than all of them: then more would teach more."""
     if search.half is None:
         return []
-    candidate, (half, all_) = search.half[0], search.reached_by_half()
+    candidate, (half, all_) = search.half[0], halving.reached(search.problem, *search.half)
     metric = search.problem.training.metric
     sign = -1 if metric in SMALLER_IS_BETTER else 1
     said = f"half of the rows reach {metric} {sign * half:.4g}, all of them {sign * all_:.4g} ({candidate.name})"

@@ -32,8 +32,8 @@ class Likeness(msgspec.Struct, frozen=True):
 
 
 class Setting(msgspec.Struct, frozen=True):
-    """An estimator with parameters. cost: of a fit, in those of the default trees. most_rows: it is for no more.
-    words: it is for tables with free text, and gets all of its words."""
+    """An estimator with parameters. cost: of a fit, in those of the default trees, where there are two classes.
+    most_rows: it is for no more. words: it is for tables with free text, and gets all of its words."""
 
     name: str
     estimator: str
@@ -41,6 +41,12 @@ class Setting(msgspec.Struct, frozen=True):
     cost: float
     most_rows: int | None = None
     words: bool = False
+
+    def costs(self, classes: int) -> float:
+        """Of a fit, in those of the default trees: of more than two classes boosting grows a tree for each, and what
+        does not is so much cheaper beside it."""
+        boosts = "Boosting" in self.estimator or self.estimator.startswith(tuple(LIBRARIES))
+        return self.cost if boosts else self.cost / max(1, classes - 1)
 
 
 class Result(msgspec.Struct, frozen=True):

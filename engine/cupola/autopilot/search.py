@@ -9,7 +9,8 @@
    where the resource is the folds).
 5. All rows, where all teach clearly more than half of them: what is in the ensemble by then is fitted on all, with as
    many rounds as its folds have found best. Such a fit answers as well as all of its folds together. What answers with
-   the best but has no time for all of its folds has that fit in their place, whatever all rows teach.
+   the best but has no time for all of its folds has that fit in their place, whatever all rows teach; where there is
+   time for the folds or for that fit, and all rows teach more, the fit.
 6. Repeats: what is in the ensemble by then is fitted on folds drawn anew, as long as there is time.
 
 A candidate is what its fits on folds say together: each row is judged by fits that have not seen it.
@@ -27,29 +28,26 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import _safe_indexing
 
-from cupola.autopilot import ensemble, fits
+from cupola.autopilot import fits, halving, saying
 from cupola.autopilot.candidates import SAVING, Candidate
 from cupola.autopilot.fits import Answer, Children, Rows
 from cupola.autopilot.parts import Parts
 from cupola.autopilot.portfolio import BASELINES, Setting
 from cupola.autopilot.problem import Problem
-from cupola.autopilot.scoring import losses, score
 from cupola.errors import BadInput
 
-Floats = NDArray[np.float64]
 REPEATS = 6
 LOOKED_AT = 1000  # validation rows that a first look should have at least
 LOOKING = 0.45  # of the time
+CHEAP = 0.1  # of what is left of it, which a look may take whenever it comes
 LARGE = 100_000  # cells for each second of the search; of more a look is at a share of the rows
 LOWEST = 25_000  # cells for each second, to which that share comes down, so that a busy host has time for it too
 STEP = 4  # times as many rows as a step below
 FEWEST = 1000  # rows of a fold that the lowest step has
 SURE = 0.8  # of the time that is left, which a climb may take, as far as that is known
 PROMOTED = 5  # of the best alone, beside those that are best together
-SELECTED_ON = 20_000  # rows that the weights are found on
 TICK, LEAST_TICK = 0.25, 0.02  # seconds that it waits for a fit to end, at most and at least
 HALF = -1  # in the place of a fold: the first, with half of its rows to learn from
-CLEARLY = 2.0  # standard errors
 WHOLE = -2  # likewise: none, with all rows to learn from
 HALVING = 0.1  # of the time that is left, which finding out whether more rows would help may take
 ENDING = 0.3  # seconds of a CPU that the end of the work takes, without what follows
@@ -171,8 +169,8 @@ class Search:
     def until(self) -> float:
         """Until when it searches: what is left of the time is for the end of the work."""
         whole = self.end - self.begun
-        known = [one.saving for one in self.candidates if one.fits] or [SAVING]
-        saving = MEMBERS * sum(known) / len(known)
+        known = [one.saving for one in self.candidates if one.fits and one.state not in ("dropped", "failed")]
+        saving = MEMBERS * (sum(known) / len(known) if known else SAVING)
         kept = self.slowness * (self.assembling + self.ending + saving) + self.end - self.saved_by
         return self.end - min(LONGEST_END * whole, kept)
 
@@ -234,10 +232,15 @@ class Search:
                 open_ = [fold for fold in missing if (id(candidate), repeat, fold) not in begun]
                 if not open_:
                     continue
-                if len(missing) < self.folds - (self.looks if repeat == 0 else 0) or self._fits_in(candidate, missing):
+                begun_with = len(missing) < self.folds - (self.looks if repeat == 0 else 0)
+                has_either = repeat == 0 and candidate in self._together and self._may_have_all_rows(candidate)
+                if not begun_with and has_either and not self._has_both(candidate, missing):
+                    if any(fold == HALF for *_, fold in self.children.tags):
+                        continue  # which of both it should have is known in a moment
+                    if self.is_rising() or not self._fits_in(candidate, missing):
+                        return self._on_all_rows(candidate)
+                if begun_with or self._fits_in(candidate, missing):
                     return candidate, repeat, open_[0]
-                if repeat == 0 and candidate in self._together and self._may_have_all_rows(candidate):
-                    return self._on_all_rows(candidate)
         return self._all_rows() or self._one_more(begun)
 
     def _sure(self) -> Unit | None:
@@ -328,12 +331,17 @@ class Search:
     def _to_look_at(self) -> list[Candidate]:
         """Those to be looked at, while there is time for it."""
         waiting = [one for one in self.candidates if one.state in ("waiting", "trying") and not self._looked(one)]
-        left = self.begun + LOOKING * (self.until - self.begun) - time.monotonic()
+        now = time.monotonic()
+        left = max(self.begun + LOOKING * (self.until - self.begun) - now, CHEAP * (self.until - now))
         known = [one for one in self.candidates if one.name == BASELINES[1] and one.fits]
         pace = known[0].takes(self.ladder[0]) * self.looks / self.workers if known else 0.0
         found = [one for one in waiting if one.name in BASELINES or one.state == "trying"]
         fitted = any(one.fits for one in self.candidates)
-        found += [one for one in waiting if one not in found and (pace * one.setting.cost < left or not fitted)]
+        costs = {one.name: one.setting.costs(self.problem.classes) for one in waiting}
+        others = [one for one in waiting if one not in found and (pace * costs[one.name] < left or not fitted)]
+        if not known:  # nor what any would take: first what is surely quicker
+            others.sort(key=lambda one: costs[one.name] >= 1)
+        found += others
         return found
 
     def _looked(self, candidate: Candidate) -> bool:
@@ -349,6 +357,11 @@ class Search:
     def _fits_in(self, candidate: Candidate, missing: list[int]) -> bool:
         return candidate.takes(candidate.share) * len(missing) / self.workers < self.until - time.monotonic()
 
+    def _has_both(self, candidate: Candidate, missing: list[int]) -> bool:
+        """Whether there is time for the folds that it lacks and a fit on all rows after them."""
+        folds = candidate.takes(candidate.share) * len(missing) / self.workers
+        return folds + candidate.takes(1.0) < SURE * (self.until - time.monotonic())
+
     def _promising(self, repeat: int) -> list[Candidate]:
         """Those that are worth more fits, the best first: chosen once for the folds, then by the ensemble of them."""
         if repeat == 0:
@@ -358,7 +371,7 @@ class Search:
             return self._order
         fitted = sum(len(one.fits) for one in self._order), len(self._order)
         if self._chosen_by[0] != fitted:
-            shares = self.weights(self._order, self.rows(self._order)) if self._order else []
+            shares = self.weights(self._order, saying.rows(self.problem, self._order)) if self._order else []
             chosen = [(share, one) for share, one in zip(shares, self._order, strict=True) if share]
             chosen.sort(key=lambda each: -each[0])
             self._chosen_by = fitted, [one for _, one in chosen]
@@ -369,9 +382,9 @@ class Search:
         looked = [one for one in self.candidates if one.state == "trying" and self._looked(one)]
         if not looked:
             return []
-        rows = self.rows(looked)
+        rows = saying.rows(self.problem, looked)
         shares = self.weights(looked, rows)
-        alone = [self._score(one, rows) for one in looked]
+        alone = [saying.value(self.problem, one, rows) for one in looked]
         order = sorted(range(len(looked)), key=lambda one: (-shares[one], -alone[one]))
         self._together = [looked[one] for one in order if shares[one]]
         best = sorted(range(len(looked)), key=lambda one: -alone[one])[:PROMOTED]
@@ -393,28 +406,9 @@ class Search:
             self._halving = True
             self._fit(chosen, 0, 0, self.until, half=True)
 
-    def reached_by_half(self) -> tuple[float, float]:
-        """The metric that half of the rows have reached, and all of them, on the first fold."""
-        problem = self.problem
-        half, all_ = (
-            score(problem.training.metric, truth, said, problem.classes) for truth, said in self._half_and_all()
-        )
-        return half, all_
-
     def is_rising(self) -> bool:
         """Whether all rows teach clearly more than half of them, as far as that is known."""
-        if self.half is None:
-            return False
-        half, all_ = (losses(truth, said, self.problem.classes) for truth, said in self._half_and_all())
-        gain = half - all_
-        error, reached = gain.std() / np.sqrt(len(gain)), self.reached_by_half()
-        return bool(error and gain.mean() > CLEARLY * error and reached[1] > reached[0])
-
-    def _half_and_all(self) -> list[tuple[NDArray[Any], Floats]]:
-        assert self.half is not None
-        candidate, answer = self.half
-        truth = self.problem.truth[self.problem.folds[0][0][1]]
-        return [(truth, one.said[0]) for one in (answer, candidate.fits[0, 0])]
+        return self.half is not None and halving.is_rising(self.problem, *self.half)
 
     def is_complete(self, candidate: Candidate, repeat: int = 0) -> bool:
         return all((repeat, fold) in candidate.fits for fold in range(self.folds))
@@ -507,7 +501,7 @@ class Search:
         self.tell(candidate)
 
     def _value(self, candidate: Candidate) -> None:
-        candidate.value = self._score(candidate, self.rows([candidate]))
+        candidate.value = saying.value(self.problem, candidate, saying.rows(self.problem, [candidate]))
         candidate.folds = len(candidate.fits)
 
     def _end(self, candidate: Candidate, cut: bool) -> None:
@@ -521,46 +515,12 @@ class Search:
         elif candidate.state == "trying":
             candidate.state = "kept"
 
-    # ---- what the fits say
-
-    def said(self, candidate: Candidate, rows: NDArray[np.intp]) -> Floats:
-        """What a candidate says of rows that it was validated on, the mean of its fits that had not seen them."""
-        size = len(self.problem.rows)
-        total = np.zeros((size, self.problem.classes) if self.problem.classes else size)
-        count = np.zeros(size)
-        for (repeat, fold), answer in candidate.fits.items():
-            rest = self.problem.folds[repeat][fold][1]
-            total[rest] += answer.said[0]
-            count[rest] += 1
-        found: Floats = total[rows] / (count[rows][:, None] if self.problem.classes else count[rows])
-        return found
-
-    def asked(self, candidate: Candidate) -> Floats:
-        """What a candidate says of the test rows: the mean of all of its fits."""
-        return fits.mean([one.said[1] for one in candidate.fits.values()])
-
-    def rows(self, candidates: list[Candidate]) -> NDArray[np.intp]:
-        """The rows that all of these were validated on."""
-        seen = np.ones(len(self.problem.rows), dtype=bool)
-        for one in candidates:
-            mine = np.zeros(len(seen), dtype=bool)
-            for repeat, fold in one.fits:
-                mine[self.problem.folds[repeat][fold][1]] = True
-            seen &= mine
-        return np.flatnonzero(seen)
-
-    def _score(self, candidate: Candidate, rows: NDArray[np.intp]) -> float:
-        return score(
-            self.problem.training.metric, self.problem.truth[rows], self.said(candidate, rows), self.problem.classes
-        )
+    # ---- what the candidates amount to
 
     def weights(self, candidates: list[Candidate], rows: NDArray[np.intp]) -> list[float]:
         """The weights with which these answer best together, by rows that all of them were validated on."""
-        if len(rows) > SELECTED_ON:
-            rows = np.sort(np.random.default_rng(0).permutation(rows)[:SELECTED_ON])
-        said = [self.said(one, rows) for one in candidates]
-        problem, begun = self.problem, time.process_time()
-        found = ensemble.weights(said, problem.truth[rows], problem.training.metric, problem.classes)
+        begun = time.process_time()
+        found = saying.weights(self.problem, candidates, rows)
         self._weighing = max(self._weighing, time.process_time() - begun)
         return found
 
@@ -580,19 +540,16 @@ class Search:
         whole = [one for one in known if self.is_complete(one)]
         chosen = looked
         if whole:
-            rows = self.rows(looked)
+            rows = saying.rows(self.problem, looked)
             reached = []
             for group in (whole, looked):
                 shares = self.weights(group, rows)
-                mixed = ensemble.mean([self.said(one, rows) for one in group], shares)
-                reached.append(
-                    score(self.problem.training.metric, self.problem.truth[rows], mixed, self.problem.classes)
-                )
+                reached.append(saying.value_together(self.problem, group, shares, rows))
             margin = 0.02 * abs(reached[0]) if len(whole) > 1 else 0.0
             chosen = looked if reached[1] > reached[0] + margin else whole
-        rows = self.rows(chosen)
+        rows = saying.rows(self.problem, chosen)
         if single:
-            alone = [self._score(one, rows) for one in chosen]
+            alone = [saying.value(self.problem, one, rows) for one in chosen]
             shares = [float(place == int(np.argmax(alone))) for place in range(len(alone))]
         else:
             shares = self.weights(chosen, rows)
