@@ -252,17 +252,34 @@ def command(ref: str, view: Record, columns: list[Record]) -> str:
     """The command line that prints the rows of a view."""
     import shlex
 
-    from cupola.datasets import filtering, sql
+    from cupola.datasets import filtering
 
     types = {str(one["name"]): str(one["type"]) for one in columns}
-    condition = filtering.where(view.get("within") or view.get("filter") or "", types)
-    if group := view.get("group"):
-        name, table = sql.identifier(str(group)), sql.identifier(ref)
-        where = f" where {condition}" if condition else ""
-        asked = f"select {name}, count(*) as rows from {table}{where} group by all order by rows desc"
-        return f"cupola dataset sql {shlex.quote(asked)}"
+    if view.get("group"):
+        return f"cupola dataset sql {shlex.quote(_counts(ref, view, types))}"
+    condition = filtering.where(view.get("filter") or "", types)
     words = ["cupola", "dataset", "preview", ref]
     words += ["--filter", condition] if condition else []
     if view.get("sort"):
         words += ["--sort", f"{view['sort']}:desc" if view.get("backwards") else str(view["sort"])]
     return shlex.join(words)
+
+
+def _counts(ref: str, view: Record, types: dict[str, str]) -> str:
+    """The value counts of a view as a SELECT: with the share and the means where its filter or order names them."""
+    from cupola.datasets import counting, filtering
+    from cupola.datasets.sql import identifier
+
+    columns = counting.counted(str(view["group"]), types)
+    value, rows, *_ = columns
+    within = filtering.where(view.get("within") or "", types)
+    condition = filtering.where(view.get("filter") or "", {name: type for name, (type, _) in columns.items()})
+    way = "desc" if view.get("backwards") else "asc"
+    order = f"{identifier(view['sort'])} {way} nulls last" if view.get("sort") else f"{identifier(rows)} desc"
+    listed = [
+        f"{part} as {identifier(name)}"
+        for name, (_, part) in columns.items()
+        if name in (value, rows) or identifier(name) in condition + order
+    ]
+    asked = f"select {', '.join(listed)} from {identifier(ref)}{f' where {within}' if within else ''} group by 1"
+    return f"{f'select * from ({asked}) where {condition}' if condition else asked} order by {order}"

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from cupola.datasets import filtering, records, shapes, sql, tables
+from cupola.datasets import counting, filtering, records, shapes, sql, tables
 from cupola.datasets.records import DatasetVersion
 from cupola.datasets.shapes import TOP, Shape, Texts
 from cupola.errors import BadOption, NotFound
@@ -23,7 +23,6 @@ from cupola.store import Store
 
 HELD = 2 << 30  # bytes of rows in memory, as the file counts them; of a larger version the first rows are shown
 ENDS = 512  # rows at either end of an order that are found before all are sorted
-MEANS = 30  # columns whose mean is taken of a group
 
 
 class View(msgspec.Struct, frozen=True, kw_only=True):
@@ -169,16 +168,12 @@ class Held:
         """A row for each value of the column: how many rows have it, and the mean of each column of numbers there."""
         if column not in self.types:
             raise BadOption(f"there is no column {column!r}")
-        numbers = [name for name, type in self.types.items() if type in filtering.NUMBERS and name != column][:MEANS]
-        means = [f"avg(CAST({sql.identifier(name)} AS DOUBLE))" for name in numbers]
-        names = sql.sql_names([column, "rows", "share", *(f"mean {name}" for name in numbers)])
-        parts = [sql.identifier(column), "count(*)", f"count(*) / {max(1, self.count)}", *means]
-        asked = ", ".join(f"{part} AS {sql.identifier(name)}" for part, name in zip(parts, names, strict=True))
+        columns = counting.counted(column, self.types)
+        asked = ", ".join(f"{part} AS {sql.identifier(name)}" for name, (_, part) in columns.items())
         table = self.connection.sql(
             f"SELECT {asked} FROM {self._from()} GROUP BY 1 ORDER BY 2 DESC, 1"
         ).to_arrow_table()
-        types = [self.types[column], "integer", *["number"] * (len(names) - 2)]
-        return table, dict(zip(names, types, strict=True))
+        return table, {name: type for name, (type, _) in columns.items()}
 
     def close(self) -> None:
         self.connection.unregister(self.name)

@@ -145,7 +145,7 @@ def _expression(field: pa.Field) -> str:
 
 def _aggregates(field: pa.Field, exact: bool) -> list[str]:
     c = _expression(field)
-    asked = [f"count({c})", f"count(DISTINCT {c})" if exact else f"approx_count_distinct({c})"]
+    asked = [f"count({c})", f"count(DISTINCT {c})" if exact else f"least(approx_count_distinct({c}), count({c}))"]
     if _is_numeric(field):
         finite = f" FILTER (WHERE isfinite({c}))" if pa.types.is_floating(field.type) else ""
         quantile = "quantile_cont" if exact else "approx_quantile"

@@ -3,6 +3,7 @@
 import shlex
 from typing import Any
 
+import duckdb
 import pytest
 from tests.tui.conftest import Settled
 from tests.tui.double import Double
@@ -259,7 +260,20 @@ def test_the_command_gives_the_same_rows() -> None:
     wanted = ["cupola", "dataset", "preview", "flights@2", "--filter", condition, "--sort", "dep delay:desc"]
     assert shlex.split(grids.command("flights@2", view, columns)) == wanted
     grouped = grids.command("flights@2", {"group": "carrier", "within": ""}, columns)
-    assert grouped.startswith('cupola dataset sql \'select "carrier", count(*) as rows from "flights@2"')
+    counted = 'select "carrier" as "carrier", count(*) as "rows" from "flights@2"'
+    assert shlex.split(grouped)[-1] == f'{counted} group by 1 order by "rows" desc'
+
+
+def test_the_command_of_filtered_value_counts_names_the_columns_that_only_they_have() -> None:
+    columns = [{"name": "dep delay", "type": "number"}, {"name": "carrier", "type": "category"}]
+    view = {"group": "carrier", "within": '"dep delay" > 60', "filter": "share > 0.1", "sort": "mean dep delay"}
+    asked = shlex.split(grids.command("flights@2", view, columns))[-1]
+    with duckdb.connect() as connection:
+        connection.execute("""CREATE TABLE "flights@2" AS SELECT * FROM (VALUES
+            (61.0, 'UA'), (90.0, 'UA'), (70.0, 'B6'), (5.0, 'AA'), (NULL, NULL)) AS f("dep delay", carrier)""")
+        found = connection.sql(asked)
+        assert found.columns == ["carrier", "rows", "share", "mean dep delay"]
+        assert found.fetchall() == [("B6", 1, 1 / 3, 70.0), ("UA", 2, 2 / 3, 75.5)]
 
 
 @pytest.mark.parametrize("size", [WIDE, SMALL], ids=["wide", "small"])

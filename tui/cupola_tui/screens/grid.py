@@ -114,7 +114,8 @@ class Grid(Dialog[Record]):
         if self.rows.error:
             return [f"✗ {clean(self.rows.error)}"]
         if self.level.typed:
-            return ["No row fits the filter. esc clears it."]
+            what = "value" if self.level.view.get("group") else "row"
+            return [f"No {what} fits the filter. esc clears it."]
         if self.level.view.get("within"):
             return ["No row fits the filter, so there are no values to count. esc comes back."]
         return ["" if self.rows.is_waiting else "This version has no rows."]
@@ -209,7 +210,8 @@ class Grid(Dialog[Record]):
     # The filter, and the row that is gone to.
 
     def action_filter(self) -> None:
-        self._ask("filter", self.level.typed, 'a word, or dep_delay > 60 and carrier = "UA"')
+        like = "rows > 100 and share < 0.5" if self.level.view.get("group") else 'dep_delay > 60 and carrier = "UA"'
+        self._ask("filter", self.level.typed, f"a word, or {like}")
 
     def action_find_row(self) -> None:
         self._ask("row", "", "the number of a row")

@@ -35,8 +35,15 @@ class RowCells:
         if shape.get("counts"):
             drawn = figures.sparkline(figures.gathered(shape["counts"], width - len(said) - 1))
         else:
-            drawn = f"{shape['distinct']:,} kinds" if shape.get("distinct") else ""
+            drawn = _kinds(shape["distinct"], width - len(said) - 1) if shape.get("distinct") else ""
         return [
             (said[:width], "accent"),
             (f" {drawn}"[: max(0, width - len(said))], "good" if shape.get("counts") else "dim"),
         ]
+
+
+def _kinds(count: int, width: int) -> str:
+    """How many different values there are, as exactly as there is room for."""
+    rounded = f"{count / 1000:.0f}k" if count < 999_500 else f"{count / 1e6:.3g}M"
+    said = [f"{count:,} kinds", f"{count:,}", *([rounded] if count >= 1000 else [])]
+    return next((one for one in said if len(one) <= width), "")
