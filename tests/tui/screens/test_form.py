@@ -49,6 +49,34 @@ async def test_a_form_is_filled_in_checked_and_run(studio: Studio, settled: Sett
         assert studio.main.pane.name == "experiments"
 
 
+async def test_a_completion_that_is_asked_for_before_it_is_known_is_one_of_what_is_typed(
+    studio: Studio, settled: Settled, bridge: Double
+) -> None:
+    held: list[tuple[Future[Any], Any]] = []
+    ask = bridge.ask
+
+    def slow(call: str, **more: Any) -> Future[Any]:
+        answer = ask(call, **more)
+        if call != "complete" or more["prefix"] != "Log":
+            return answer
+        held.append((Future(), answer.result()))
+        return held[-1][0]
+
+    async with studio.run_test(size=(120, 40)) as pilot:
+        form = await form_of(pilot, studio, settled, "1", "t")
+        await settled(pilot, lambda: len(form.completions) == 3)
+        bridge.ask = slow  # type: ignore[method-assign]
+        await pilot.press(*"Log")
+        await settled(pilot, lambda: held)
+        await pilot.press("ctrl+n")
+        assert form.values()["estimator"] == "Log"
+        for future, answer in held:
+            future.set_result(answer)
+        await settled(pilot, lambda: form.values()["estimator"] == "LogisticRegression")
+        await pilot.press("ctrl+u", *"Ran", "ctrl+n")
+        await settled(pilot, lambda: form.values()["estimator"] == "RandomForestClassifier")
+
+
 async def test_keys_typed_while_a_form_opens_go_into_it(studio: Studio, settled: Settled, bridge: Double) -> None:
     async with studio.run_test(size=(120, 40)) as pilot:
         await pilot.press("1")

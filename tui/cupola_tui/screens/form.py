@@ -95,6 +95,9 @@ class Form(Dialog[Any]):
         self.below.can_focus = False
         self.completions: list[str] = []
         self.chosen = -1
+        self._completed = 0  # the turn whose text they complete
+        self._filled = ""  # what the chosen one made of the field
+        self._is_awaited = False  # whether the first is to be put in as soon as it is known
         self.command, self.said, self.news = "", "", ""
         self.touched: set[str] = set()
         self.running = False
@@ -137,10 +140,12 @@ class Form(Dialog[Any]):
         field = self._field_of(event.input)
         if field is not None and event.input.has_focus:
             self.touched.add(field.field["name"])
+            if field.value != self._filled:
+                self.chosen = -1
             self._look()
 
     def on_descendant_focus(self) -> None:
-        self.chosen, self.completions = -1, []
+        self.chosen, self.completions, self._is_awaited = -1, [], False
         self._look()
 
     def on_descendant_blur(self, event: events.DescendantBlur) -> None:
@@ -173,8 +178,15 @@ class Form(Dialog[Any]):
             unfinished = bool(found and one.value) and self.focused is not None and self.focused is one.input
             one.wrong = (wrong or {}).get(key, "") if key in self.touched and not unfinished else ""
         self.command = command or ""
+        self.offer(found, turn)
+
+    def offer(self, found: list[str], turn: int) -> None:
+        """Shows the completions of what was typed as of that turn."""
         if self.chosen < 0:
-            self.completions = found
+            self.completions, self._completed = found, turn
+        if self._is_awaited:
+            self._is_awaited = False
+            self.action_complete()
         self._tell()
 
     async def _completions(self, values: dict[str, str]) -> list[str]:
@@ -279,12 +291,15 @@ class Form(Dialog[Any]):
         self.action_next(1)
 
     def action_complete(self) -> None:
+        """Puts in the next completion; while those of what is typed are on their way, the first as it comes."""
         field = self._field_of(self.focused)
-        if field is None or not self.completions:
+        self._is_awaited = self.chosen < 0 and self._completed != self._turn
+        if field is None or self._is_awaited or not self.completions:
             return
         self.chosen = (self.chosen + 1) % len(self.completions[:20])
         before = field.value.rpartition(" ")[0] + " " if field.field.get("repeated") and " " in field.value else ""
-        field.put(before + self.completions[self.chosen])
+        self._filled = before + self.completions[self.chosen]
+        field.put(self._filled)
         self._tell()
 
     def action_command_line(self) -> None:

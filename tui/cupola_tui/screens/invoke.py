@@ -79,8 +79,7 @@ class Invoke(Form):
         for one in self.fields:
             key = one.field["name"]
             one.wrong = wrong.get(key, "") if key in self.touched else ""
-        self.completions = await self._completions({}) if self.chosen < 0 else self.completions
-        self._tell()
+        self.offer(await self._completions({}), turn)
         self.answer.renew()
 
     def action_row(self, by: int) -> None:
