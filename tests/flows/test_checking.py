@@ -29,3 +29,16 @@ def test_a_column_that_a_later_step_has_not_is_told_when_the_run_is_asked_for(wo
 def test_what_is_not_known_without_the_rows_is_not_refused(store: Store) -> None:
     assert foreseen(store, [step("one-hot-encode", columns=["port"]), step("scale", columns=["port_Oslo"])]) is None
     assert foreseen(store, [step("scale", columns=["age"]), step("drop-columns", columns=["split"])]) is not None
+
+
+def test_a_column_that_a_formula_or_a_condition_has_not_is_told_with_its_step(workspace: Workspace) -> None:
+    ws = cupola.open(workspace.root)
+    ws.flow.new("sums", source=["people"], add=["formula id=twice name=x expression='2 * faer'"])
+    assert "step twice: there is no column 'faer'" in ws.flow.show("sums").wrong
+    with pytest.raises(BadOption, match="there is no column 'faer' here") as said:
+        ws.flow.run("sums")
+    assert said.value.info().where == "flow sums, step twice"
+    ws.flow.edit("sums", set=["twice expression='2 * fare'"], add=["filter id=few where='x > 3 and agee < 9'"])
+    assert "step few: there is no column 'agee'" in ws.flow.show("sums").wrong
+    ws.flow.edit("sums", set=["few where='x > 3 and age < 9'"])
+    assert ws.flow.show("sums").wrong == ""

@@ -1,6 +1,7 @@
 """What a user can do with flows: write them down, change them, look at what a step does, run and export them."""
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -98,7 +99,7 @@ def new(
     if not flow.sources:
         raise BadOption("a flow needs a source", where="--source", hint="such as --source flights")
     records.create(ws.store, flow)
-    return show(ws, name)
+    return _state(ws, records.find(ws.store, name))
 
 
 @action("flow ls", writes=False)
@@ -109,8 +110,8 @@ def ls(ws: Workspace) -> list[FlowState]:
 
 @action("flow show", writes=False, about="flow")
 def show(ws: Workspace, flow: Name) -> FlowState:
-    """Show a flow: its sources and steps."""
-    return _state(ws, records.find(ws.store, flow))
+    """Show a flow: its sources and steps, and what is wrong with them."""
+    return _state(ws, records.find(ws.store, flow), _check_all)
 
 
 @action("flow transforms", writes=False)
@@ -190,13 +191,18 @@ def previewed(ws: Workspace, flow: Flow, step: str | None, rows: int, python: bo
     if not 1 <= rows <= 500:
         raise BadOption(f"--rows is from 1 to 500, not {rows}")
     name = f"flow {ws.root}{' python' if python else ''}"
-    command = [sys.executable, "-m", "cupola.flows", "preview"]
-    request = {"flow": msgspec.to_builtins(flow), "step": step, "rows": rows, "python": python}
     try:
-        return msgspec.convert(companions.ask(name, command, {"root": str(ws.root)}, request), FlowPreview)
+        return msgspec.convert(_ask(ws, name, flow, step, rows=rows, python=python), FlowPreview)
     finally:
         if python:  # what its code has done to the process, no other answer shall have
             companions.close(name)
+
+
+def _ask(ws: Workspace, name: str, flow: Flow, step: str | None, **more: Any) -> Any:
+    """What the companion of that name says of a flow (`showing`)."""
+    command = [sys.executable, "-m", "cupola.flows", "preview"]
+    request = {"flow": msgspec.to_builtins(flow), "step": step, **more}
+    return companions.ask(name, command, {"root": str(ws.root)}, request)
 
 
 @action("flow run", waits="job", about="flow")
@@ -222,7 +228,7 @@ def run(
             hint=f"{LEAST >> 20}M is the least; more is faster, and sorting long texts needs more",
         )
     inputs = {id: datasets.find(ws.store, ref).ref for id, ref in found.sources.items()}
-    _check(ws, found, records.ordered(found, step))
+    _check_all(ws, found, records.ordered(found, step))
     name = names.check_name(dataset or flow, "name for a dataset")
     if name in {ref.partition("@")[0] for ref in inputs.values()}:
         hint = "--dataset names another one"
@@ -319,6 +325,13 @@ def _check(ws: Workspace, flow: Flow, steps: list[FlowStep]) -> None:
     checking.columns(ws.store, flow, steps)
 
 
+def _check_all(ws: Workspace, flow: Flow, steps: list[FlowStep]) -> None:
+    """Raises what is wrong with what its formulas and conditions say, too: DuckDB reads them, in the companion."""
+    _check(ws, flow, steps)
+    if any(one.type in checking.EXPRESSIONS for one in steps):
+        _ask(ws, f"flow {ws.root}", flow, steps[-1].id)
+
+
 def _listed(ws: Workspace, name: str) -> FlowState:
     """A flow in the list; one whose file cannot be read hides no other."""
     from cupola.errors import CupolaError
@@ -329,12 +342,14 @@ def _listed(ws: Workspace, name: str) -> FlowState:
         return FlowState(name=name, description="", seed=0, sources={}, steps=[], revision=0, wrong=str(error))
 
 
-def _state(ws: Workspace, flow: Flow) -> FlowState:
+def _state(
+    ws: Workspace, flow: Flow, check: Callable[[Workspace, Flow, list[FlowStep]], None] | None = None
+) -> FlowState:
     from cupola.errors import CupolaError
 
     wrong: Any = ""
     try:
-        _check(ws, flow, records.ordered(flow))
+        (check or _check)(ws, flow, records.ordered(flow))
     except CupolaError as error:
         wrong = str(error)
     return FlowState(

@@ -3,12 +3,14 @@
 from cupola.datasets import records as datasets
 from cupola.datasets.sql import sql_names
 from cupola.errors import BadOption, CupolaError, from_info
+from cupola.flows import records
 from cupola.flows.records import Flow, FlowStep
 from cupola.flows.sql import Table, known
 from cupola.flows.transforms import catalogue
 from cupola.store import Store
 
 SPLIT = "split"
+EXPRESSIONS = {"formula": "expression", "filter": "where"}  # the parameters that are of the columns of a row
 SAME = (  # what they give has the columns of what they take
     "fill-missing", "fill-forward", "impute", "model-impute", "drop-missing", "clip-outliers", "remove-outliers",
     "replace-rare", "scale", "bin", "ordinal-encode", "format-string", "find-replace", "move-column", "parse-type",
@@ -38,6 +40,24 @@ def columns(store: Store, flow: Flow, steps: list[FlowStep]) -> dict[str, list[s
         before = there[step.inputs[0]]
         there[step.id] = None if before is None else _after(flow, step, before)
     return there
+
+
+def expressions(store: Store, flow: Flow, step: str) -> None:
+    """Raises BadOption, naming the step, for a formula or a condition up to that step which is no expression of the
+    columns that are there, as far as these show without the rows."""
+    from cupola.flows import expressions as written
+
+    steps = records.ordered(flow, step)
+    there = columns(store, flow, steps)
+    for one in steps:
+        before = there[one.inputs[0]]
+        if before is None or one.type not in EXPRESSIONS:
+            continue
+        text = getattr(catalogue.params_of(one), EXPRESSIONS[one.type])
+        try:
+            written.checked(text, Table(name=one.id, columns=dict.fromkeys(before, "")))
+        except BadOption as error:
+            raise _named(error, flow, one) from None
 
 
 def _after(flow: Flow, step: FlowStep, before: list[str]) -> list[str] | None:

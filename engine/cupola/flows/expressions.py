@@ -37,12 +37,16 @@ def checked(text: str, table: Table) -> str:
     if not plain:
         raise BadOption(f"{text[:80]!r} is not one SQL expression")
     names: list[str] = []
+    functions: list[str] = []
     classes: set[str] = set()
-    _walk(listed[0], classes, names)
+    _walk(listed[0], classes, names, functions)
     for one in classes & {*REFUSED}:
         raise BadOption(
             f"{text[:80]!r} is no expression of one row: {REFUSED[one]}", hint="the transform sql takes a SELECT"
         )
+    if many := [one for one in functions if one in _aggregates()]:
+        hint = "the transform group-by aggregates rows, and sql takes a SELECT"
+        raise BadOption(f"{text[:80]!r} is no expression of one row: {many[0]}() is of many rows", hint=hint)
     if "LAMBDA" not in classes:  # whose own names stand among the columns
         known(table, _missing(names, table))
     return text
@@ -51,7 +55,7 @@ def checked(text: str, table: Table) -> str:
 def columns(text: str, table: Table) -> list[str]:
     """The columns of the table that an expression takes."""
     names: list[str] = []
-    _walk(parsed(text), set(), names)
+    _walk(parsed(text), set(), names, [])
     taken = {one.casefold() for one in names}
     return [one for one in table.columns if one.casefold() in taken]
 
@@ -88,7 +92,17 @@ def parsed(text: str) -> Any:
     return tree
 
 
-def _walk(node: Any, classes: set[str], names: list[str]) -> None:
+@lru_cache(maxsize=1)
+def _aggregates() -> frozenset[str]:
+    """The functions that make one value of many rows."""
+    import duckdb
+
+    asked = "SELECT function_name FROM duckdb_functions() GROUP BY 1 HAVING bool_and(function_type = 'aggregate')"
+    with duckdb.connect(":memory:") as connection:
+        return frozenset(name for [name] in connection.execute(asked).fetchall())
+
+
+def _walk(node: Any, classes: set[str], names: list[str], functions: list[str]) -> None:
     waiting = [node]
     while waiting:
         one = waiting.pop()
@@ -99,6 +113,8 @@ def _walk(node: Any, classes: set[str], names: list[str]) -> None:
                 classes.add(one["class"])
             if one.get("class") == "COLUMN_REF":
                 names.append(one["column_names"][0])
+            if one.get("class") == "FUNCTION":
+                functions.append(one["function_name"])
             waiting += one.values()
 
 

@@ -9,6 +9,7 @@ import msgspec
 
 from cupola import bugs
 from cupola.errors import CupolaError, ErrorInfo
+from cupola.flows import checking
 from cupola.flows.previewing import Previews
 from cupola.flows.records import Flow
 from cupola.store import Store
@@ -17,7 +18,8 @@ from cupola.store import Store
 def serve(requests: BinaryIO, answers: BinaryIO) -> None:
     """Answers until the requests end; the first line says of which workspace.
 
-    Each request has an `id`, a `flow`, the `step` to show, how many `rows`, and whether `python` may run.
+    Each request has an `id`, a `flow`, the `step` to show, how many `rows`, and whether `python` may run. Without
+    `rows` the answer is null where nothing is wrong with the formulas and conditions up to that step.
     """
     begin = msgspec.json.decode(requests.readline())
     waiting: queue.Queue[dict[str, Any]] = queue.Queue()
@@ -38,6 +40,8 @@ def _read(requests: BinaryIO, waiting: "queue.Queue[dict[str, Any]]") -> None:
 def _answer(previews: Previews, request: dict[str, Any]) -> dict[str, Any]:
     try:
         flow = msgspec.convert(request["flow"], Flow)
+        if "rows" not in request:
+            return {"result": checking.expressions(previews.store, flow, request["step"])}
         return {"result": previews.preview(flow, request["step"], request["rows"], request["python"])}
     except CupolaError as error:
         return {"error": error.info()}
