@@ -13,7 +13,7 @@ import pytest
 import cupola
 from cupola import api
 from cupola.errors import BadInput, BadOption, Conflict, NotFound, NotReady, WorkFailed
-from cupola.jobs import attempts
+from cupola.jobs import agents, attempts
 from cupola.jobs import records as jobs
 from cupola.workspace import Workspace
 
@@ -298,6 +298,19 @@ def test_a_step_whose_keeper_was_killed_is_begun_again_unasked(ws: api.Workspace
     os.kill(attempt.keeper.pid, signal.SIGKILL)
     step = by_name(started.wait(timeout=180))["hangs"]
     assert (step.outputs, step.attempt, step.interruptions) == ({"value": "again"}, 2, 1)
+
+
+def test_a_step_whose_job_waits_for_a_cpu_says_so(ws: api.Workspace) -> None:
+    text = '[steps.script]\ntype = "Processing"\nscript = "src/script.py"\narguments = ["${execution.id}"]\n'
+    write(ws, "waits.toml", text)
+    ws.agent.start()
+    busy = ws.job.submit(["sleep", "600"], cpus=agents.slots()["cpus"])
+    started = ws.pipeline.run("waits")
+    found = until(ws, started.execution, lambda now: by_name(now)["script"].secondary_status == "Waiting")
+    assert found.status == by_name(found)["script"].status == "Executing"
+    until(ws, started.execution, lambda now: "CPU" in by_name(now)["script"].message)
+    ws.job.stop(busy.job)
+    started.wait(timeout=180)
 
 
 EACH = """\

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from cupola.errors import BadInput
@@ -57,6 +58,68 @@ def test_changes_name_what_was_and_what_is(workspace: Workspace, source: Path) -
     said = sorted(fingerprints.changes(before, after))
     assert said[0].startswith("the input rows was rows.csv ")
     assert said[1:] == ["the parameter x was 1, and is 2", 'timeout is new: "5s"']
+
+
+def test_modules_that_are_imported_by_their_place_in_a_package_count(workspace: Workspace, source: Path) -> None:
+    (source / "steps.py").write_text("import package.deep.leaf\ndef one(x): ...\n")
+    (source / "package" / "deep").mkdir()
+    (source / "package" / "deep" / "__init__.py").write_text("from ..inner import VALUE\nfrom . import twig\n")
+    for name in ("leaf", "twig"):
+        (source / "package" / "deep" / f"{name}.py").write_text("")
+    code = {name.removeprefix("code src/") for name in of(workspace) if name.startswith("code ")}
+    package = {f"package/{one}.py" for one in ("__init__", "inner", "deep/__init__", "deep/leaf", "deep/twig")}
+    assert code == {"steps.py"} | package
+
+
+def test_a_script_counts_with_what_lies_beside_it(workspace: Workspace, source: Path) -> None:
+    (workspace.root / "scripts").mkdir()
+    (workspace.root / "scripts" / "run.py").write_text("import common, helper\n")
+    (workspace.root / "scripts" / "common.py").write_text("VALUE = 1\n")
+    step = Step(name="s", type="Processing", arguments={"script": "scripts/run.py"})
+    code = fingerprints.Code(workspace.root, "pipelines/p.toml", "")
+    found = fingerprints.of(workspace.store, step, step.arguments, code)
+    assert {"code scripts/run.py", "code scripts/common.py", "code src/helper.py"} <= {*found}
+    assert "package common" not in found
+
+
+def test_a_notebook_counts_as_the_code_of_its_cells(workspace: Workspace, source: Path) -> None:
+    def written(code: str, outputs: list[str]) -> Fingerprint:
+        cells = [
+            {"cell_type": "markdown", "source": "import numpy"},
+            {"cell_type": "code", "source": ["%matplotlib inline\n", code], "outputs": outputs},
+            {"cell_type": "code", "source": "%%bash\nls -l | wc", "outputs": []},
+        ]
+        (workspace.root / "one.ipynb").write_bytes(msgspec.json.encode({"cells": cells}))
+        step = Step(name="s", type="NotebookJob", arguments={"notebook": "one.ipynb"})
+        code_then = fingerprints.Code(workspace.root, "pipelines/p.toml", "")
+        return fingerprints.of(workspace.store, step, step.arguments, code_then)
+
+    before = written("import helper", [])
+    assert "code src/helper.py" in before
+    assert written("import helper", ["said"]) == before
+    after = written("import helper, other", [])
+    changed = ["the code of one.ipynb has changed", "src/other.py is now part of its code"]
+    assert fingerprints.changes(before, after) == changed
+
+
+def test_what_an_action_and_a_flow_read_counts_by_content(workspace: Workspace) -> None:
+    def of_step(type: str, arguments: dict[str, Any]) -> Fingerprint:
+        step, code = Step(name="s", type=type, arguments=arguments), fingerprints.Code(workspace.root, "p.toml", "")
+        return fingerprints.of(workspace.store, step, arguments, code)
+
+    rows = workspace.root / "rows.csv"
+    rows.write_text("a\n1\n")
+    (workspace.root / "flows").mkdir()
+    (workspace.root / "flows" / "clean.toml").write_text('[sources]\nrows = "rows"\nnames = "names@1"\n')
+    imported = {"action": "dataset import", "arguments": {"source": "rows.csv", "name": "rows"}}
+    before = of_step("Processing", imported)
+    flow = of_step("Processing", {"flow": "clean"})
+    assert flow["input rows"] == "rows" and flow["input names@1"] == "names@1"
+    assert "input rows" not in of_step("Training", {"dataset": "rows@2", "flow": "clean"})
+
+    rows.write_text("a\n2\n")
+    [said] = fingerprints.changes(before, of_step("Processing", imported))
+    assert said.startswith("source was rows.csv ")
 
 
 def test_a_package_is_named(workspace: Workspace) -> None:

@@ -71,6 +71,28 @@ def test_one_that_may_do_is_let_through(code: Path, function: str, parameters: A
     assert said(code, {"function": function, "parameters": parameters}) == ""
 
 
-def test_a_script_of_src_that_is_not_there_is_named(code: Path) -> None:
+def test_a_file_that_is_not_there_is_named_unless_an_earlier_step_may_write_it(code: Path) -> None:
+    (code / "workspace.toml").write_text("")
+    (code / "there.py").write_text("")
     assert said(code, {"script": "src/none.py"}) == "there is no file src/none.py"
-    assert said(code, {"script": "src/steps.py"}) == said(code, {"script": "made-by-another.py"}) == ""
+    assert said(code, {"script": "src/steps.py"}) == said(code, {"script": "there.py"}) == ""
+    steps = [
+        Step(name="first", type="Processing", arguments={"script": "there.py"}),
+        Step(name="second", type="Processing", arguments={"script": "made.py"}, depends_on=["first"]),
+    ]
+    pipeline = Pipeline(name="p", path="pipelines/p.toml", sha256="", steps=steps)
+    assert functions.wrong(pipeline, [], code) is None
+    steps[1].depends_on = []
+    assert functions.wrong(pipeline, [], code) == (steps[1], "there is no file made.py")
+
+
+def test_what_a_notebook_needs_and_is_not_installed_is_said_before_anything_runs(
+    code: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(functions, "FOR_NOTEBOOKS", ("json", "not_installed_here"))
+    arguments = {"notebook": "src/steps.py"}
+    missing = "a NotebookJob needs what is not installed: pip install not_installed_here"
+    assert said(code, arguments, type="NotebookJob") == missing
+    assert said(code, {"items": [1], "step": {"type": "NotebookJob"} | arguments}, type="ForEach") == missing
+    monkeypatch.setattr(functions, "FOR_NOTEBOOKS", ("json",))
+    assert said(code, arguments, type="NotebookJob") == ""

@@ -111,7 +111,7 @@ def waited(asked: Asked, action: actions.Action, record: Any) -> Outcome:
     job = _job_of(action, record)
     asked.say(Said(job=job))
     try:
-        return outcome_of(waiting.wait(asked.ws, action, record, progress=lambda now: asked.say(_progress(now))))
+        return outcome_of(waiting.wait(asked.ws, action, record))
     except WorkFailed as error:
         return Outcome(error=error.info(), causes=["WorkFailed", *_causes(asked.ws, job)])
 
@@ -162,10 +162,6 @@ def _job_of(action: actions.Action, record: Any) -> str:
     if isinstance(made, list) and made:
         return str(made[0])
     return "" if action.waits in ("endpoint", "request") else waiting.name_of(action, record)
-
-
-def _progress(now: Any) -> Said:
-    return Said(progress=getattr(now, "progress", None), message=str(getattr(now, "message", "") or ""))
 
 
 def _causes(ws: Workspace, job: str) -> list[str]:
@@ -298,7 +294,7 @@ def _as_job(asked: Asked, module: str, given: Any) -> Outcome:
                 max_runtime=amounts.seconds(given.max_runtime), directory=asked.ws.root,
             ))  # fmt: skip
     asked.say(Said(job=job.id))
-    ended = jobs.wait(store, job.id, progress=lambda now: asked.say(_progress(now)))
+    ended = jobs.wait(store, job.id)
     if ended.status != "Completed":
         error = ended.error or WorkFailed(ended.reason or f"it ended as {ended.status}", where=f"job {ended.id}").info()
         return Outcome(error=error, causes=_causes(asked.ws, job.id))
@@ -306,9 +302,6 @@ def _as_job(asked: Asked, module: str, given: Any) -> Outcome:
 
 
 def _notebook(asked: Asked) -> Outcome:
-    from cupola.pipelines import notebook
-
-    notebook.check()
     return _as_job(asked, "cupola.pipelines.notebook", asked.typed(types.NotebookJob))
 
 
@@ -356,6 +349,6 @@ def source(asked: Asked, path: str) -> Path:
 
 
 def written(execution: Execution, state: StepState) -> list[str]:
-    """The files that a step has written into its own directory, as its outputs name them."""
+    """What may be files that a step has written into its own directory, as its outputs name them."""
     own = f"{execution.directory}/work/"
     return [one for one in state.outputs.values() if isinstance(one, str) and one.startswith(own)]

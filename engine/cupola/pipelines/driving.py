@@ -320,8 +320,6 @@ class Driver:
         if said.job and said.job != state.job:
             state.job = said.job
             self._line(Line(op="job", step=name, job=said.job))
-        if said.outcome is None:
-            state.progress, state.message = said.progress, said.message
 
     def _ended(self, state: StepState, outcome: Outcome) -> None:
         """A try is over: with what it has come to, or failed, or to be tried again. After an interruption it is left
@@ -350,7 +348,7 @@ class Driver:
     def _succeeded(self, step: Step, state: StepState, outcome: Outcome) -> None:
         made = msgspec.structs.replace(
             state, status="Succeeded", ended=now(), outputs=outcome.outputs, metrics=outcome.metrics,
-            properties=outcome.properties, progress=None, message="",
+            properties=outcome.properties, message="",
         )  # fmt: skip
         if state.fingerprint and step.cache:
             written = doing.written(self.execution, made)
@@ -360,7 +358,7 @@ class Driver:
 
     def _later(self, state: StepState, why: str, seconds: float) -> None:
         message = f"tried again in {seconds:g} s: {why}"
-        again = msgspec.structs.replace(state, attempt=state.attempt + 1, job="", progress=None, message=message)
+        again = msgspec.structs.replace(state, attempt=state.attempt + 1, job="", message=message)
         self.states[state.name] = again
         self.later[state.name] = time.monotonic() + seconds
         self._line(Line(op="begin", step=state.name, state=again))

@@ -16,12 +16,15 @@ from typing import Any
 
 import msgspec
 
+from cupola import actions
 from cupola.datasets import records as datasets
 from cupola.errors import BadInput, CupolaError, NotFound
-from cupola.pipelines import types
+from cupola.flows import records as flows
+from cupola.pipelines import sources, types
 from cupola.pipelines.records import Step
+from cupola.pipelines.sources import Sources
 from cupola.registry import records as models
-from cupola.store import Store, files
+from cupola.store import Store
 
 LONGEST = 200  # characters of a value that is kept as it is
 TRAINED_WITH = ("scikit-learn", "numpy", "pandas")
@@ -38,7 +41,7 @@ class Code:
 
     def of(self, step: Step, arguments: dict[str, Any]) -> Fingerprint:
         """The code that a step runs, and the packages that it imports. Raises BadInput."""
-        named = [arguments.get(one) for one in ("function", "script", "estimator")]
+        named = [arguments.get(one) for one in ("function", "script", "notebook", "estimator")]
         key = (step.type, *(one if isinstance(one, str) else "" for one in named))
         if key not in self.seen:
             self.seen[key] = _code(self, *key)
@@ -54,15 +57,38 @@ def of(store: Store, step: Step, arguments: dict[str, Any], code: Code) -> Finge
             for each, one in value.items():
                 seen = _input(store, one) if name == "inputs" else _shown(one)
                 found[f"{name.removesuffix('s')} {each}"] = seen
+        elif name == "arguments" and isinstance(value, dict):
+            meant = _meant(arguments.get("action"))
+            found |= {f"argument {each}": _argument(store, meant.get(each, ""), one) for each, one in value.items()}
         else:
-            meant = completes.get(name, "") if name not in types.NAMES.get(step.type, ()) else ""
-            found[f"argument {name}"] = _argument(store, meant, value)
+            meant_here = completes.get(name, "") if name not in types.NAMES.get(step.type, ()) else ""
+            found[f"argument {name}"] = _argument(store, meant_here, value)
     if step.type == "SQL":
         query = str(arguments.get("query", ""))
         named = [one for one in datasets.names(store) if one.lower() in query.lower() and f"{one}@" not in query]
         found |= {f"input {one}": _dataset(store, one) for one in named}
+    if isinstance(flow := arguments.get("flow"), str):
+        found |= {f"input {one}": _dataset(store, one) for one in _read_by(store, flow, step.type in types.ACTIONS)}
     found |= code.of(step, arguments)
     return found
+
+
+def _meant(action: Any) -> dict[str, str]:
+    """What the arguments of an action name of what goes in: those that it cannot do without, and no new names."""
+    if not isinstance(action, str):
+        return {}
+    given = actions.find(action).parameters
+    return {one.name: one.arg.completes for one in given if one.required and one.name not in ("name", "output")}
+
+
+def _read_by(store: Store, flow: str, rows_are_given: bool) -> list[str]:
+    """The datasets that a flow reads; where its rows are given, those that it looks things up in."""
+    try:
+        found = flows.find(store, flow)
+        main = flows.main_source(flows.ordered(found), [*found.sources]) if rows_are_given else ""
+    except CupolaError:
+        return []  # whoever runs it will say so
+    return [ref for id, ref in found.sources.items() if id != main]
 
 
 def key(found: Fingerprint) -> str:
@@ -130,11 +156,8 @@ def _input(store: Store, value: Any) -> str:
     """A file of the workspace with its digest, else a dataset with that of its version. Raises BadInput."""
     text = str(value)
     path = within(store.root, text)
-    if path.is_file():
+    if path.is_file() or path.is_dir():
         return f"{text} {_digest(path)}"
-    if path.is_dir():
-        each = [f"{one.relative_to(path)} {_digest(one)}" for one in sorted(path.rglob("*")) if one.is_file()]
-        return f"{text} {hashlib.sha256(chr(10).join(each).encode()).hexdigest()[:16]}"
     try:
         return _version_of(datasets.find(store, text))
     except CupolaError:
@@ -146,26 +169,27 @@ def _shown(value: Any) -> str:
     return text if len(text) <= LONGEST else f"{text[:60]}... {hashlib.sha256(text.encode()).hexdigest()[:16]}"
 
 
-def _code(of: Code, type: str, function: str, script: str, estimator: str) -> Fingerprint:
-    sources: dict[str, bytes] = {}
-    packages: set[str] = set()
+def _code(of: Code, type: str, function: str, script: str, notebook: str, estimator: str) -> Fingerprint:
+    found = Sources({sources.SOURCE: of.directory / sources.SOURCE})
     module, _, name = function.partition(":")
     if module and module == of.path:
-        sources[of.path] = without_others(of.text, name)
-        follow(sources[of.path], of.directory, sources, packages)
+        found.add(of.path, without_others(of.text, name))
     elif module:
-        _module(module, of.directory, sources, packages)
+        found.module(module)
     if script:
-        sources[script] = _read(place(of.directory, script))
-        follow(sources[script], of.directory, sources, packages)
+        file = place(of.directory, script)
+        found.roots = {str(Path(script).parent): file.parent} | found.roots  # where Python looks first
+        found.add(script, sources.read(file))
+    if notebook:
+        found.notebook(notebook, sources.read(place(of.directory, notebook)))
     if ":" in estimator:
-        _module(estimator.partition(":")[0], of.directory, sources, packages)
+        found.module(estimator.partition(":")[0])
     if type in types.ACTIONS:
-        packages |= set(TRAINED_WITH)
-    found = {f"code {path}": hashlib.sha256(text).hexdigest()[:16] for path, text in sources.items()}
-    if sources or packages:
-        found["python"] = sys.version.partition(" ")[0]
-    return found | {f"package {one}": held for one in sorted(packages) if (held := _version(one))}
+        found.packages |= set(TRAINED_WITH)
+    said = {f"code {path}": hashlib.sha256(text).hexdigest()[:16] for path, text in found.texts.items()}
+    if found.texts or found.packages:
+        said["python"] = sys.version.partition(" ")[0]
+    return said | {f"package {one}": held for one in sorted(found.packages) if (held := _version(one))}
 
 
 def place(code: Path, path: str) -> Path:
@@ -207,48 +231,11 @@ def _marked(one: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
     )
 
 
-def follow(text: bytes, code: Path, sources: dict[str, bytes], packages: set[str]) -> None:
-    """Adds the modules of src/ that a text imports, and theirs, to the sources, and all others to the packages."""
-    try:
-        tree = ast.parse(text)
-    except (SyntaxError, ValueError):
-        return  # whoever runs it will say so
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            for one in node.names:
-                _module(one.name, code, sources, packages)
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            _module(node.module, code, sources, packages)
-            for one in node.names:
-                if module_file(code, f"{node.module}.{one.name}"):
-                    _module(f"{node.module}.{one.name}", code, sources, packages)
-
-
-def _module(name: str, code: Path, sources: dict[str, bytes], packages: set[str]) -> None:
-    file = module_file(code, name)
-    if file is None:
-        packages.add(name.partition(".")[0])
-        return
-    path = str(file.relative_to(code))
-    if path not in sources:
-        sources[path] = _read(file)
-        follow(sources[path], code, sources, packages)
-
-
-def module_file(code: Path, module: str) -> Path | None:
-    """The file of a module of src/."""
-    stem = code / "src" / module.replace(".", "/")
-    return next((one for one in (stem.with_suffix(".py"), stem / "__init__.py") if one.is_file()), None)
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise BadInput(f"it cannot be read: {error.strerror}", where=str(path)) from None
-
-
 def _digest(path: Path) -> str:
+    """Of what a file holds, or all files of a directory."""
+    if path.is_dir():
+        each = [f"{one.relative_to(path)} {_digest(one)}" for one in sorted(path.rglob("*")) if one.is_file()]
+        return hashlib.sha256("\n".join(each).encode()).hexdigest()[:16]
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()[:16]
 
@@ -282,6 +269,9 @@ def first_difference(before: str, after: str) -> str:
     return f"line {min(len(new), len(old)) + 1}: {longer}" if len(new) != len(old) else ""
 
 
-def file_digest(store: Store, path: str) -> str:
-    """The digest of a file of the workspace. Raises NotFound."""
-    return hashlib.sha256(files.read_bytes(store, path)).hexdigest()[:16]
+def digest(store: Store, path: str) -> str:
+    """The digest of a file or a directory of the workspace; "" where there is none."""
+    try:
+        return _digest(store.root / path)
+    except (OSError, ValueError):
+        return ""

@@ -1,4 +1,5 @@
-"""Whether the functions and scripts of src/ that steps name are there and take what they are given; nothing is run."""
+"""Whether what steps name is there (functions and scripts of src/, which take what they are given; notebooks, and what
+runs them); nothing is run."""
 
 import ast
 import importlib.util
@@ -7,29 +8,50 @@ from pathlib import Path
 from typing import Any
 
 from cupola.errors import meant
-from cupola.pipelines import fingerprints, references
+from cupola.pipelines import fingerprints, graph, references, sources
 from cupola.pipelines.records import Pipeline, Step
+
+FOR_NOTEBOOKS = ("nbclient", "nbformat", "ipykernel")
 
 
 def wrong(pipeline: Pipeline, chosen: list[str], code: Path) -> tuple[Step, str] | None:
     """The first of the chosen steps (all where none is) that cannot be done with the code as it is, and why not."""
+    before = graph.before(pipeline)
     for step in pipeline.steps:
         if chosen and step.name not in chosen:
             continue
         inner = step.arguments.get("step") if step.type == "ForEach" else None
-        if said := _wrong(pipeline.path, inner if isinstance(inner, dict) else step.arguments, code):
+        type, arguments = (inner.get("type"), inner) if isinstance(inner, dict) else (step.type, step.arguments)
+        said = (
+            (_not_installed() if type == "NotebookJob" else "")
+            or _missing(arguments, code, bool(before[step.name]))
+            or _wrong(pipeline.path, arguments, code)
+        )
+        if said:
             return step, said
     return None
 
 
+def _not_installed() -> str:
+    missing = [one for one in FOR_NOTEBOOKS if importlib.util.find_spec(one) is None]
+    return f"a NotebookJob needs what is not installed: pip install {' '.join(missing)}" if missing else ""
+
+
+def _missing(arguments: dict[str, Any], code: Path, later: bool) -> str:
+    """The file that a step is to run and that is not there; outside of src/ an earlier step may have to write it."""
+    for path in (_plain(arguments.get("script")), _plain(arguments.get("notebook"))):
+        own = path.startswith("src/")
+        if path and (own or not later) and not (code / path if own else fingerprints.place(code, path)).is_file():
+            return f"there is no file {path}"
+    return ""
+
+
 def _wrong(path: str, arguments: dict[str, Any], code: Path) -> str:
-    script, function = _plain(arguments.get("script")), _plain(arguments.get("function"))
-    if script.startswith("src/") and not (code / script).is_file():
-        return f"there is no file {script}"
+    function = _plain(arguments.get("function"))
     if not function or function.startswith(f"{path}:"):
         return ""
     module, _, name = function.partition(":")
-    file = fingerprints.module_file(code, module)
+    file = sources.module_file(code, module)
     if file is None:
         top = module.partition(".")[0]
         known = (code / "src" / top).is_dir() or importlib.util.find_spec(top) is not None

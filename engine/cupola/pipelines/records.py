@@ -137,7 +137,8 @@ class Compiled(Record, kw_only=True):
 class StepState(msgspec.Struct, kw_only=True):
     """How a step stands. status: Waiting, Executing, Succeeded, Failed, Stopped, or Skipped (its branch is not taken).
 
-    cached: its result is that of an earlier execution, where nothing has changed. job: what does it in the background.
+    cached: its result is that of an earlier execution, where nothing has changed. job: what does it in the background,
+    and secondary_status, progress and message how that stands (not written down: they are the job's).
     values: of a Condition, what it has compared, and what came of it. attempt: the how manieth try this is;
     which `retry` does not count are the `interruptions` (those that a keeper or a host had not outlived), and the
     `earlier` ones, before people had it gone on with.
@@ -146,6 +147,7 @@ class StepState(msgspec.Struct, kw_only=True):
     name: str
     type: str
     status: str = "Waiting"
+    secondary_status: str = ""
     cached: bool = False
     started: str | None = None
     ended: str | None = None

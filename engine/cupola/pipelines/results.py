@@ -23,7 +23,7 @@ FILES = "files"  # of the outputs: the digests of the files that were written
 
 
 class Result(msgspec.Struct, kw_only=True):
-    """A step that has succeeded, in which execution, and the digests of the files that it has written."""
+    """A step that has succeeded, in which execution, and the digests of what it has written."""
 
     execution: str
     state: StepState
@@ -32,7 +32,7 @@ class Result(msgspec.Struct, kw_only=True):
 
 def keep(store: Store, pipeline: str, execution: str, state: StepState, written: list[str]) -> None:
     """Keeps what a step has come to, for later executions. Raises DiskTrouble."""
-    digests = {path: fingerprints.file_digest(store, path) for path in written}
+    digests = {path: said for path in written if (said := fingerprints.digest(store, path))}
     result = Result(execution=execution, state=state, files=digests)
     path = _path(pipeline, fingerprints.key(state.fingerprint))
     files.write_bytes(store, path, msgspec.json.encode(result), durable=False)
@@ -63,7 +63,7 @@ def _there(store: Store, result: Result) -> bool:
     outputs = result.state.outputs
     try:
         for path, digest in result.files.items():
-            if fingerprints.file_digest(store, path) != digest:
+            if fingerprints.digest(store, path) != digest:
                 return False
         kind = result.state.type
         if kind == "Training":

@@ -4,6 +4,7 @@ import msgspec
 
 from cupola.errors import NotFound
 from cupola.jobs import records as jobs
+from cupola.jobs.records import JobState
 from cupola.pipelines import graph, records
 from cupola.pipelines.records import Execution, ExecutionState, Line, Pipeline, StepState
 from cupola.store import Store, files, journals
@@ -32,7 +33,8 @@ def of(store: Store, execution: Execution) -> ExecutionState:
     if over and over.job == wish.jobs[-1]:
         now.status, now.reason, now.ended = over.status, over.reason, over.time
         return _told(execution, now)
-    driver = jobs.some(store, {wish.jobs[-1]}).get(wish.jobs[-1])
+    known = jobs.some(store, {wish.jobs[-1], *(one.job for one in now.steps if one.status == "Executing")})
+    driver = known.get(wish.jobs[-1])
     if driver is None:
         now.status, now.reason = "Failed", "the job that drove it is gone"
     elif driver.over:
@@ -43,7 +45,16 @@ def of(store: Store, execution: Execution) -> ExecutionState:
         now.status = "Stopping"
     else:
         now.secondary_status, now.message = driver.secondary_status, driver.message
+    _tell_of_jobs(now, known)
     return _told(execution, now)
+
+
+def _tell_of_jobs(now: ExecutionState, known: dict[str, JobState]) -> None:
+    """How far the jobs of steps are, or what they wait for."""
+    for step in now.steps:
+        if step.status == "Executing" and (job := known.get(step.job)) and not job.over:
+            step.secondary_status, step.progress = job.secondary_status, job.progress
+            step.message = job.message or step.message
 
 
 def _told(execution: Execution, now: ExecutionState) -> ExecutionState:

@@ -169,10 +169,11 @@ STRUCTS: tuple[type[msgspec.Struct], ...] = (
 )  # fmt: skip
 NAMED = (*ACTIONS, *(one.__name__ for one in STRUCTS))
 NEVER_CACHED = ("Condition", "Fail", "Callback", "Endpoint")
-# What names what comes out, and no content that goes in; a script counts as code.
+# What names what comes out, and no content that goes in; a script and a notebook count as code.
 NAMES = {
     "SQL": ("name",), "RegisterModel": ("name",), "Training": ("register",), "Tuning": ("register",),
     "AutoML": ("register",), "Processing": ("script",), "Transform": ("output",),
+    "NotebookJob": ("notebook",),
 }  # fmt: skip
 FOR_ALL = ("type", "description", "depends_on", "if_steps", "else_steps", "cache", "expire_after", "retry")
 OWN_FIELDS = {"RegisterModel": {"approve": Annotated[bool, Arg(help="approve the version at once")]}}

@@ -2,7 +2,7 @@
 
 A worker does one step after the other, as a warm Lambda does: a fork costs 15 ms where the heavy libraries are loaded,
 and what a step has imported the next one need not. What a step prints goes to the log of its try. What it has to say
-goes to the driver, a JSON line each: the job that it has filed, how far it is, and last what came of it. A worker ends
+goes to the driver, a JSON line each: the job that it has filed, and last what came of it. A worker ends
 with its driver.
 """
 
@@ -54,8 +54,6 @@ class Said(msgspec.Struct, kw_only=True):
 
     job: str = ""
     killed: bool = False
-    progress: float | None = None
-    message: str = ""
     outcome: Outcome | None = None
 
 

@@ -18,7 +18,7 @@ def execution(found: Row) -> str:
         {
             "step": one.name,
             "type": one.type,
-            "status": f"{one.status} (cached)" if one.cached else one.status,
+            "status": _status(one),
             "seconds": _seconds(one.started, one.ended),
             "outcome": _outcome(one, found["edges"]),
         }
@@ -53,6 +53,11 @@ def pipeline(found: Row) -> str:
     if steps:
         parts.append(f"{bold('steps')}\n{table(steps)}")
     return "\n\n".join(parts)
+
+
+def _status(step: Any) -> str:
+    more = "cached" if step.cached else "" if step.secondary_status == "Running" else step.secondary_status
+    return f"{step.status} ({more})" if more else str(step.status)
 
 
 def _seconds(started: str | None, ended: str | None) -> float | None:

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 NEWEST = 100  # executions that a tab lists
 BESIDE = 8  # steps of a ForEach that are drawn beside one another
+WAITING = ("Waiting", "Pending", "WaitingForRoom")  # how the job of a step may stand that is not at work
 TOLD = ("Failed", "Executing")  # of more than that only those that stand so
 BAR = 8  # cells of a bar in a table
 
@@ -153,6 +154,8 @@ def _aside(step: Record) -> str:
     if step.get("cached"):
         return "cached"
     share = step.get("progress")
+    if step.get("status") == "Executing" and step.get("secondary_status") in WAITING:
+        return "waits"
     if step.get("status") == "Executing" and isinstance(share, int | float):
         return f"{share:.0%}"
     if step.get("result") is not None:
