@@ -101,6 +101,7 @@ def told(found: Search) -> dict[str, Any]:
         "asked": None if asked is None else bool(np.allclose(asked, said)),
         "folds": [[rest.tolist() for _, rest in one] for one in solved.folds],
         "rows": len(solved.rows),
+        "rises": found.is_rising(),
         "members": len(made.kept),
         "steps": list(pipeline.named_steps),
         "takes": [name for name, _ in fitted.takes],

@@ -79,3 +79,11 @@ def test_texts_that_are_no_classes_are_refused_by_what_they_look_like(
         task_of(target("text", distinct), 1000, None, None, profile)
     assert refused.value.hint is not None
     assert hint in refused.value.hint
+
+
+def test_a_text_that_a_word_among_numbers_has_made_is_told_by_what_the_import_has_said() -> None:
+    top = [Bar(value=one, count=1) for one in ("inf", "0.5", "-1.5", "2.25")]
+    profile = ColumnProfile(name="y", type="text", missing=0, distinct=800, top=top)
+    with pytest.raises(BadOption, match=r"numbers written as text, such as '0\.5'") as refused:
+        task_of(target("text", 800), 1000, None, None, profile, "column y: 'inf' 6 times; --missing 'inf'")
+    assert refused.value.hint == "at its import: column y: 'inf' 6 times; --missing 'inf'"

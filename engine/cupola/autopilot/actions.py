@@ -96,7 +96,8 @@ def autopilot(
     filed = as_filed.flow(ws.store, flow, version, target) if flow else None
     version = as_filed.aimed(version, filed)
     aim = _aim(version, target)
-    seen, why = tasks.task_of(aim, version.rows, task, horizon, _looks(ws, version, aim))
+    read = next(iter(_read(version, [aim.name])), None)
+    seen, why = tasks.task_of(aim, version.rows, task, horizon, _looks(ws, version, aim), read)
     spec = Spec(task=seen, why=why, mode=mode, budget=seconds)
     if seen == "timeseries":
         if horizon is None:
@@ -203,6 +204,11 @@ def _looks(ws: Workspace, version: DatasetVersion, aim: Column) -> ColumnProfile
     return next((one for one in datasets.profile(ws.store, version).columns if one.name == aim.name), None)
 
 
+def _read(version: DatasetVersion, columns: list[str]) -> list[str]:
+    """What the import has said of these columns: why one is text though most of it are numbers."""
+    return [note for note in version.notes if any(note.startswith(f"column {one}: ") for one in columns)]
+
+
 def _training(
     version: DatasetVersion,
     aim: Column,
@@ -224,6 +230,7 @@ def _training(
         None if by_time else records.folds_of(version), None, group, time, metric or records.METRICS[seen], register,
         seed, flow,
     )  # fmt: skip
+    found.notes += _read(version, [one for one, _ in found.features])
     if found.weights:
         found.notes.append(f"the weights ({found.weights}) do not count: an autopilot takes none")
         found.weights = None

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from cupola.autopilot import halving
 from cupola.autopilot.assembling import Assembled
+from cupola.autopilot.halving import CLEARLY
 from cupola.autopilot.scoring import losses, predictions, score
 from cupola.autopilot.search import Search
 from cupola.training.fitting import Fitted
@@ -23,6 +24,7 @@ VALUES = 12  # a column of more is cut into quarters
 SHOWN = 10
 RARE = 50  # rows of a class
 SURE = 3.0  # standard errors
+LITTLE, MUCH = 0.01, 0.05  # of the loss, by which half of the rows may be worse
 
 
 def importance(search: Search, fitted: Fitted, until: float) -> list[dict[str, Any]]:
@@ -71,14 +73,15 @@ def groups(search: Search, made: Assembled, until: float) -> list[dict[str, Any]
     for name, _ in made.fitted.takes:
         if time.monotonic() > until:
             break
-        column = problem.table[name].iloc[rows]
-        for value, inside in _parts(column):
+        for value, inside in _parts(problem.table[name].iloc[rows]):
             if not FEWEST <= inside.sum() <= len(rows) - FEWEST:
                 continue
             error = np.sqrt(lost[inside].var() / inside.sum() + lost[~inside].var() / (~inside).sum())
             clear = float((lost[inside].mean() - lost[~inside].mean()) / error) if error else 0.0
             if clear > SURE:
                 here = predictions(truth[inside], made.said[inside], problem.classes).figures().get(metric)
+                if here is not None and overall is not None and (here > overall) != (metric in SMALLER_IS_BETTER):
+                    continue  # the loss is larger only because the classes are more alike in number
                 found.append({
                     "column": name, "value": value, "rows": int(inside.sum()), "metric": here, "of_all": overall,
                     "clear": clear,
@@ -93,14 +96,24 @@ def advice(search: Search, made: Assembled) -> list[str]:
 
 
 def _more_rows(search: Search) -> list[str]:
-    """Whether half of the rows teach clearly less than all of them: then more would teach more."""
-    if search.half is None:
+    """Whether half of the rows teach clearly less than all of them: then more would teach more.
+
+    Few rows to judge by tell neither; nothing is said where they are all alike.
+    """
+    truth = search.problem.truth[search.problem.folds[0][0][1]]
+    if search.half is None or (truth == truth[0]).all():
         return []
-    candidate, (half, all_) = search.half[0], halving.reached(search.problem, *search.half)
+    (gain, error), (half, all_) = (of(search.problem, *search.half) for of in (halving.gained, halving.reached))
     metric = search.problem.training.metric
     sign = -1 if metric in SMALLER_IS_BETTER else 1
-    said = f"half of the rows reach {metric} {sign * half:.4g}, all of them {sign * all_:.4g} ({candidate.name})"
-    return [f"more rows would help: {said}" if search.is_rising() else f"more rows would hardly help: {said}"]
+    said = f"half of the rows reach {metric} {sign * half:.4g}, all of them {sign * all_:.4g} ({search.half[0].name})"
+    if search.is_rising() and gain > LITTLE:
+        told = "more rows would help"
+    elif gain + CLEARLY * error < MUCH:
+        told = "more rows would hardly help"
+    else:
+        told = "whether more rows would help cannot be told"
+    return [f"{told}: {said}"]
 
 
 def _rare(search: Search) -> list[str]:
@@ -124,8 +137,11 @@ def _noise(search: Search, made: Assembled) -> list[str]:
     else:
         constant = losses(truth, np.full(len(truth), truth.mean()), 0)
     gain = constant - lost
-    if gain.mean() <= 2 * gain.std() / np.sqrt(len(gain)):
-        found.append("the columns say nothing of the target that a constant would not: other columns are needed")
+    if gain.mean() <= CLEARLY * gain.std() / np.sqrt(len(gain)) and not (problem.classes == 2 and _ranks(truth, said)):
+        found.append(
+            "the columns are not seen to say more of the target than a constant does: other columns, or more rows, "
+            "are needed"
+        )
     features = problem.table.iloc[problem.rows][[name for name, _ in problem.training.features]]
     key = pd.util.hash_pandas_object(features, index=False).to_numpy()
     frame = pd.DataFrame({"key": key, "truth": problem.truth})
@@ -135,6 +151,15 @@ def _noise(search: Search, made: Assembled) -> list[str]:
     if share > len(frame) / 100:
         found.append(f"{share} rows have the same columns as others, and another target: noise, or a column is missing")
     return found
+
+
+def _ranks(truth: NDArray[Any], said: NDArray[np.float64]) -> bool:
+    """Whether two classes are told apart better than by chance, be the probabilities right or not (Mann-Whitney)."""
+    ones, zeros = int(truth.sum()), int(len(truth) - truth.sum())
+    if not (ones and zeros):
+        return False
+    error = np.sqrt((ones + zeros + 1) / (12 * ones * zeros))
+    return bool(score("roc_auc", truth, said, 2) - 0.5 > CLEARLY * error)
 
 
 def _gaps(table: pd.DataFrame, takes: list[tuple[str, str]]) -> list[str]:

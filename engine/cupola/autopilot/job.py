@@ -105,7 +105,8 @@ def _done(attempt: Attempt, spec: Spec, run: Run, begun: float, before: Board | 
         found.resume(kept, {one.name: (one.state, one.why) for one in before.lines if one.state in ended})
         solved.usable.notes.append(f"it went on after an interruption, with {len(kept)} fits from before")
     found.run()
-    is_over = time.monotonic() >= found.until
+    not_tried = any(one.state == "dropped" and not one.fits for one in found.candidates)  # for lack of time
+    is_over = time.monotonic() >= found.until or not_tried
     work = Work(attempt, spec.learnt, run, attempt.report)
     model = _modelled(trying, found, work, version)
     _judge(trying, found, model)

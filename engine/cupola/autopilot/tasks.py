@@ -15,12 +15,17 @@ COMMA = re.compile(r".*\d,\d{1,2}\D*")  # the decimal sign, as in "1.234,50"
 
 
 def task_of(
-    target: Column, rows: int, asked: str | None, horizon: int | None, profile: ColumnProfile | None = None
+    target: Column,
+    rows: int,
+    asked: str | None,
+    horizon: int | None,
+    profile: ColumnProfile | None = None,
+    read: str | None = None,
 ) -> tuple[Task, str]:
     """What there is to learn, and why, in one sentence. Raises BadOption where there is nothing, or not as asked.
 
     profile: of the target, where it is known; of two numbers with a fraction it takes them for amounts, and of texts
-    that are too many for classes it says what they look like.
+    that are too many for classes it says what they look like. read: what the import has said of it.
     """
     name, kind, distinct = target.name, target.type, target.distinct
     if asked == "timeseries" or (asked is None and horizon is not None):
@@ -31,7 +36,7 @@ def task_of(
     if kind in ("date", "datetime"):
         raise BadOption(f"{name} is a {kind}, which cannot be a target", where="--target")
     if kind == "text" and distinct > training.FEW:
-        raise _no_classes(target, rows - target.missing, profile)
+        raise _no_classes(target, rows - target.missing, profile, read)
     if asked in ("binary", "multiclass"):
         if (asked == "binary") != (distinct == 2):
             raise BadOption(f"{name} has {distinct} values, and is not {asked}", where="--task")
@@ -55,7 +60,7 @@ def task_of(
     return "multiclass", f"{name} is a {kind} of {distinct} values"
 
 
-def _no_classes(target: Column, rows: int, profile: ColumnProfile | None) -> BadOption:
+def _no_classes(target: Column, rows: int, profile: ColumnProfile | None, read: str | None) -> BadOption:
     """Why a text of very many values is no target, and what can be done about that."""
     name, distinct = target.name, target.distinct
     shown = [str(bar.value) for bar in (profile.top if profile else [])]
@@ -65,7 +70,8 @@ def _no_classes(target: Column, rows: int, profile: ColumnProfile | None) -> Bad
         if all(COMMA.fullmatch(one) for one in amounts):
             digits = f"replace({digits.replace('.-', ',-')}, ',', '.')"
         hint = f"a formula of a flow makes numbers of them, and --flow takes it: CAST({digits} AS DOUBLE)"
-        return BadOption(f"{name} holds numbers written as text, such as {amounts[0]!r}", where="--target", hint=hint)
+        what = f"{name} holds numbers written as text, such as {amounts[0]!r}"
+        return BadOption(what, where="--target", hint=f"at its import: {read}" if read else hint)
     if distinct > PROSE * rows:
         what = f"{name} is a text that is different in nearly every row ({distinct} in {rows}), and no target"
         return BadOption(what, where="--target", hint="a target is a number, or has several rows of each class")
