@@ -85,3 +85,10 @@ def test_what_runs_and_says_nothing_is_told_after_two_minutes() -> None:
 
 def test_what_is_huge_is_short() -> None:
     assert figures.measured(9.97440333936898605056e20, 3.2e18) == "9.974e+20 ± 3.2e+18"
+
+
+def test_what_was_given_is_not_filled_up_with_noughts() -> None:
+    values = [0.05, 3.0, 41.8, 0.123456, 1234.5, 1e-9, float("nan"), 7, "1.500", None, True]
+    assert [figures.given(one) for one in values] == [
+        "0.05", "3.0", "41.8", "0.1235", "1,234.5", "1e-09", "nan", "7", "1.500", "—", "yes",
+    ]  # fmt: skip

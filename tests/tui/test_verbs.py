@@ -68,6 +68,16 @@ def test_an_action_on_several_records_takes_all_that_are_marked_and_asks_for_a_n
     assert not verbs.takes_several(FORMS["model approve"], pane)
 
 
+def test_what_holds_two_records_beside_each_other_is_given_the_marked_ones_and_no_record_twice() -> None:
+    fields = [{"name": one, "completes": "model", "required": True} for one in ("model", "other")]
+    form = {"name": "model diff", "about": "model", "fields": fields}
+    pane, records = panes.pane(REGISTRY), models()[:2]
+    assert verbs.prefill(form, pane, records[0]) == {"model": pane.ref(records[0])}
+    assert verbs.holds_two(form, pane) == "other"
+    assert verbs.refs(form, pane, records) == [pane.ref(records[0])]  # it is done once, not once a record
+    assert verbs.holds_two(FORMS["model approve"], pane) == ""
+
+
 def test_a_run_is_trained_again_with_all_that_it_was_told() -> None:
     told = {"exclude": ["crew", "tail number"], "class_weights": "late=5", "threshold": "auto", "seed": 7}
     run = runs()[1] | {"options": told}

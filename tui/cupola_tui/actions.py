@@ -79,6 +79,8 @@ class Actions:
         values = verbs.prefill(form, pane, records[0] if records else None)
         if verbs.takes_several(form, pane):
             values |= {form["fields"][0]["name"]: verbs.refs(form, pane, records)[0]} if records else {}
+        if (second := verbs.holds_two(form, pane)) and len(records) > 1:
+            values[second] = pane.ref(records[1])
         if name == "tuning narrow" and records:
             asked = {"tuning": pane.ref(records[0]), "dry_run": True}
             planned = await self._ask("action", name=name, arguments=asked)

@@ -154,6 +154,12 @@ def short(value: Any) -> str:
     return clean(value)
 
 
+def given(value: Any) -> str:
+    """The same of what was given or read, which stands in no column of figures: 0.05 and 3.0, not 0.0500 and 3.0000."""
+    head, dot, places = short(value).partition(".") if isinstance(value, float) else (short(value), "", "")
+    return f"{head}.{places.rstrip('0') or '0'}" if dot and places.isdecimal() else head + dot + places
+
+
 def sparkline(values: list[float], top: float | None = None) -> str:
     """The values as blocks between nothing and the largest (or `top`)."""
     highest = top or max(values, default=0)

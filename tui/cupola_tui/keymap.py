@@ -139,8 +139,8 @@ TABLE: tuple[Key, ...] = (
     Key("scroll_up", "k,up", "line(-1)", "up", "detail", group="Details", shows="k"),
     Key("scroll_top", "g,home", "top", "to the top", "detail", group="Details", shows="g"),
     Key("scroll_bottom", "G,end", "bottom", "to the end", "detail", group="Details", shows="G"),
-    Key("plot_back", "left", "turn('plot', -1)", "the plot before", "detail", (EXPERIMENTS,), group="Details"),
-    Key("plot_on", "right", "turn('plot', 1)", "next plot", "detail", (EXPERIMENTS,), group="Details"),
+    Key("side_back", "left", "sideways(-1)", "to the left; of plots the one before", "detail", group="Details"),
+    Key("side_on", "right", "sideways(1)", "to what is cut on the right; next plot", "detail", group="Details"),
     Key(
         "lower",
         "less_than_sign",
@@ -205,6 +205,7 @@ TABLE: tuple[Key, ...] = (
     Key("compare_previous", "N", "front(-1)", "previous run", "compare", (EXPERIMENTS,), 0, "Compare"),
     Key("compare_smooth", "s", "smooth", "smoother", "compare", (EXPERIMENTS,), 6, "Compare"),
     Key("compare_log", "o", "logarithm", "by logarithm", "compare", (EXPERIMENTS,), 7, "Compare"),
+    Key("compare_help", "question_mark", "help", "help", "compare", (EXPERIMENTS,), 8, "Compare"),
     # A whole experiment in one plot.
     Key("explore_tab_back", "left_square_bracket", "tab(-1)", "plot before", "explore", (EXPERIMENTS,), 0, "Plots"),
     Key("explore_tab_on", "right_square_bracket", "tab(1)", "plot", "explore", (EXPERIMENTS,), 1, "Plots"),
@@ -218,6 +219,7 @@ TABLE: tuple[Key, ...] = (
     Key("explore_narrow", "h", "narrow", "better half", "explore", (EXPERIMENTS,), 8, "Plots"),
     Key("explore_all", "u", "all", "all again", "explore", (EXPERIMENTS,), 9, "Plots"),
     Key("explore_wider", "e", "wider", "all shown", "explore", (EXPERIMENTS,), 10, "Plots"),
+    Key("explore_help", "question_mark", "help", "help", "explore", (EXPERIMENTS,), 11, "Plots"),
     # The report of a dataset.
     Key("report_down", "j,down", "move(1)", "next warning", "report", (DATASETS,), 0, "Report", "j"),
     Key("report_up", "k,up", "move(-1)", "the warning before", "report", (DATASETS,), 0, "Report", "k"),
@@ -229,6 +231,7 @@ TABLE: tuple[Key, ...] = (
     Key("report_fix", "f", "fix", "add its fix to a flow", "report", (DATASETS,), 2, "Report"),
     Key("report_flow", "F", "flow", "open that flow", "report", (DATASETS,), 3, "Report"),
     Key("report_write", "w", "write", "write to a file", "report", (DATASETS,), 4, "Report"),
+    Key("report_help", "question_mark", "help", "help", "report", (DATASETS,), 5, "Report"),
     # The cells of a grid.
     Key("cells_down", "j,down", "move(1, 0)", "down", "cells", (DATASETS,), group="Cells", shows="j"),
     Key("cells_up", "k,up", "move(-1, 0)", "up", "cells", (DATASETS,), group="Cells", shows="k"),

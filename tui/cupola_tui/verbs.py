@@ -214,7 +214,8 @@ def refs(form: Record, pane: Pane, records: list[Record]) -> list[str]:
     first = next((one.get("completes") for one in form.get("fields") or []), "")
     if first == "record":
         return [":".join(named(pane, one)) for one in records]
-    found = [pane.ref(one) for one in records[: None if form.get("about") == pane.about else 1]]
+    one_at_a_time = form.get("about") == pane.about and not holds_two(form, pane)
+    found = [pane.ref(one) for one in records[: None if one_at_a_time else 1]]
     return [shlex.join(found)] if found and takes_several(form, pane) else found
 
 
@@ -222,6 +223,12 @@ def takes_several(form: Record, pane: Pane) -> bool:
     """Whether one doing of the action takes all records that are marked, as `model chain` does."""
     first: Record = next(iter(form.get("fields") or []), {})
     return bool(first.get("repeated")) and first.get("completes") == pane.about
+
+
+def holds_two(form: Record, pane: Pane) -> str:
+    """The field for the second of two such records, where the action holds one beside the other; else ""."""
+    fields = [one for one in form.get("fields") or [] if one.get("required") and one.get("completes") == pane.about]
+    return str(fields[1]["name"]) if len(fields) > 1 and not fields[0].get("repeated") else ""
 
 
 def prefill(form: Record, pane: Pane, record: Record | None) -> dict[str, str]:
@@ -233,6 +240,7 @@ def prefill(form: Record, pane: Pane, record: Record | None) -> dict[str, str]:
     takes = takes and form["name"] != "dataset import"
     takes = takes and not takes_several(form, pane)  # what is made of several has a name of its own
     known = context(pane, record) if takes else {}
+    second = holds_two(form, pane)
     carried = CARRIED.get(form["name"], ("param", "experiment", "target"))
     if record and form["name"] in AGAIN:
         carried += tuple(record.get("options") or ())
@@ -241,7 +249,7 @@ def prefill(form: Record, pane: Pane, record: Record | None) -> dict[str, str]:
         name, kind = field["name"], field.get("completes") or ""
         if name in known and (field.get("required") or name in carried):
             filled[name] = str(known[name])
-        elif field.get("required") and kind in known:
+        elif field.get("required") and kind in known and name != second:
             filled[name] = str(known[kind])
         elif field.get("default") not in (None, "", [], {}, False):
             filled[name] = _typed(field["default"])

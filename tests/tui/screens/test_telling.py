@@ -3,8 +3,10 @@
 from typing import Any
 
 import pytest
+from tests.tui.examples import datasets, models
 
-from cupola_tui.screens import doing
+from cupola_tui.keymap import DATASETS, REGISTRY
+from cupola_tui.screens import doing, panes
 
 
 class Said:
@@ -37,3 +39,11 @@ def test_files_that_were_written_are_named(name: str, answer: dict[str, Any], wo
     app: Any = Said()
     doing.tell(app, name, answer)
     assert app.words == [words]
+
+
+@pytest.mark.parametrize(
+    ("name", "pane", "made"), [("model register", REGISTRY, models), ("dataset import", DATASETS, datasets)]
+)
+def test_a_version_that_was_made_is_where_the_cursor_goes(name: str, pane: str, made: Any) -> None:
+    one = made()[0]
+    assert doing.made(name, one) == (pane, panes.pane(pane).ident(one))

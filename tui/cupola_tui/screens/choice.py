@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from rich.cells import cell_len
 from textual import events
 from textual.app import ComposeResult
 from textual.content import Content
@@ -109,13 +110,7 @@ class Palette(Dialog[str]):
         found = fuzzy(typed, self.choices, lambda one: f"{one.kind} {one.words}")[:MOST]
         self.options.clear_options()
         room = max(20, self.app.size.width * 9 // 10 - 20 if self.app.size.width < 84 else 56)
-        self.options.add_options(
-            Option(
-                Content.assemble(f"{fit(clean(one.words), room)} ", (f"{fit(one.key or one.kind, 12, True)}", "dim")),
-                id=str(place),
-            )
-            for place, one in enumerate(found)
-        )
+        self.options.add_options(Option(_row_of(one, room + 1, 12), id=str(place)) for place, one in enumerate(found))
         if not found:
             words = self.empty if not self.choices else "nothing here has these letters"
             self.options.add_option(Option(Content.assemble((words, "dim")), disabled=True))
@@ -141,6 +136,14 @@ class Palette(Dialog[str]):
             self.app.say(f"{one.words}: {one.why_not}", "warning")  # type: ignore[attr-defined]
         else:
             self.dismiss(one.id)
+
+
+def _row_of(one: Choice, room: int, aside: int) -> Content:
+    """What a row says, and at its end its key or kind; a kind stands back where the words need its place."""
+    words, end = clean(one.words), one.key or one.kind
+    if not one.key and cell_len(words) > room - 1:
+        return Content(fit(words, room + aside))
+    return Content.assemble(fit(words, room), (fit(end, aside, True), "dim"))
 
 
 def fuzzy(typed: str, choices: Sequence[Choice], text: Callable[[Choice], str]) -> list[Choice]:

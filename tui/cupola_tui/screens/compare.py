@@ -306,6 +306,11 @@ class Compare(Dialog[None]):
             self.metric = picked
             self._show()
 
+    def action_help(self) -> None:
+        from cupola_tui.screens.help import Help
+
+        self.app.push_screen(Help(keymap.EXPERIMENTS, dict(self.app._keymap), ("Compare",), "the comparison"))
+
     def text(self) -> str:
         return self.sheet.plain
 
@@ -319,7 +324,7 @@ class Compare(Dialog[None]):
     def _offered(self) -> list[keymap.Key]:
         """The keys that do something in this tab."""
         used = {"Overview": "tab side equal", "Ranking": "tab front metric", "Code": "tab side front"}
-        names = used.get(TABS[self.tab], "tab front metric smooth logarithm").split()
+        names = [*used.get(TABS[self.tab], "tab front metric smooth logarithm").split(), "help"]
         if comparison.sides(len(self.runs), 0, self.app.size.width - 4).count == len(self.runs):
             names = [name for name in names if name != "side"]
         return [

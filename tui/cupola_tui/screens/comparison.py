@@ -28,7 +28,7 @@ WORDS = {
 NAMES = 24  # cells of the first column
 CELL = (18, 34)  # cells of a run
 FEW = 12  # names of what is equal
-RANKED = 63  # cells of a ranking beside names
+RANKED = 39  # cells of a ranking beside names and values
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,7 @@ def _rows(facts: list[Record], shown: Sides, style: str) -> list[Line]:
 
 
 def _value(value: Any) -> str:
-    return figures.ABSENT if value is None else figures.short(value) if value != "" else '""'
+    return figures.ABSENT if value is None else figures.given(value) if value != "" else '""'
 
 
 def _metrics(found: Record, shown: Sides) -> list[Line]:
@@ -163,19 +163,23 @@ def ranking(found: Record, name: str, front: int, width: int) -> list[Line]:
     best = values[metric["best"]] if metric["best"] is not None else 0.0
     places = sorted(range(len(runs)), key=lambda one: (values[one] is None, abs((values[one] or 0.0) - best), one))
     more = min(16, max(cell_len(clean(one["experiment"])) for one in runs) + 2) if width > 90 else 0
-    cells = max(8, min(28, width - more - RANKED, max(cell_len(clean(one["name"])) for one in runs) + 2))
-    head = f" {fit('run', cells + 2)}{fit('experiment', more)}{fit(clean(name), 24, True)}   "
+    told = [
+        figures.measured(value, metric["errors"][place]) if value is not None else clean(runs[place]["status"])
+        for place, value in enumerate(values)
+    ]
+    figured = min(24, max(map(cell_len, (clean(name), *told))))
+    cells = max(8, min(28, width - more - figured - RANKED, max(cell_len(clean(one["name"])) for one in runs) + 2))
+    head = f" {fit('run', cells + 2)}{fit('experiment', more)}{fit(clean(name), figured, True)}   "
     lines: list[Line] = [[(head + fit("verdict", 16) + f"{'p':>8}  by", "dim")]]
     for place in places:
         sign, style = SIGNS[metric["verdicts"][place]]
         chance = metric["p"][place]
-        value = figures.measured(values[place], metric["errors"][place])
         lines.append(
             [
                 (f" {LETTERS[place]} ", "mark" if place == front else "title"),
                 (fit(clean(runs[place]["name"] or runs[place]["id"]), cells - 1), "mark" if place == front else ""),
                 (" " + fit(clean(runs[place]["experiment"]), more - 1) if more else " ", "dim"),
-                (fit(value if values[place] is not None else runs[place]["status"], 24, True) + " ", ""),
+                (fit(told[place], figured, True) + " ", ""),
                 (f"{sign} {metric['verdicts'][place]:<16}", style),
                 (f"{'' if chance is None else _chance(chance):>8}  {metric['by'][place]}", "dim"),
             ]

@@ -125,8 +125,8 @@ def spread(shape: Record) -> str:
     """From where to where, or the most frequent values."""
     if shape.get("type") in ("integer", "number", "date", "datetime") and shape.get("min") is not None:
         middle = f" (mean {figures.number(shape['mean'], 2)})" if shape.get("mean") is not None else ""
-        return f"{figures.short(shape['min'])} to {figures.short(shape.get('max'))}{middle}"
-    return ", ".join(figures.short(one.get("value")) for one in (shape.get("top") or [])[:4])
+        return f"{figures.given(shape['min'])} to {figures.given(shape.get('max'))}{middle}"
+    return ", ".join(figures.given(one.get("value")) for one in (shape.get("top") or [])[:4])
 
 
 def preview(scene: Scene) -> list[Line]:
@@ -135,7 +135,7 @@ def preview(scene: Scene) -> list[Line]:
     if answer is None:
         return pending(scene, "preview", "reading the first rows")
     names, rows = _table(answer)
-    cells = [[figures.short(value) for value in row] for row in rows]
+    cells = [[figures.given(value) for value in row] for row in rows]
     widths = [
         min(20, max(cell_len(clean(name)), *(cell_len(row[place]) for row in cells), 1))
         for place, name in enumerate(names)
@@ -173,7 +173,7 @@ def _drawn(shape: Record, width: int) -> list[Line]:
         ends = _ends(edges)
         bins = [(f"{low} to {high}", count) for low, high, count in zip(ends, ends[1:], counts, strict=False)]
     else:
-        bins = [(figures.short(one.get("value")), one.get("count", 0)) for one in shape.get("top") or []]
+        bins = [(figures.given(one.get("value")), one.get("count", 0)) for one in shape.get("top") or []]
     if not bins:
         return [[(" no values", "dim")]]
     names = min(36, max(8, width - 20), max(cell_len(name) for name, _ in bins))
@@ -190,7 +190,7 @@ def _ends(edges: list[Any]) -> list[str]:
     if all(isinstance(one, str) for one in edges):
         cut = ([one[:most].replace("T", " ") for one in edges] for most in (10, 16, 19))
         return next((ends for ends in cut if len(set(ends)) == len(ends)), edges)
-    return [figures.short(one) for one in edges]
+    return [figures.given(one) for one in edges]
 
 
 def _profile(record: Record) -> dict[str, Ask]:

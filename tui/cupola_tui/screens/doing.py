@@ -10,6 +10,7 @@ from cupola.errors import CupolaError
 from cupola_tui import keymap, shell
 from cupola_tui.actions import Actions, Opened
 from cupola_tui.plain import clean
+from cupola_tui.screens import panes
 from cupola_tui.screens.pane import Pane
 from cupola_tui.state import State
 from cupola_tui.widgets.rows import Record
@@ -23,7 +24,7 @@ T = TypeVar("T")
 LISTED = 12  # records that a question names one by one
 REMEMBERED = 50  # lines after `:` that up brings back
 SOON = 0.1  # seconds that a form may take to open without a word
-# Where what was made is to be seen, and which field of the answer tells it from the others.
+# Where what was made is to be seen, and which field of the answer tells it from the others; none: it is the record.
 MADE = {
     "train": (keymap.EXPERIMENTS, ("run", "id")),
     "dataset import": (keymap.DATASETS, ()),
@@ -304,6 +305,8 @@ def made(name: str, result: Any) -> tuple[str, str | None] | None:
     if name not in MADE or not isinstance(result, dict):
         return None
     pane, fields = MADE[name]
+    if not fields:
+        return pane, panes.pane(pane).ident(result)
     return pane, next((str(result[field]) for field in fields if result.get(field)), None)
 
 

@@ -61,12 +61,14 @@ def _name(record: Record) -> str:
 
 
 def common_metrics(records: list[Record]) -> list[str]:
-    """The metrics worth a column: those of the validation (else the test) that most runs have."""
+    """The metrics worth a column: those that runs are compared by, then those of the validation (else the test) that
+    most runs have."""
     seen = Counter(name for record in records[:500] for name in record.get("metrics") or {})
+    compared = Counter(str(record.get("metric")) for record in records[:500])
     for split in ("validation_", "test_", ""):
         found = [name for name, _ in seen.most_common() if name.startswith(split)]
         if found:
-            return sorted(found, key=lambda name: (-seen[name], rank(name)))[:SHOWN_METRICS]
+            return sorted(found, key=lambda name: (-compared[name], -seen[name], rank(name)))[:SHOWN_METRICS]
     return []
 
 

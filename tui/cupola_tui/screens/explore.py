@@ -259,6 +259,11 @@ class Explore(Dialog[str]):
         """How many runs have it."""
         return f"{self.fields[field]:,}" if field in self.fields else ""
 
+    def action_help(self) -> None:
+        from cupola_tui.screens.help import Help
+
+        self.app.push_screen(Help(keymap.EXPERIMENTS, dict(self.app._keymap), ("Plots",), "the plots"))
+
     def text(self) -> str:
         return self.sheet.plain
 

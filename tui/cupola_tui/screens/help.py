@@ -5,7 +5,7 @@ from cupola_tui.paint import Line, fold, width_of
 from cupola_tui.screens.dialog import Reading
 
 GROUPS = (
-    *("Verbs", "Table", "Details", "Log", "Filter", "Compare", "Plots", "Cells", "Grid", "Flow", "Graph"),
+    *("Verbs", "Table", "Details", "Log", "Filter", "Compare", "Plots", "Report", "Cells", "Grid", "Flow", "Graph"),
     *("Go to", "Forms", "Program"),
 )
 

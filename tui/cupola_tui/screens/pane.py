@@ -183,7 +183,7 @@ def age(key: str, title: str = "age", **more: Any) -> Column:
 
 def facts(pairs: list[tuple[str, Any]], width: int) -> list[Line]:
     """Names and values, one a line, the names aligned; what is absent is left out."""
-    shown = [(name, value if isinstance(value, tuple) else (figures.short(value), "")) for name, value in pairs]
+    shown = [(name, value if isinstance(value, tuple) else (figures.given(value), "")) for name, value in pairs]
     shown = [pair for pair in shown if pair[1][0] not in (figures.ABSENT, "")]
     indent = max((cell_len(name) for name, _ in shown), default=0) + 2
     lines: list[Line] = []

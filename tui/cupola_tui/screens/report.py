@@ -101,6 +101,11 @@ class ReportView(Dialog[None]):
     def warnings(self) -> list[Record]:
         return self.report["warnings"] if self.report else []
 
+    def action_help(self) -> None:
+        from cupola_tui.screens.help import Help
+
+        self.app.push_screen(Help(keymap.DATASETS, dict(self.app._keymap), ("Report",), "the report"))
+
     def text(self) -> str:
         return self.sheet.plain
 

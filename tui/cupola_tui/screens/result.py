@@ -81,7 +81,7 @@ def predictions(answer: Record, predicted: list[Any]) -> list[Line]:
 def table(rows: list[Record], width: int) -> list[Line]:
     """Records as a table, as many columns as there is room for; the last has all that the others leave."""
     names = list(rows[0])
-    cells = [[figures.short(one.get(name)) for name in names] for one in rows[:MOST]]
+    cells = [[figures.given(one.get(name)) for name in names] for one in rows[:MOST]]
     heads = [clean(name) for name in names]
     widths = [
         min(30, max(1, *(cell_len(one) for one in (head, *(row[place] for row in cells)))))

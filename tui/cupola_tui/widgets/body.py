@@ -342,7 +342,7 @@ class Body(Vertical):
 
     def _ask(self, value: str, placeholder: str) -> None:
         self.prompt.placeholder = placeholder
-        self.prompt.put(value, len(value))
+        self.prompt.begin(value)
         self.prompt.add_class("-asking")
         self.prompt.focus()
         self.hints.set_class(self._searched is None, "-asking")

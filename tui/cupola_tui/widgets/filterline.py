@@ -34,6 +34,11 @@ class FilterEntry(Entry):
             self.value = text
         self.cursor_position = cursor
 
+    def begin(self, text: str) -> None:
+        """With a text that the first letter replaces, and that a key which moves about in it keeps."""
+        self.put(text, len(text))
+        self.select_all()
+
 
 class FilterHints(Bar):
     """What is offered, or what is wrong and where; it remembers what it offers while one goes through it."""
