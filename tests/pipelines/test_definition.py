@@ -64,6 +64,11 @@ def test_a_pipeline_says_its_parameters_and_its_steps() -> None:
 
 
 WRONG: list[tuple[str, str, str]] = [
+    (
+        "only ${steps.train.metrics.test_roc_auc}",
+        "only ${steps.train.metrics.test_roc_auc",
+        "line 33: '${steps.train.metrics.test_roc_auc' is not closed: a reference ends with }",
+    ),
     ('type = "Fail"', 'type = "Fial"', "line 32: there is no type of step 'Fial' (did you mean Fail?)"),
     ("error_message", "eror_message", "line 33: a Fail step takes no 'eror_message' (did you mean error_message?)"),
     (

@@ -7,6 +7,7 @@ import pytest
 
 import cupola
 from cupola import actions, api, outcome, waiting
+from cupola.errors import BadInput
 from cupola.pipelines import doing
 from cupola.pipelines.records import Execution, Pipeline
 from cupola.store import names
@@ -67,3 +68,9 @@ def test_a_function_finds_nothing_that_another_step_has_left_in_a_global(
     execution = Execution(id="x", pipeline="p", user="u", host="h", submitted="", definition=definition)
     outputs = [doing.call(execution, "counting:count", {}, tmp_path).outputs for _ in range(2)]
     assert outputs == [{"value": 1}, {"value": 1}]
+
+
+def test_what_each_reader_of_an_execution_would_have_to_read_goes_to_a_file() -> None:
+    assert doing.returned({"text": "x" * 1_000_000}, "m:f").outputs
+    with pytest.raises(BadInput, match=r"m:f has given back 5\.0 MB"):
+        doing.returned({"text": "x" * 5_000_000}, "m:f")

@@ -167,8 +167,10 @@ def _check_arguments(
     try:
         chosen = types.find(type)
     except BadInput as error:
-        raise wrong(f"{at}.type", f"{error.message} ({error.hint})") from None
+        raise wrong(f"{at}.type", error.said) from None
     for name, value in arguments.items():
+        if open_ := references.unclosed(value):
+            raise wrong(f"{at}.{name}", f"{open_[:60]!r} is not closed: a reference ends with }}")
         for one in references.found({} if type == "ForEach" and name == "step" else value):
             if said := references.wrong(one, parameters, known, within):
                 raise wrong(f"{at}.{name}", said)
@@ -311,7 +313,7 @@ def _wrong(pipeline: Pipeline, parameters: dict[str, Any]) -> str:
     try:
         given(pipeline, parameters)
     except BadOption as error:
-        return f"{error.message} ({error.hint})" if error.hint else error.message
+        return error.said
     return ""
 
 

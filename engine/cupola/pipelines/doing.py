@@ -30,6 +30,7 @@ from cupola.store import names
 from cupola.workspace import Workspace
 
 OUTPUTS = "CUPOLA_OUTPUTS"
+LARGEST = 4 << 20  # bytes that a step gives back
 T = TypeVar("T")
 LIBRARIES = frozenset(sys.modules)  # what is loaded before any code of the user's
 
@@ -231,10 +232,15 @@ def returned(value: Any, function: str) -> Outcome:
     """What a function has given back, as outputs and metrics. Raises BadInput for what is no JSON."""
     outputs = {} if value is None else value if isinstance(value, dict) else {"value": value}
     try:
-        plain = msgspec.json.decode(msgspec.json.encode(outputs, enc_hook=_number))
+        encoded = msgspec.json.encode(outputs, enc_hook=_number)
+        plain = msgspec.json.decode(encoded)
     except (TypeError, ValueError, NotImplementedError, msgspec.MsgspecError):
         hint = "give back numbers, texts, lists and dicts; write tables to files, and give back their paths"
         raise BadInput(f"{function} has given back what is no JSON: {type(value).__name__}", hint=hint) from None
+    if len(encoded) > LARGEST:
+        hint = f"write it to a file of ${OUTPUTS}, and give back its path"
+        said = f"{function} has given back {len(encoded) / 1e6:.1f} MB, and {LARGEST / 1e6:.1f} are the most"
+        raise BadInput(said, hint=hint)
     metrics = plain.pop("metrics", {}) if isinstance(plain.get("metrics"), dict) else {}
     return Outcome(outputs=plain, metrics=metrics)
 

@@ -15,6 +15,7 @@ import msgspec
 from cupola.errors import BadInput, meant
 
 REFERENCE = re.compile(r"\$\{\s*([^{}]*?)\s*\}")
+OPEN = re.compile(r"\$\{\s*(?:parameters|execution|steps|item)\b[^{}]*$")  # one that is never closed
 PART = re.compile(r"\.?([^.\[\]]+)|\[(\d+)\]")
 FIELDS = ("outputs", "metrics", "properties", "status")
 OF_EXECUTION = ("id", "pipeline", "started", "user")
@@ -22,14 +23,21 @@ OF_EXECUTION = ("id", "pipeline", "started", "user")
 
 def found(value: Any) -> Iterator[str]:
     """Every reference in a value, without its braces."""
+    for text in _texts(value):
+        yield from REFERENCE.findall(text)
+
+
+def unclosed(value: Any) -> str:
+    """The first that was begun as a reference, and has no end; "" where none is."""
+    return next((one for text in _texts(value) for one in OPEN.findall(text)), "")
+
+
+def _texts(value: Any) -> Iterator[str]:
     if isinstance(value, str):
-        yield from REFERENCE.findall(value)
-    elif isinstance(value, dict):
-        for one in value.values():
-            yield from found(one)
-    elif isinstance(value, list):
-        for one in value:
-            yield from found(one)
+        yield value
+    elif isinstance(value, dict | list):
+        for one in value.values() if isinstance(value, dict) else value:
+            yield from _texts(one)
 
 
 def parts(reference: str) -> list[str | int]:

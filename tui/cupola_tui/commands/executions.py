@@ -8,6 +8,7 @@ from cupola_tui.commands.cells import bold, record, table
 
 Row = dict[str, Any]
 NAMES = ("ref", "run", "best_run", "endpoint", "autopilot", "violations")  # what people look for among the outputs
+LONGEST = 120  # characters of a text that a step has given
 FIRST = ("test_roc_auc", "test_rmse", "roc_auc", "rmse")
 
 
@@ -55,6 +56,10 @@ def pipeline(found: Row) -> str:
     return "\n\n".join(parts)
 
 
+def _short(value: Any) -> Any:
+    return f"{value[:LONGEST]}..." if isinstance(value, str) and len(value) > LONGEST else value
+
+
 def _status(step: Any) -> str:
     more = "cached" if step.cached else "" if step.secondary_status == "Running" else step.secondary_status
     return f"{step.status} ({more})" if more else str(step.status)
@@ -76,6 +81,6 @@ def _outcome(step: Any, edges: list[Any]) -> Any:
     if step.reason or step.message:
         return step.reason or step.message
     named = {name: step.outputs[name] for name in NAMES if step.outputs.get(name)}
-    plain = {name: one for name, one in step.outputs.items() if isinstance(one, str | int | float | bool)}
+    plain = {name: _short(one) for name, one in step.outputs.items() if isinstance(one, str | int | float | bool)}
     scores = {name: one for name, one in step.metrics.items() if name.startswith(FIRST)} or step.metrics
     return dict(list((named or plain).items())[:2] + list(scores.items())[:2]) or None
