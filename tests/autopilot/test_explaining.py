@@ -59,3 +59,21 @@ def test_columns_that_rank_two_classes_say_something_though_the_probabilities_ar
     sure = np.clip((truth if good else 0) * 0.2 + random.random(ROWS) * 0.7 + 0.25, 0.001, 0.999)
     found = noise_of(truth, np.column_stack([1 - sure, sure]), 2)
     assert found == [] if good else "not seen to say more of the target than a constant" in found[0]
+
+
+@pytest.mark.parametrize(("error", "told"), [(0.01, True), (1.0, False)])
+def test_a_target_that_is_told_without_error_is_suspicious_and_the_column_is_named(error: float, told: bool) -> None:
+    random = np.random.default_rng(0)
+    truth = random.normal(size=ROWS)
+    said = truth + error * random.normal(size=ROWS)
+    made: Any = SimpleNamespace(said=said, measured=SimpleNamespace(predictions=predictions(truth, said, 0)))
+    search: Any = SimpleNamespace(problem=SimpleNamespace(classes=0))
+    found = explaining.suspicion(search, made, [{"feature": "logwage", "importance": 1.0}])
+    assert [("logwage" in one) for one in found] == ([True] if told else [])
+    assert explaining.suspicion(search, made, []) == []
+
+
+def test_classes_that_are_one_but_for_how_they_are_written_are_told() -> None:
+    (found,) = explaining._written(["No", "Yes", "yes", " YES", "maybe"])
+    assert found == "classes that differ in case or blanks only: 'Yes' and 'yes' and ' YES'"
+    assert explaining._written([1, 2, 3]) == []

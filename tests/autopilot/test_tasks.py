@@ -23,6 +23,7 @@ def target(kind: Any, distinct: int, missing: int = 0) -> Column:
         (target("integer", 4), "multiclass", "4 whole numbers only; --task regression"),
         (target("integer", 300), "regression", "a number of 300 different values"),
         (target("number", 900), "regression", "a number"),
+        (target("number", 3), "regression", "3 different values; --task multiclass"),
     ],
 )
 def test_the_task_is_seen_in_the_target(column: Column, task: str, why: str) -> None:

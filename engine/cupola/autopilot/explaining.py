@@ -23,6 +23,7 @@ FEWEST = 30  # rows of a group
 VALUES = 12  # a column of more is cut into quarters
 SHOWN = 10
 RARE = 50  # rows of a class
+PERFECT = 0.02  # of a constant's loss; what is told better is suspicious
 SURE = 3.0  # standard errors
 LITTLE, MUCH = 0.01, 0.05  # of the loss, by which half of the rows may be worse
 
@@ -92,7 +93,20 @@ def groups(search: Search, made: Assembled, until: float) -> list[dict[str, Any]
 def advice(search: Search, made: Assembled) -> list[str]:
     """What the data is missing, a sentence each."""
     problem = search.problem
-    return [*_more_rows(search), *_rare(search), *_noise(search, made), *_gaps(problem.table, made.fitted.takes)]
+    found = [*_more_rows(search), *_rare(search), *_written(problem.usable.target.classes or [])]
+    return [*found, *_noise(search, made), *_gaps(problem.table, made.fitted.takes)]
+
+
+def suspicion(search: Search, made: Assembled, importance: list[dict[str, Any]]) -> list[str]:
+    """A column that may hold the target itself: hardly anything is lost, and it is what counts most."""
+    truth, classes = made.measured.predictions.truth, search.problem.classes
+    left, constant = (losses(truth, said, classes).mean() for said in (made.said, _constant(truth, classes)))
+    if left > PERFECT * constant or not importance:
+        return []
+    name = importance[0]["feature"]
+    return [
+        f"the target is told nearly without error, most of all by {name}: if that is only known later, --exclude it"
+    ]
 
 
 def _more_rows(search: Search) -> list[str]:
@@ -131,11 +145,7 @@ def _noise(search: Search, made: Assembled) -> list[str]:
     problem, found = search.problem, []
     truth, said = made.measured.predictions.truth, made.said
     lost = losses(truth, said, problem.classes)
-    if problem.classes:
-        shares = np.bincount(truth, minlength=problem.classes) / len(truth)
-        constant = losses(truth, np.tile(shares, (len(truth), 1)), problem.classes)
-    else:
-        constant = losses(truth, np.full(len(truth), truth.mean()), 0)
+    constant = losses(truth, _constant(truth, problem.classes), problem.classes)
     gain = constant - lost
     if gain.mean() <= CLEARLY * gain.std() / np.sqrt(len(gain)) and not (problem.classes == 2 and _ranks(truth, said)):
         found.append(
@@ -151,6 +161,22 @@ def _noise(search: Search, made: Assembled) -> list[str]:
     if share > len(frame) / 100:
         found.append(f"{share} rows have the same columns as others, and another target: noise, or a column is missing")
     return found
+
+
+def _written(classes: list[Any]) -> list[str]:
+    """Classes that may be one, written differently."""
+    by: dict[str, list[str]] = {}
+    for one in classes:
+        by.setdefault(" ".join(str(one).casefold().split()), []).append(repr(str(one)))
+    found = [" and ".join(names) for names in by.values() if len(names) > 1]
+    return [f"classes that differ in case or blanks only: {', '.join(found[:5])}"] if found else []
+
+
+def _constant(truth: NDArray[Any], classes: int) -> NDArray[np.float64]:
+    """What is said of rows of which nothing is known but how often each class is there, or the mean."""
+    if not classes:
+        return np.full(len(truth), truth.mean())
+    return np.tile(np.bincount(truth, minlength=classes) / len(truth), (len(truth), 1))
 
 
 def _ranks(truth: NDArray[Any], said: NDArray[np.float64]) -> bool:

@@ -122,6 +122,7 @@ def _done(attempt: Attempt, spec: Spec, run: Run, begun: float, before: Board | 
     board.advice, board.groups = explaining.advice(found, model), explaining.groups(found, model, until)
     told = found.children.awaited(IMPORTANCE, until)
     board.importance = told if isinstance(told, list) else []
+    board.advice = [*explaining.suspicion(found, model, board.importance), *board.advice]
     work.complete(model.fitted)
     run.notes = [f"{spec.task}: {spec.why}", *run.notes]
     registered = register(attempt, run, spec.learnt.register) if spec.learnt.register else None

@@ -56,7 +56,8 @@ def task_of(
     if kind == "integer" and distinct <= FEW and distinct < rows / 20:
         return "multiclass", f"{name} has {distinct} whole numbers only; --task regression takes them as amounts"
     if kind in ("integer", "number"):
-        return "regression", f"{name} is a number of {distinct} different values"
+        few = "; --task multiclass takes them for classes" if distinct <= FEW else ""
+        return "regression", f"{name} is a number of {distinct} different values{few}"
     return "multiclass", f"{name} is a {kind} of {distinct} values"
 
 
