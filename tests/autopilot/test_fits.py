@@ -15,4 +15,7 @@ def test_what_grows_ends_with_what_it_has_when_its_time_is_over(estimator: str) 
     rows = fits.Rows(X[:60], y[:60], (X[60:], y[60:]), [X[60:]])
     answer = fits.fit(estimator, {"n_estimators": 3000}, rows, classes=0, seed=0, until=time.monotonic())
     assert 0 < answer.grown["n_estimators"] < 100
+    assert answer.is_cut
+    whole = fits.fit(estimator, {"n_estimators": 120}, rows, classes=0, seed=0, until=time.monotonic() + 600)
+    assert not whole.is_cut
     assert answer.said[0].shape == (20,)

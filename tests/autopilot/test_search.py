@@ -289,3 +289,33 @@ def test_what_takes_long_to_save_and_was_dropped_does_not_end_the_search_early()
     assert found.until < before - 10
     found.candidates[2].state = "dropped"
     assert found.until > before - 10
+
+
+def test_a_fit_that_the_clock_has_cut_does_not_speak_for_its_fold_beside_others() -> None:
+    solved = problem.of(table(400), searched.training("value", "rmse"), 1)
+    found = search.Search(solved, portfolio.settings("regression")[:2], workers=1, end=time.monotonic() + 100)
+    linear = found.candidates[0]
+    cut = {}
+    for fold, is_cut in enumerate((True, False, True)):
+        cut[fold] = fits.Answer(
+            [solved.truth[solved.folds[0][fold][1]], solved.test_truth], b"", {}, 1.0 + fold, 1.0, is_cut=is_cut
+        )
+        found._take(linear, 0, fold, cut[fold])
+    assert list(linear.fits) == [(0, 0), (0, 1)], "the first is kept: there may be no other"
+    assert linear.takes(1.0) == 2.0, "how long it takes is known from what has come to its end"
+
+
+def test_those_that_were_only_looked_at_answer_where_they_are_better_by_weights_from_other_rows() -> None:
+    solved = problem.of(table(400), searched.training("value", "rmse"), 1)
+    for noise, chosen in ((0.5, {"light"}), (20.0, {"linear", "default trees"})):
+        settings = [one for one in portfolio.settings("regression") if one.name in ("linear", "default trees", "light")]
+        found = search.Search(solved, settings, workers=1, end=time.monotonic() + 100)
+        found.looks, random = 1, np.random.default_rng(0)
+        for one in found.candidates:
+            one.state = "trying"
+            for fold, (_, rest) in enumerate(solved.folds[0][: 1 if one.name == "light" else None]):
+                error = random.normal(size=len(rest)) * (noise if one.name == "light" else 1.0)
+                one.fits[0, fold] = fits.Answer([solved.truth[rest] + error, solved.test_truth], b"", {}, 1.0, 1.0)
+        together = {one.name for one in found.together()[0]}
+        assert together & chosen
+        assert ("light" in together) == ("light" in chosen)

@@ -27,7 +27,6 @@ from cupola.training.fitting import Fitted
 from cupola.training.metrics import RESAMPLES
 from cupola.training.preparation import Preparation
 
-LARGEST = 48 << 20  # bytes of the members that a candidate has; one may be larger
 FOLDS = 8  # fits on folds, that together answer about as well as one on all rows
 THRESHOLDS = np.linspace(0, 1, 201)
 
@@ -159,8 +158,7 @@ def _kept(chosen: list[Candidate], left: float, *, only_whole: bool = False) -> 
         if only_whole and one.whole:
             found.append((one, [one.whole]))
             continue
-        size = max(len(answer.fitted) for answer in one.fits.values())
-        most = max(1, min(int(one.weight * left / one.saving), LARGEST // size))
+        most = max(1, min(int(one.weight * left / one.saving), one.most))
         found.append((one, [*([one.whole] if one.whole else []), *one.fits.values()][:most]))
     return found
 

@@ -10,6 +10,7 @@ from cupola.autopilot.portfolio import Setting
 
 SAVING = 0.15  # seconds of a CPU that it takes to write a member of the ensemble and read it back, if that is unknown
 ASKED = 0.02  # for each member, to ask it about a few rows
+LARGEST = 48 << 20  # bytes of the members that a candidate has; one may be larger
 COPIED = 0.02  # for each megabyte, which is hashed, brought to disk, and copied when it is registered
 
 
@@ -38,15 +39,25 @@ class Candidate:
         return sum(one.seconds for one in self.fits.values()) / len(self.fits) if self.fits else 0.0
 
     def takes(self, share: float) -> float:
-        """What a fit of it with that share of the rows should take, going by those that it has had."""
-        return share * sum(one.seconds / one.share for one in self.fits.values()) / len(self.fits)
+        """What a fit of it with that share of the rows should take, going by those that it has had to their end."""
+        whole = [one for one in self.fits.values() if not one.is_cut] or list(self.fits.values())
+        return share * sum(one.seconds / one.share for one in whole) / len(whole)
+
+    @property
+    def most(self) -> int:
+        """Fits of it that may be members: those that it has and one that may come, as far as they are not too large."""
+        return max(1, min(len(self.fits) + (self.whole is not None) + 1, LARGEST // max(1, self.size)))
+
+    @property
+    def size(self) -> int:
+        """Bytes of its largest fit."""
+        return max((len(one.fitted) for one in self.fits.values()), default=0)
 
     @property
     def saving(self) -> float:
         """Seconds of a CPU that it takes to write one of its fits, read it back and put it in its place."""
-        size = max((len(one.fitted) for one in self.fits.values()), default=0)
         tried = [one.saving for one in self.fits.values() if one.saving is not None]
-        return ASKED + max(tried, default=SAVING) + COPIED * size / 2**20
+        return ASKED + max(tried, default=SAVING) + COPIED * self.size / 2**20
 
     @property
     def learnt(self) -> float:

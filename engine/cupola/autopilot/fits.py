@@ -31,6 +31,7 @@ PATIENT = 60.0  # seconds, the longest that is waited for a fit at once
 PIECE = 25  # trees that a forest grows by
 
 Floats = NDArray[np.float64]
+Grown = tuple[dict[str, int], bool]  # rounds or trees, by the parameter that says so; whether the clock has cut it
 
 
 @dataclass
@@ -49,7 +50,8 @@ class Answer:
 
     fitted: the estimator, pickled. grown: how many rounds or trees it has by now, by the parameter that says so.
     seconds: that it took; busy: that it had a CPU for. saving: seconds of a CPU that writing it as a model and reading
-    it back takes, where that was tried. share: of the rows of its fold, that it has learnt from.
+    it back takes, where that was tried. share: of the rows of its fold, that it has learnt from. is_cut: it would have
+    grown on, had there been time.
     """
 
     said: list[Floats]
@@ -59,6 +61,7 @@ class Answer:
     busy: float
     saving: float | None = None
     share: float = 1.0
+    is_cut: bool = False
 
     @property
     def size(self) -> int:
@@ -87,7 +90,7 @@ def fit(
     estimator = estimators.make(name, params, seed=seed, threads=1)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        grown = _grown(estimator, name, rows, until) if early else {}
+        grown, is_cut = _grown(estimator, name, rows, until) if early else ({}, False)
         if not grown:
             stepping.plain(estimator, rows.X, rows.y, None)
         said = [_asked(estimator, X, classes) for X in rows.asked]
@@ -96,7 +99,8 @@ def fit(
     estimators.unthread(estimator)
     fitted = pickle.dumps(estimator, protocol=5)
     seconds, busy = time.monotonic() - begun, time.process_time() - spent
-    return Answer(said, fitted, grown, seconds, busy, _saving(estimator) if weighed else None)
+    saving = _saving(estimator) if weighed else None
+    return Answer(said, fitted, grown, seconds, busy, saving, is_cut=is_cut)
 
 
 def mean(said: list[Floats]) -> Floats:
@@ -207,8 +211,8 @@ def _asked(estimator: Any, X: Any, classes: int) -> Floats:
     return found
 
 
-def _grown(estimator: Any, name: str, rows: Rows, until: float) -> dict[str, int]:
-    """Fits what grows: until the watched rows are predicted no better, or time is up. {} for what does not."""
+def _grown(estimator: Any, name: str, rows: Rows, until: float) -> Grown:
+    """Fits what grows, until the watched rows are predicted no better, or time is up; what does not has no rounds."""
     made = getattr(estimator, "estimator", estimator)
     X, y = rows.watched
     known = np.isin(y, np.unique(rows.y)) if y.dtype.kind != "f" else np.ones(len(y), dtype=bool)
@@ -219,40 +223,50 @@ def _grown(estimator: Any, name: str, rows: Rows, until: float) -> dict[str, int
         return _extreme(estimator, made, rows, watched, until)
     if name.startswith("HistGradientBoosting") and made.early_stopping is True:
         estimator.fit(rows.X, rows.y, X_val=watched[0], y_val=watched[1])
-        return {"max_iter": int(estimator.n_iter_)}
+        return {"max_iter": int(estimator.n_iter_)}, False
     if name.startswith(("RandomForest", "ExtraTrees")):
         return _forest(estimator, rows, until)
-    return {}
+    return {}, False
 
 
-def _light(estimator: Any, made: Any, rows: Rows, watched: tuple[Any, Any], until: float) -> dict[str, int]:
+def _light(estimator: Any, made: Any, rows: Rows, watched: tuple[Any, Any], until: float) -> Grown:
     import lightgbm
     from lightgbm.callback import EarlyStopException
 
+    is_cut = False
+
     def clock(env: Any) -> None:
+        nonlocal is_cut
         if time.monotonic() > until and env.iteration > 0:
+            is_cut = True
             raise EarlyStopException(env.iteration, env.evaluation_result_list)
 
     estimator.fit(
         rows.X, rows.y, eval_set=[watched], callbacks=[lightgbm.early_stopping(PATIENCE, verbose=False), clock]
     )
-    return {"n_estimators": int(made.best_iteration_ or made.n_estimators_)}
+    return {"n_estimators": int(made.best_iteration_ or made.n_estimators_)}, is_cut
 
 
-def _extreme(estimator: Any, made: Any, rows: Rows, watched: tuple[Any, Any], until: float) -> dict[str, int]:
+def _extreme(estimator: Any, made: Any, rows: Rows, watched: tuple[Any, Any], until: float) -> Grown:
     from xgboost.callback import TrainingCallback
 
     class Clock(TrainingCallback):
-        def after_iteration(self, model: Any, epoch: int, evals_log: Any) -> bool:
-            return time.monotonic() > until and epoch > 0  # the first has to be measured: the best one is read below
+        is_over = False
 
-    made.set_params(early_stopping_rounds=PATIENCE, callbacks=[Clock()])
+        def after_iteration(self, model: Any, epoch: int, evals_log: Any) -> bool:
+            self.is_over = (
+                time.monotonic() > until and epoch > 0
+            )  # the best round is read below: one has to be measured
+            return self.is_over
+
+    clock = Clock()
+    made.set_params(early_stopping_rounds=PATIENCE, callbacks=[clock])
     estimator.fit(rows.X, rows.y, eval_set=[watched], verbose=False)
     made.set_params(callbacks=None)
-    return {"n_estimators": int(made.best_iteration) + 1}
+    return {"n_estimators": int(made.best_iteration) + 1}, clock.is_over
 
 
-def _forest(estimator: Any, rows: Rows, until: float) -> dict[str, int]:
+def _forest(estimator: Any, rows: Rows, until: float) -> Grown:
     total = estimator.n_estimators
     estimator.set_params(warm_start=True)
     for trees in range(PIECE, total + PIECE, PIECE):
@@ -260,4 +274,4 @@ def _forest(estimator: Any, rows: Rows, until: float) -> dict[str, int]:
         if time.monotonic() > until:
             break
     estimator.set_params(warm_start=False)
-    return {"n_estimators": len(estimator.estimators_)}
+    return {"n_estimators": len(estimator.estimators_)}, len(estimator.estimators_) < total

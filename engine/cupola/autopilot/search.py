@@ -9,8 +9,8 @@
    where the resource is the folds).
 5. All rows, where all teach clearly more than half of them: what is in the ensemble by then is fitted on all, with as
    many rounds as its folds have found best. Such a fit answers as well as all of its folds together. What answers with
-   the best but has no time for all of its folds has that fit in their place, whatever all rows teach; where there is
-   time for the folds or for that fit, and all rows teach more, the fit.
+   the best but has no time for all of its folds has that fit in their place, whatever all rows teach. Where there is
+   no time for both, for all of those that answer best together, this comes before the other folds.
 6. Repeats: what is in the ensemble by then is fitted on folds drawn anew, as long as there is time.
 
 A candidate is what its fits on folds say together: each row is judged by fits that have not seen it.
@@ -39,6 +39,7 @@ from cupola.errors import BadInput
 REPEATS = 6
 LOOKED_AT = 1000  # validation rows that a first look should have at least
 LOOKING = 0.45  # of the time
+MANY = 10  # classes, of which a look at boosted trees may take much of the time
 CHEAP = 0.1  # of what is left of it, which a look may take whenever it comes
 LARGE = 100_000  # cells for each second of the search; of more a look is at a share of the rows
 LOWEST = 25_000  # cells for each second, to which that share comes down, so that a busy host has time for it too
@@ -55,7 +56,7 @@ DESCRIBING = 0.003  # for each column, that is written with what it looks like
 MEASURED = 5  # times as much as to measure a candidate is to measure the ensemble
 WEIGHED = 3  # times that weights are found at the end
 KEPT = 512 << 20  # bytes of fits that are kept for after a kill
-MEMBERS = 20  # that there should be time for
+MEMBERS = 10  # that there should be time for
 LONGEST_END = 0.3  # of the time
 
 
@@ -118,6 +119,7 @@ class Search:
         self._climbing: list[Candidate] = []
         self._order: list[Candidate] = []
         self._together: list[Candidate] = []
+        self._shares: dict[str, float] = {}  # what each weighs, where they answer best together
 
     def resume(self, made: dict[tuple[str, int, int], Answer], ended: dict[str, tuple[str, str]]) -> None:
         """Goes on from fits that were made before; ended: candidates that were dropped or have failed, and why."""
@@ -169,16 +171,28 @@ class Search:
     def until(self) -> float:
         """Until when it searches: what is left of the time is for the end of the work."""
         whole = self.end - self.begun
-        known = [one.saving for one in self.candidates if one.fits and one.state not in ("dropped", "failed")]
-        saving = MEMBERS * (sum(known) / len(known) if known else SAVING)
-        kept = self.slowness * (self.assembling + self.ending + saving) + self.end - self.saved_by
+        kept = self.slowness * (self.assembling + self.ending + self.saving) + self.end - self.saved_by
         return self.end - min(LONGEST_END * whole, kept)
 
     @property
     def saved_by(self) -> float:
         """Until when the model has to be saved: later there is time only for one of a single fit in its place."""
-        least = self.ending + self.measuring + max((one.saving for one in self.candidates if one.fits), default=SAVING)
+        least = self.ending + self.measuring + max((one.saving for one in self._in_play()), default=SAVING)
         return self.end - self.slowness * least
+
+    @property
+    def saving(self) -> float:
+        """Seconds of a CPU that saving the members takes: of those that answer best together as many of each as it
+        weighs, or has by now."""
+        known = self._in_play()
+        weighed = [one for one in known if self._shares.get(one.name)]
+        if not weighed:
+            return MEMBERS * (sum(one.saving for one in known) / len(known) if known else SAVING)
+        return sum(one.saving * min(one.most, 1 + MEMBERS * self._shares[one.name]) for one in weighed)
+
+    def _in_play(self) -> list[Candidate]:
+        """Those that a model may be made of."""
+        return [one for one in self.candidates if one.fits and one.state not in ("dropped", "failed")]
 
     @property
     def ending(self) -> float:
@@ -224,24 +238,36 @@ class Search:
         for candidate in self._promising(0) if self.only_whole else []:
             if self._lacks_whole(candidate) and candidate.takes(candidate.share) < self.until - time.monotonic():
                 return self._on_all_rows(candidate)
+        self._promising(0)
+        is_short = self._is_short()
+        if is_short and (unit := self._all_rows()):
+            return unit
+        waits = is_short and any(fold == HALF for *_, fold in self.children.tags)  # what all rows teach is known soon
         for repeat in range(len(self.problem.folds)):
             if repeat == 1 and (unit := self._all_rows()):
                 return unit
             for candidate in self._promising(repeat):
+                is_of_best = repeat == 0 and candidate in self._together
+                if repeat == 0 and not is_of_best and not waits and (unit := self._all_rows() or self._one_more(begun)):
+                    return unit
                 missing = [fold for fold in range(self.folds) if (repeat, fold) not in candidate.fits]
                 open_ = [fold for fold in missing if (id(candidate), repeat, fold) not in begun]
-                if not open_:
+                if not open_ or (is_of_best and waits):
                     continue
-                begun_with = len(missing) < self.folds - (self.looks if repeat == 0 else 0)
-                has_either = repeat == 0 and candidate in self._together and self._may_have_all_rows(candidate)
-                if not begun_with and has_either and not self._has_both(candidate, missing):
-                    if any(fold == HALF for *_, fold in self.children.tags):
-                        continue  # which of both it should have is known in a moment
-                    if self.is_rising() or not self._fits_in(candidate, missing):
-                        return self._on_all_rows(candidate)
-                if begun_with or self._fits_in(candidate, missing):
+                is_begun = len(missing) < self.folds - (self.looks if repeat == 0 else 0)
+                if self._fits_in(candidate, open_[:1] if is_begun else missing):
                     return candidate, repeat, open_[0]
-        return self._all_rows() or self._one_more(begun)
+                if is_of_best and self._may_have_all_rows(candidate):
+                    return self._on_all_rows(candidate)
+        return self._all_rows() or (None if waits else self._one_more(begun))
+
+    def _is_short(self) -> bool:
+        """Whether there is no time for all the folds that those lack which answer best together, and for all rows."""
+        takes = 0.0
+        for one in self._together:
+            takes += one.takes(one.share) * sum((0, fold) not in one.fits for fold in range(self.folds))
+            takes += one.takes(1.0) if one.name not in self._whole else 0.0
+        return takes / self.workers > SURE * (self.until - time.monotonic())
 
     def _sure(self) -> Unit | None:
         """Where a model is made of fits on all rows: those of the baselines, below which nothing ends, and without any
@@ -314,8 +340,10 @@ class Search:
         return None
 
     def _may_have_all_rows(self, candidate: Candidate) -> bool:
+        """Whether there is time for it, and it is known how many rounds it should have."""
         is_in_time = candidate.takes(1.0) < SURE * (self.until - time.monotonic())
-        return candidate.name not in self._whole and candidate.learnt == 1 and is_in_time
+        is_known = not all(one.is_cut for one in candidate.fits.values())
+        return candidate.name not in self._whole and candidate.learnt == 1 and is_known and is_in_time
 
     def _one_more(self, begun: set[tuple[Any, ...]]) -> Unit | None:
         """A fold of one of those that answer best together, where there is no time for all that are missing."""
@@ -339,8 +367,8 @@ class Search:
         fitted = any(one.fits for one in self.candidates)
         costs = {one.name: one.setting.costs(self.problem.classes) for one in waiting}
         others = [one for one in waiting if one not in found and (pace * costs[one.name] < left or not fitted)]
-        if not known:  # nor what any would take: first what is surely quicker
-            others.sort(key=lambda one: costs[one.name] >= 1)
+        if not known and self.problem.classes > MANY:  # what any would take: first what is quicker
+            others.sort(key=lambda one: costs[one.name])
         found += others
         return found
 
@@ -355,12 +383,8 @@ class Search:
         return takes > LOOKING * (self.until - time.monotonic())
 
     def _fits_in(self, candidate: Candidate, missing: list[int]) -> bool:
-        return candidate.takes(candidate.share) * len(missing) / self.workers < self.until - time.monotonic()
-
-    def _has_both(self, candidate: Candidate, missing: list[int]) -> bool:
-        """Whether there is time for the folds that it lacks and a fit on all rows after them."""
-        folds = candidate.takes(candidate.share) * len(missing) / self.workers
-        return folds + candidate.takes(1.0) < SURE * (self.until - time.monotonic())
+        at_once = min(self.workers, len(missing))
+        return candidate.takes(candidate.share) * len(missing) / at_once < self.until - time.monotonic()
 
     def _promising(self, repeat: int) -> list[Candidate]:
         """Those that are worth more fits, the best first: chosen once for the folds, then by the ensemble of them."""
@@ -387,6 +411,7 @@ class Search:
         alone = [saying.value(self.problem, one, rows) for one in looked]
         order = sorted(range(len(looked)), key=lambda one: (-shares[one], -alone[one]))
         self._together = [looked[one] for one in order if shares[one]]
+        self._shares = {one.name: share for one, share in zip(looked, shares, strict=True)}
         best = sorted(range(len(looked)), key=lambda one: -alone[one])[:PROMOTED]
         chosen = [looked[one] for one in order if shares[one] or one in best or looked[one].name in BASELINES]
         for one in looked:
@@ -401,7 +426,7 @@ class Search:
         the best one that answers with others."""
         order = [*(one for one in self._order if one.name == BASELINES[1]), *self._together]
         left = HALVING * (self.until - time.monotonic())
-        chosen = next((one for one in order if one.learnt == 1 and one.seconds < left), None)
+        chosen = next((one for one in order if one.learnt == 1 and one.takes(0.5) < left), None)
         if chosen and not self._halving:
             self._halving = True
             self._fit(chosen, 0, 0, self.until, half=True)
@@ -496,6 +521,8 @@ class Search:
         if fold == WHOLE:
             candidate.whole = answer
             return
+        if answer.is_cut and candidate.fits:
+            return  # it would speak for its fold with fewer rounds than the others for theirs
         candidate.fits[repeat, fold] = answer
         self._value(candidate)
         self.tell(candidate)
@@ -528,7 +555,7 @@ class Search:
         """The candidates that answer together (or the best alone), with their weights, and the rows that these were
         found on.
 
-        Those of all folds, unless those that were only looked at are clearly better on the rows that both have.
+        Those of all folds, unless those that were only looked at are better on rows that both have.
         Raises BadInput where none was fitted.
         """
         known = [one for one in self.candidates if self._is_usable(one) and one.state != "failed"]
@@ -541,12 +568,7 @@ class Search:
         chosen = looked
         if whole:
             rows = saying.rows(self.problem, looked)
-            reached = []
-            for group in (whole, looked):
-                shares = self.weights(group, rows)
-                reached.append(saying.value_together(self.problem, group, shares, rows))
-            margin = 0.02 * abs(reached[0]) if len(whole) > 1 else 0.0
-            chosen = looked if reached[1] > reached[0] + margin else whole
+            chosen = max(whole, looked, key=lambda group: self._expected(group, rows))
         rows = saying.rows(self.problem, chosen)
         if single:
             alone = [saying.value(self.problem, one, rows) for one in chosen]
@@ -556,3 +578,12 @@ class Search:
         for one, share in zip(chosen, shares, strict=True):
             one.weight = share
         return [one for one in chosen if one.weight], rows
+
+    def _expected(self, candidates: list[Candidate], rows: NDArray[np.intp]) -> float:
+        """What these should reach together: with weights from one half of the rows on the other, both ways."""
+        first, second = np.array_split(np.random.default_rng(0).permutation(rows), 2)
+        reached = [
+            saying.value_together(self.problem, candidates, self.weights(candidates, learnt), judged)
+            for learnt, judged in ((first, second), (second, first))
+        ]
+        return float(np.mean(reached))
