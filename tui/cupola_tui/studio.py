@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 from textual import events
 from textual.app import App
 from textual.binding import BindingType
-from textual.filter import LineFilter
+from textual.filter import LineFilter, Monochrome, NoColor
 from textual.message import Message
 from textual.screen import Screen
 from textual.worker import Worker, WorkerState
@@ -68,6 +68,7 @@ class Studio(App[None], inherit_bindings=False):
         self.slow = bool(os.environ.get("SSH_CONNECTION"))
         self.mouse_free = False
         self.keys = Keystrokes(super().on_event, lambda: self.focused or self.screen, self.call_later)
+        self._colourless = NoColor()
         self._plain = [glyphs.Plain()] if glyphs.ascii_only() else []
         self._config_faults: list[str] = []
         for one in theme.THEMES:
@@ -89,7 +90,12 @@ class Studio(App[None], inherit_bindings=False):
         return Main(self.lists, Actions(self.bridge), self.kept, self.root, self.readonly)
 
     def get_line_filters(self) -> Sequence[LineFilter]:
-        return [*super().get_line_filters(), *self._plain]
+        """Without colours a theme of the terminal's own has none at all. Textual decides that before the theme is known
+        and would write the default colours as greys, which of 16 colours are black on black."""
+        found = super().get_line_filters()
+        if self.native_ansi_color:
+            found = [self._colourless if isinstance(one, Monochrome) else one for one in found]
+        return [*found, *self._plain]
 
     @property
     def main(self) -> Main:

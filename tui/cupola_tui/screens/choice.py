@@ -110,7 +110,7 @@ class Palette(Dialog[str]):
         found = fuzzy(typed, self.choices, lambda one: f"{one.kind} {one.words}")[:MOST]
         self.options.clear_options()
         room = max(20, self.app.size.width * 9 // 10 - 20 if self.app.size.width < 84 else 56)
-        self.options.add_options(Option(_row_of(one, room + 1, 12), id=str(place)) for place, one in enumerate(found))
+        self.options.add_options(Option(_row_of(one, room, 12), id=str(place)) for place, one in enumerate(found))
         if not found:
             words = self.empty if not self.choices else "nothing here has these letters"
             self.options.add_option(Option(Content.assemble((words, "dim")), disabled=True))
@@ -139,11 +139,11 @@ class Palette(Dialog[str]):
 
 
 def _row_of(one: Choice, room: int, aside: int) -> Content:
-    """What a row says, and at its end its key or kind; a kind stands back where the words need its place."""
+    """What a row says, and at its end its key or kind; a kind that is cut stands back where the words are cut too."""
     words, end = clean(one.words), one.key or one.kind
-    if not one.key and cell_len(words) > room - 1:
-        return Content(fit(words, room + aside))
-    return Content.assemble(fit(words, room), (fit(end, aside, True), "dim"))
+    if not one.key and cell_len(words) > room and cell_len(end) > aside:
+        return Content(fit(words, room + 1 + aside))
+    return Content.assemble(f"{fit(words, room)} ", (fit(end, aside, True), "dim"))
 
 
 def fuzzy(typed: str, choices: Sequence[Choice], text: Callable[[Choice], str]) -> list[Choice]:
