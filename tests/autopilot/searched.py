@@ -16,7 +16,7 @@ import numpy as np
 from tests.training.conftest import FEATURES, table
 from tests.training.test_flows import filed
 
-from cupola.autopilot import assembling, explaining, job, portfolio, problem, saying, scoring, search
+from cupola.autopilot import assembling, explaining, job, portfolio, problem, saying, scoring, search, timing
 from cupola.autopilot.portfolio import Setting
 from cupola.autopilot.search import Search
 from cupola.environments import own
@@ -133,7 +133,7 @@ def hanging(found: Search) -> dict[str, Any]:
     work: Any = SimpleNamespace(save_model=save_model, notes=[], directory="")
     found.end = time.monotonic() + 600
     tried = assembling.assemble(found, single=False)
-    search.ENDING = 600.0 / found.slowness  # it is cut at once
+    timing.ENDING = 600.0 / found.timing.slowness  # it is cut at once
     real, assembling.assemble = assembling.assemble, lambda *given, **named: tried
     made = job._modelled(asked, found, work, cast(Any, None))
     assembling.assemble = real

@@ -19,7 +19,8 @@ from cupola.autopilot.measuring import RESAMPLES as FEW_RESAMPLES
 from cupola.autopilot.measuring import Floats, Measured, measured
 from cupola.autopilot.problem import Problem
 from cupola.autopilot.scoring import predictions, score
-from cupola.autopilot.search import MEASURED, Search
+from cupola.autopilot.search import Search
+from cupola.autopilot.timing import MEASURED
 from cupola.training import flowing
 from cupola.training.blending import BlendedClasses, BlendedNumbers, tempered
 from cupola.training.deciding import JUDGED_BY, Decided
@@ -133,7 +134,8 @@ def _pipeline(
 
 def _left(search: Search) -> float:
     """Seconds of a CPU that there are for saving members, once it is measured what they say together."""
-    return (search.saved_by - time.monotonic()) / search.slowness - search.ending - search.measuring * MEASURED
+    timing = search.timing
+    return (timing.saved_by - time.monotonic()) / timing.slowness - timing.ending - timing.measuring * MEASURED
 
 
 def _affordable(chosen: list[Candidate], left: float) -> list[Candidate]:

@@ -105,18 +105,21 @@ def _done(attempt: Attempt, spec: Spec, run: Run, begun: float, before: Board | 
         found.resume(kept, {one.name: (one.state, one.why) for one in before.lines if one.state in ended})
         solved.usable.notes.append(f"it went on after an interruption, with {len(kept)} fits from before")
     found.run()
+    is_over = time.monotonic() >= found.until
     not_tried = any(one.state == "dropped" and not one.fits for one in found.candidates)  # for lack of time
-    is_over = time.monotonic() >= found.until or not_tried
     work = Work(attempt, spec.learnt, run, attempt.report)
     model = _modelled(trying, found, work, version)
     _judge(trying, found, model)
-    trying.board.stop_reason = "it was stopped" if _is_enough(attempt, run) else "nothing was left to try"
     if is_over:
         trying.board.stop_reason = "the budget"
+    elif _is_enough(attempt, run):
+        trying.board.stop_reason = "it was stopped"
+    else:
+        trying.board.stop_reason = "the budget" if not_tried else "nothing was left to try"
     trying.say("looking at what it has learnt", at_once=True)
     work.save_artifacts(artifacts.of_run(model.fitted, spec.learnt, {}, importance=False), model.fitted)
     board = trying.board
-    until = found.end - found.slowness * (LAST + COPYING * model.size)
+    until = found.timing.end - found.timing.slowness * (LAST + COPYING * model.size)
     found.children.begin(IMPORTANCE, lambda: explaining.importance(found, assembling.completed(model), until))
     assembling.with_flow(model)  # no process is forked after that
     board.advice, board.groups = explaining.advice(found, model), explaining.groups(found, model, until)
@@ -159,7 +162,7 @@ def _modelled(trying: Trying, found: Search, work: Work, version: DatasetVersion
     for candidate in found.candidates:
         _close(trying, found, candidate)
         trying.tell(candidate)
-    said = found.children.awaited(MODEL, found.saved_by if len(made.kept) > 1 else math.inf)
+    said = found.children.awaited(MODEL, found.timing.saved_by if len(made.kept) > 1 else math.inf)
     if not isinstance(said, list):
         made = assembling.least(found, made)
         said = save()
@@ -216,7 +219,7 @@ def _close(trying: Trying, found: Search, candidate: Candidate) -> None:
 
 def _measured(found: Search, candidate: Candidate, places: NDArray[np.intp]) -> Measured:
     """How it does on these rows; near the end of the time its errors are left out."""
-    resamples = measuring.RESAMPLES if time.monotonic() < found.saved_by else 0
+    resamples = measuring.RESAMPLES if time.monotonic() < found.timing.saved_by else 0
     said, asked = saying.said(found.problem, candidate, places), saying.asked(candidate)
     return measuring.measured(found.problem, said, places, asked, resamples=resamples)
 

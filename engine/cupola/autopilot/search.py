@@ -29,11 +29,12 @@ from numpy.typing import NDArray
 from sklearn.utils import _safe_indexing
 
 from cupola.autopilot import fits, halving, saying
-from cupola.autopilot.candidates import SAVING, Candidate
+from cupola.autopilot.candidates import Candidate
 from cupola.autopilot.fits import Answer, Children, Rows
 from cupola.autopilot.parts import Parts
 from cupola.autopilot.portfolio import BASELINES, Setting
 from cupola.autopilot.problem import Problem
+from cupola.autopilot.timing import Timing
 from cupola.errors import BadInput
 
 REPEATS = 6
@@ -51,13 +52,7 @@ TICK, LEAST_TICK = 0.25, 0.02  # seconds that it waits for a fit to end, at most
 HALF = -1  # in the place of a fold: the first, with half of its rows to learn from
 WHOLE = -2  # likewise: none, with all rows to learn from
 HALVING = 0.1  # of the time that is left, which finding out whether more rows would help may take
-ENDING = 0.3  # seconds of a CPU that the end of the work takes, without what follows
-DESCRIBING = 0.003  # for each column, that is written with what it looks like
-MEASURED = 5  # times as much as to measure a candidate is to measure the ensemble
-WEIGHED = 3  # times that weights are found at the end
 KEPT = 512 << 20  # bytes of fits that are kept for after a kill
-MEMBERS = 10  # that there should be time for
-LONGEST_END = 0.3  # of the time
 
 
 Tell = Callable[[Candidate], None]
@@ -77,8 +72,8 @@ def ladder(cells: float, rows: int, seconds: float) -> list[float]:
 class Search:
     """Tries settings on a problem; `tell` hears of every change of a candidate.
 
-    end: of all the work (of time.monotonic), of which making a model of it is the last; `until` then it searches. stop:
-    asked now and then; True ends it before. measuring: seconds of a CPU that it takes to measure what a candidate says.
+    end: of all the work (of time.monotonic), of which making a model of it is the last. stop: asked now and then; True
+    ends it before. measuring: seconds of a CPU that it takes to measure what a candidate says.
     keep: given each fit, by (candidate, repeat, fold), in the process that has made it. half: a candidate (the default
     trees, or the best one that is quicker), and a fit of it on half of the rows: whether more rows would help.
     """
@@ -96,16 +91,16 @@ class Search:
         keep: Callable[[tuple[str, int, int], Answer], None] = lambda key, answer: None,
     ) -> None:
         self.problem, self.tell, self.stop, self.keep = problem, tell, stop, keep
-        self.begun, self.end = time.monotonic(), end
-        self.workers, self.measuring = workers, measuring
+        self.workers = workers
         self.only_whole = problem.through is not None  # fits on all rows can be in the model, and no others
-        self._weighing = 0.0
         self.children = Children(workers)
         rows = len(problem.rows)
         fitting = [one for one in settings if one.most_rows is None or rows <= one.most_rows]
         self.candidates = [Candidate(one.name, one) for one in fitting]
         learning, validated = (len(part) for part in problem.folds[0][0])
-        self.ladder = ladder(learning * problem.width, learning, self.until - self.begun)
+        columns = len(problem.training.features)
+        self.timing = Timing(self.candidates, time.monotonic(), end, measuring, columns)
+        self.ladder = ladder(learning * problem.width, learning, self.until - self.timing.begun)
         for one in self.candidates:
             one.share = self.ladder[0]
         self.folds = len(problem.folds[0])
@@ -119,7 +114,6 @@ class Search:
         self._climbing: list[Candidate] = []
         self._order: list[Candidate] = []
         self._together: list[Candidate] = []
-        self._shares: dict[str, float] = {}  # what each weighs, where they answer best together
 
     def resume(self, made: dict[tuple[str, int, int], Answer], ended: dict[str, tuple[str, str]]) -> None:
         """Goes on from fits that were made before; ended: candidates that were dropped or have failed, and why."""
@@ -169,47 +163,8 @@ class Search:
 
     @property
     def until(self) -> float:
-        """Until when it searches: what is left of the time is for the end of the work."""
-        whole = self.end - self.begun
-        kept = self.slowness * (self.assembling + self.ending + self.saving) + self.end - self.saved_by
-        return self.end - min(LONGEST_END * whole, kept)
-
-    @property
-    def saved_by(self) -> float:
-        """Until when the model has to be saved: later there is time only for one of a single fit in its place."""
-        least = self.ending + self.measuring + max((one.saving for one in self._in_play()), default=SAVING)
-        return self.end - self.slowness * least
-
-    @property
-    def saving(self) -> float:
-        """Seconds of a CPU that saving the members takes: of those that answer best together as many of each as it
-        weighs, or has by now."""
-        known = self._in_play()
-        weighed = [one for one in known if self._shares.get(one.name)]
-        if not weighed:
-            return MEMBERS * (sum(one.saving for one in known) / len(known) if known else SAVING)
-        return sum(one.saving * min(one.most, 1 + MEMBERS * self._shares[one.name]) for one in weighed)
-
-    def _in_play(self) -> list[Candidate]:
-        """Those that a model may be made of."""
-        return [one for one in self.candidates if one.fits and one.state not in ("dropped", "failed")]
-
-    @property
-    def ending(self) -> float:
-        """Seconds of a CPU that a model takes, without finding weights, measuring and saving its members."""
-        return ENDING + DESCRIBING * len(self.problem.training.features)
-
-    @property
-    def assembling(self) -> float:
-        """Seconds of a CPU that finding weights and measuring take."""
-        return self.measuring * MEASURED + self._weighing * WEIGHED
-
-    @property
-    def slowness(self) -> float:
-        """How many seconds go by for one of a CPU: above 1 where others compute on this host."""
-        made = [one for candidate in self.candidates for one in candidate.fits.values()][-20:]
-        busy = sum(one.busy for one in made)
-        return max(1.0, sum(one.seconds for one in made) / busy) if busy else 1.0
+        """Until when it searches."""
+        return self.timing.until
 
     # ---- what comes next
 
@@ -360,7 +315,7 @@ class Search:
         """Those to be looked at, while there is time for it."""
         waiting = [one for one in self.candidates if one.state in ("waiting", "trying") and not self._looked(one)]
         now = time.monotonic()
-        left = max(self.begun + LOOKING * (self.until - self.begun) - now, CHEAP * (self.until - now))
+        left = max(self.timing.begun + LOOKING * (self.until - self.timing.begun) - now, CHEAP * (self.until - now))
         known = [one for one in self.candidates if one.name == BASELINES[1] and one.fits]
         pace = known[0].takes(self.ladder[0]) * self.looks / self.workers if known else 0.0
         found = [one for one in waiting if one.name in BASELINES or one.state == "trying"]
@@ -411,7 +366,7 @@ class Search:
         alone = [saying.value(self.problem, one, rows) for one in looked]
         order = sorted(range(len(looked)), key=lambda one: (-shares[one], -alone[one]))
         self._together = [looked[one] for one in order if shares[one]]
-        self._shares = {one.name: share for one, share in zip(looked, shares, strict=True)}
+        self.timing.shares = {one.name: share for one, share in zip(looked, shares, strict=True)}
         best = sorted(range(len(looked)), key=lambda one: -alone[one])[:PROMOTED]
         chosen = [looked[one] for one in order if shares[one] or one in best or looked[one].name in BASELINES]
         for one in looked:
@@ -443,7 +398,7 @@ class Search:
     def _begin(self, candidate: Candidate, repeat: int, fold: int) -> None:
         limit = self.until - 0.1
         if not candidate.fits and candidate.name not in BASELINES:
-            limit = min(limit, time.monotonic() + max(1.0, 0.12 * (self.until - self.begun)))
+            limit = min(limit, time.monotonic() + max(1.0, 0.12 * (self.until - self.timing.begun)))
         if candidate.state == "waiting":
             candidate.state = "trying"
             self.tell(candidate)
@@ -548,7 +503,7 @@ class Search:
         """The weights with which these answer best together, by rows that all of them were validated on."""
         begun = time.process_time()
         found = saying.weights(self.problem, candidates, rows)
-        self._weighing = max(self._weighing, time.process_time() - begun)
+        self.timing.weighing = max(self.timing.weighing, time.process_time() - begun)
         return found
 
     def together(self, *, single: bool = False) -> tuple[list[Candidate], NDArray[np.intp]]:
