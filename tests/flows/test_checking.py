@@ -4,7 +4,7 @@ import pytest
 from tests.flows.conftest import step
 
 import cupola
-from cupola.errors import BadOption
+from cupola.errors import BadInput, BadOption
 from cupola.flows import checking, records
 from cupola.flows.records import Flow, FlowStep
 from cupola.store import Store
@@ -42,3 +42,12 @@ def test_a_column_that_a_formula_or_a_condition_has_not_is_told_with_its_step(wo
     assert "step few: there is no column 'agee'" in ws.flow.show("sums").wrong
     ws.flow.edit("sums", set=["few where='x > 3 and age < 9'"])
     assert ws.flow.show("sums").wrong == ""
+
+
+def test_a_flow_without_a_source_is_told_before_its_job(workspace: Workspace) -> None:
+    ws = cupola.open(workspace.root)
+    ws.flow.new("bare", source=["people"])
+    ws.flow.edit("bare", source=["people="])
+    assert "it has no source" in ws.flow.show("bare").wrong
+    with pytest.raises(BadInput, match="it has no source"):
+        ws.flow.run("bare")

@@ -96,7 +96,8 @@ def test_a_step_that_moves_or_comes_between_stays_in_the_chain_that_leads_to_a_j
         ("scale columns=age id=people", "a step or source is called 'people' already"),
         ("scale columns=age id=a/b", "name of a step"),
         ("scale {bad", "this is no JSON object"),
-        ('scale {"columns": "age"}', "columns: expected `array`, got `str`"),
+        ('scale {"columns": "age"}', "columns: it takes a list, and not a text"),
+        ("python code=" + "1" * 100_001, "code is a text of 100,001 characters, and 100,000 are the most"),
         ("join on=port inputs=people,nowhere", "step join takes 'nowhere', which is no step and no source"),
     ],
 )

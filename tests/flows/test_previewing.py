@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
+import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -14,7 +15,7 @@ from cupola import companions
 from cupola.datasets import importing
 from cupola.datasets.records import ImportOptions
 from cupola.errors import BadOption, CupolaError
-from cupola.flows import actions
+from cupola.flows import actions, showing
 from cupola.flows.asked import FlowPreview
 from cupola.flows.previewing import Previews, sample
 from cupola.flows.records import Flow, FlowStep
@@ -33,6 +34,18 @@ def flow(*steps: FlowStep, **more: Any) -> Flow:
 
 def seen(previews: Previews, *steps: FlowStep, rows: int = 20) -> FlowPreview:
     return previews.preview(flow(*steps), None, rows, python=True)
+
+
+def test_what_takes_too_long_is_given_up_and_the_next_answer_comes(
+    previews: Previews, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(showing, "LONGEST", 0.0)
+    endless = step("sql", "people", query="select count(*) as n from range(1000000000000)")
+    request = {"flow": msgspec.to_builtins(flow(endless)), "step": None, "rows": 1, "python": False}
+    said = showing.answer(previews, request)["error"]
+    assert said.message == "it takes too long to be shown on a sample" and said.where == "flow seen, step sql"
+    monkeypatch.undo()
+    assert len(seen(previews, step("sort", "people", columns=["age"])).after) == 20
 
 
 @pytest.mark.parametrize("name", CASES)

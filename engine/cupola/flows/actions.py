@@ -157,7 +157,7 @@ def edit(
 def undo(ws: Workspace, flow: Name) -> FlowState:
     """Take the last change of a flow back; again for the one before it."""
     records.find(ws.store, flow)
-    there = records.versions(ws.store, flow)
+    there, _ = records.changes(ws.store, flow)
     if len(there) < 2:
         raise NotReady(f"there is no change of {flow} to take back")
     return _state(ws, records.put_back(ws.store, flow, there[-2]))
@@ -167,7 +167,7 @@ def undo(ws: Workspace, flow: Name) -> FlowState:
 def redo(ws: Workspace, flow: Name) -> FlowState:
     """Make a change again that was taken back."""
     records.find(ws.store, flow)
-    there = records.undone(ws.store, flow)
+    _, there = records.changes(ws.store, flow)
     if not there:
         raise NotReady(f"there is no change of {flow} that was taken back")
     return _state(ws, records.put_back(ws.store, flow, there[-1]))
@@ -352,6 +352,7 @@ def _state(
         (check or _check)(ws, flow, records.ordered(flow))
     except CupolaError as error:
         wrong = str(error)
+    done, undone = records.changes(ws.store, flow.name)
     return FlowState(
         name=flow.name,
         description=flow.description,
@@ -359,7 +360,7 @@ def _state(
         sources=flow.sources,
         steps=flow.steps,
         revision=flow.revision,
-        undo=max(0, len(records.versions(ws.store, flow.name)) - 1),
-        redo=len(records.undone(ws.store, flow.name)),
+        undo=max(0, len(done) - 1),
+        redo=len(undone),
         wrong=wrong,
     )

@@ -2,7 +2,7 @@
 
 from cupola.datasets import records as datasets
 from cupola.datasets.sql import sql_names
-from cupola.errors import BadOption, CupolaError, from_info
+from cupola.errors import BadInput, BadOption, CupolaError, from_info
 from cupola.flows import records
 from cupola.flows.records import Flow, FlowStep
 from cupola.flows.sql import Table, known
@@ -19,7 +19,11 @@ SAME = (  # what they give has the columns of what they take
 
 
 def parameters(flow: Flow, steps: list[FlowStep]) -> None:
-    """Raises BadOption, naming the step, for what is wrong with the parameters of a step."""
+    """Raises BadOption, naming the step, for what is wrong with the parameters of a step; BadInput where the flow takes
+    nothing."""
+    if not flow.sources:
+        hint = "`cupola flow edit --source flights` adds one"
+        raise BadInput("it has no source", where=records.path(flow.name), hint=hint)
     for step in steps:
         try:
             catalogue.params_of(step)

@@ -347,6 +347,9 @@ def sentence(error: Exception) -> str:
 def said(error: Exception, where: str) -> CupolaError:
     """What DuckDB says, as an error of ours."""
     text = sentence(error)
+    if isinstance(error, duckdb.InterruptException):
+        hint = "a filter or a sample before it leaves fewer rows; `cupola flow run` has no limit"
+        return WorkFailed("it takes too long to be shown on a sample", where=where, hint=hint)
     if "No space left" in text:
         return DiskFull("the disk is full", where=where, hint="free some space and try again")
     if text.startswith("Out of Memory"):

@@ -18,6 +18,7 @@ from cupola.store.records import HISTORY, Record
 DIRECTORY = "flows"
 SUFFIX = ".toml"
 JOIN = "join"  # the transform that may look rows up
+WALKED = 200  # versions of the file that undoing walks back
 FITTED = "flow.json"  # beside the rows of a version that a flow has made: what it had learned
 
 
@@ -204,14 +205,27 @@ def flow_hash(flow: Flow, inputs: dict[str, str], last: str | None = None) -> st
     return hashlib.sha256(msgspec.json.encode(said, order="sorted")).hexdigest()
 
 
-def versions(store: Store, name: str) -> list[bytes]:
-    """What the file has been, the oldest first, and is; what was undone is left out (see `undone`)."""
-    return _walked(store, name)[0]
+def changes(store: Store, name: str) -> tuple[list[bytes], list[bytes]]:
+    """What the file has been, the oldest first, and is; and what was undone and can be done again, the next one last.
 
-
-def undone(store: Store, name: str) -> list[bytes]:
-    """What was undone and can be done again, the next one last."""
-    return _walked(store, name)[1]
+    Of a long history the newest changes. A version that says what the one before its predecessor said is an undoing;
+    the history needs no marks for it.
+    """
+    done: list[tuple[Flow, bytes]] = []
+    back: list[tuple[Flow, bytes]] = []
+    for data in [*_kept(store, name), files.read_bytes(store, path(name))]:
+        flow = msgspec.structs.replace(_decoded(data, path(name)), revision=0)
+        if done and done[-1][0] == flow:
+            continue
+        if len(done) > 1 and done[-2][0] == flow:
+            back.append(done.pop())
+        else:
+            if back and back[-1][0] == flow:
+                back.pop()
+            else:
+                back.clear()
+            done.append((flow, data))
+    return [data for _, data in done], [data for _, data in back]
 
 
 def put_back(store: Store, name: str, data: bytes) -> Flow:
@@ -225,31 +239,10 @@ def _become(flow: Flow, other: Flow) -> None:
         setattr(flow, field, getattr(other, field))
 
 
-def _walked(store: Store, name: str) -> tuple[list[bytes], list[bytes]]:
-    """The versions that undoing walks back, and those that doing again walks forward.
-
-    A version that says what the one before its predecessor said is an undoing; the history needs no marks for it.
-    """
-    done: list[bytes] = []
-    back: list[bytes] = []
-    for data in [*_kept(store, name), files.read_bytes(store, path(name))]:
-        if done and _same(done[-1], data, name):
-            continue
-        if len(done) > 1 and _same(done[-2], data, name):
-            back.append(done.pop())
-        else:
-            if back and _same(back[-1], data, name):
-                back.pop()
-            else:
-                back.clear()
-            done.append(data)
-    return done, back
-
-
 def _kept(store: Store, name: str) -> list[bytes]:
     directory = f"{HISTORY}/{path(name)}"
     kept = [one.split("-") for one in files.listing(store, directory) if one.partition("-")[0].isdigit()]
-    return [files.read_bytes(store, f"{directory}/{'-'.join(one)}") for one in _in_order(kept)]
+    return [files.read_bytes(store, f"{directory}/{'-'.join(one)}") for one in _in_order(kept)[-WALKED:]]
 
 
 def _in_order(kept: list[list[str]]) -> list[list[str]]:
@@ -260,11 +253,6 @@ def _in_order(kept: list[list[str]]) -> list[list[str]]:
         later = [at for at, other in enumerate(found) if at >= place and int(other[0]) > int(one[0])]
         found.insert(min(later, default=len(found)), one)
     return found
-
-
-def _same(one: bytes, other: bytes, name: str) -> bool:
-    first, second = _decoded(one, path(name)), _decoded(other, path(name))
-    return msgspec.structs.replace(first, revision=0) == msgspec.structs.replace(second, revision=0)
 
 
 def _decoded(data: bytes, where: str) -> Flow:

@@ -3,16 +3,22 @@
 import os
 import queue
 import threading
+import time
 from typing import Any, BinaryIO
 
+import duckdb
 import msgspec
 
 from cupola import bugs
 from cupola.errors import CupolaError, ErrorInfo
-from cupola.flows import checking
+from cupola.flows import checking, executing
 from cupola.flows.previewing import Previews
 from cupola.flows.records import Flow
+from cupola.jobs import memory
 from cupola.store import Store
+
+LONGEST = 20.0  # seconds that an answer may take
+LARGEST = 3 << 30  # bytes of memory of the process
 
 
 def serve(requests: BinaryIO, answers: BinaryIO) -> None:
@@ -27,7 +33,7 @@ def serve(requests: BinaryIO, answers: BinaryIO) -> None:
     previews = Previews(Store.open(begin["root"], readonly=True))
     while True:
         request = waiting.get()
-        answers.write(msgspec.json.encode({"id": request["id"], **_answer(previews, request)}) + b"\n")
+        answers.write(msgspec.json.encode({"id": request["id"], **answer(previews, request)}) + b"\n")
         answers.flush()
 
 
@@ -37,7 +43,10 @@ def _read(requests: BinaryIO, waiting: "queue.Queue[dict[str, Any]]") -> None:
     os._exit(0)  # whoever asked has ended
 
 
-def _answer(previews: Previews, request: dict[str, Any]) -> dict[str, Any]:
+def answer(previews: Previews, request: dict[str, Any]) -> dict[str, Any]:
+    """The result or the error; what takes too long is given up."""
+    done = threading.Event()
+    threading.Thread(target=_bound, args=(previews, done), daemon=True).start()
     try:
         flow = msgspec.convert(request["flow"], Flow)
         if "rows" not in request:
@@ -45,7 +54,22 @@ def _answer(previews: Previews, request: dict[str, Any]) -> dict[str, Any]:
         return {"result": previews.preview(flow, request["step"], request["rows"], request["python"])}
     except CupolaError as error:
         return {"error": error.info()}
+    except duckdb.InterruptException as error:
+        return {"error": executing.said(error, f"flow {flow.name}").info()}
     except Exception as error:  # noqa: BLE001  a bug in one answer must not end the others
         hint = f"the traceback is in {bugs.write_down(error)}"
         message = f"a bug in Cupola: {type(error).__name__}: {error}"
         return {"error": ErrorInfo(kind="Bug", message=message, hint=hint)}
+    finally:
+        done.set()
+
+
+def _bound(previews: Previews, done: threading.Event) -> None:
+    """Interrupts a query that takes too long. The process ends before it takes the machine's memory: DuckDB bounds only
+    its own, and not that of the values it works on."""
+    end = time.monotonic() + LONGEST
+    while not done.wait(0.1):
+        if memory.resident(os.getpid()) > LARGEST:
+            os._exit(1)
+        if time.monotonic() > end:
+            previews.connection.interrupt()

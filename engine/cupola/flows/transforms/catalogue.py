@@ -28,11 +28,13 @@ from cupola.flows.transforms import (
     text,
 )  # fmt: skip
 from cupola.flows.transforms.transform import Transform
+from cupola.store import toml
 
 MODULES = (
     missing, models, outliers, encoding, numeric, text, dates, strings, columns, rows, combining, nested, series,
     custom,
 )  # fmt: skip
+LONGEST = 100_000  # characters of a parameter: each version of the file is kept with it
 INSTEAD = "`cupola flow run` makes a dataset with it; train on that, with a flow of the steps after it"
 TRANSFORMS: dict[str, Transform] = {one.name: one for module in MODULES for one in module.TRANSFORMS}
 
@@ -133,6 +135,8 @@ def params_of(step: FlowStep) -> Any:
             raise _unknown(transform, name)
         allowed = choices(known[name])
         for one in value if isinstance(value, list) else [value]:
+            if isinstance(one, str) and len(one) > LONGEST:
+                raise BadOption(f"{name} is a text of {len(one):,} characters, and {LONGEST:,} are the most")
             if allowed and one not in allowed:
                 hint = closest(str(one), allowed)
                 raise BadOption(f"{name} takes one of {', '.join(allowed)}, not {one!r}", hint=hint)
@@ -143,9 +147,7 @@ def params_of(step: FlowStep) -> Any:
         return msgspec.convert(step.params, transform.params)
     except msgspec.ValidationError as error:
         reason, _, where = str(error).partition(" - at ")
-        raise BadOption(
-            f"{where.strip('`').removeprefix('$.') or step.type}: {reason[:1].lower()}{reason[1:]}"
-        ) from None
+        raise BadOption(f"{where.strip('`').removeprefix('$.') or step.type}: {toml.in_words(reason)}") from None
 
 
 def learns(step: FlowStep) -> bool:
