@@ -9,7 +9,7 @@ from typing import Any
 from cupola.errors import CupolaError
 from cupola_tui import filters
 from cupola_tui.live import Bridge
-from cupola_tui.widgets.rows import Record
+from cupola_tui.widgets.rows import Record, words_of
 
 PAGE = 200  # rows
 CELLS = 8000  # of a page, where there are many columns
@@ -202,10 +202,10 @@ def counts(profile: Record) -> list[int]:
 
 
 def query(typed: str) -> str:
-    """What is typed as a query: words alone are looked for all of them."""
+    """What is typed as a query: words and phrases alone are looked for all of them."""
     from cupola.search.query import write_word
 
-    return " and ".join(map(write_word, typed.split())) if filters.is_words(typed) else typed
+    return " and ".join(map(write_word, words_of(typed))) if filters.is_words(typed) else typed
 
 
 def check(query: str, rows: GridRows) -> None:

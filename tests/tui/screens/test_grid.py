@@ -253,6 +253,11 @@ async def test_what_goes_wrong_is_said_where_the_rows_would_be(
         await settled(pilot, lambda: studio.main.is_active)
 
 
+def test_words_and_phrases_are_all_looked_for() -> None:
+    assert grids.query('fox "quick brown"') == 'fox and "quick brown"'
+    assert grids.query("carrier = UA") == "carrier = UA"
+
+
 def test_the_command_gives_the_same_rows() -> None:
     columns = [{"name": "dep delay", "type": "number"}, {"name": "carrier", "type": "category"}]
     view = {"filter": '"dep delay" > 60 and carrier = UA', "sort": "dep delay", "backwards": True}

@@ -60,6 +60,11 @@ def test_the_plain_filter_wants_every_word_in_some_text() -> None:
     assert wanted({"name": "brave-otter", "score": 0.84, "tags": ["nightly"]})
     assert not wanted({"name": "brave-otter", "score": 0.79, "tags": ["nightly"]})
     assert not wanted({"name": "brave-ot", "other": "ter 0.8 night"})
+    phrase = holding('"night shift" otter')
+    assert phrase({"name": "otter", "note": "a night shift"}) and not phrase(
+        {"name": "otter", "note": "shift at night"}
+    )
+    assert holding('say "hi')({"note": 'I say "hi"'})  # a mark that is not closed yet is a letter
 
 
 @given(

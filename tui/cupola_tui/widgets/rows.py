@@ -1,5 +1,6 @@
 """Which records a table shows and in which order: a model apart from any widget, keyed by record, never by row."""
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -8,6 +9,7 @@ if TYPE_CHECKING:
     from cupola.search.fields import Fields
 
 Record = dict[str, Any]
+WORDS = re.compile(r'"([^"]+)"|(\S+)')
 
 
 @dataclass(frozen=True)
@@ -114,13 +116,18 @@ def _rank(value: Any) -> tuple[int, Any] | None:
 
 def holding(text: str, said: Callable[[Record], str] | None = None) -> Callable[[Record], bool]:
     """The plain filter: every word of `text` stands in one of the record's texts, tags or numbers."""
-    words, said = text.casefold().split(), said or texts_of
+    words, said = words_of(text.casefold()), said or texts_of
 
     def wanted(record: Record) -> bool:
         texts = said(record)
         return all(word in texts for word in words)
 
     return wanted
+
+
+def words_of(text: str) -> list[str]:
+    """What a plain filter looks for: words, and phrases between quotation marks."""
+    return [phrase or word for phrase, word in WORDS.findall(text)]
 
 
 def texts_of(record: Record) -> str:
