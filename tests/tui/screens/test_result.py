@@ -1,3 +1,5 @@
+import pytest
+
 from cupola_tui import figures
 from cupola_tui.screens.result import Result
 
@@ -24,6 +26,18 @@ def test_predictions_stand_beside_their_probabilities() -> None:
 
 def test_a_list_of_records_is_a_table() -> None:
     assert text([{"a": 1, "b": "x"}, {"a": 22, "b": "yy"}]) == ["a   b", "1   x", "22  yy"]
+
+
+def test_only_the_columns_that_there_is_room_for_are_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    written: list[object] = []
+
+    def given(value: object) -> str:
+        written.append(value)
+        return str(value)
+
+    monkeypatch.setattr(figures, "given", given)
+    head = text([{f"c{place}": place for place in range(2000)}] * 3)[0]
+    assert len(written) < 100 and head.startswith("c0  c1") and len(head) < 80
 
 
 def test_records_within_a_record_are_a_table_whose_last_column_has_the_rest() -> None:

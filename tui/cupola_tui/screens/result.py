@@ -80,16 +80,18 @@ def predictions(answer: Record, predicted: list[Any]) -> list[Line]:
 
 def table(rows: list[Record], width: int) -> list[Line]:
     """Records as a table, as many columns as there is room for; the last has all that the others leave."""
-    names = list(rows[0])
-    cells = [[figures.given(one.get(name)) for name in names] for one in rows[:MOST]]
-    heads = [clean(name) for name in names]
-    widths = [
-        min(30, max(1, *(cell_len(one) for one in (head, *(row[place] for row in cells)))))
-        for place, head in enumerate(heads)
-    ]
+    heads: list[str] = []
+    columns: list[list[str]] = []
+    widths: list[int] = []
+    for name in rows[0]:  # of two thousand columns most are never written: 200 rows of them would take a minute
+        heads.append(clean(name))
+        columns.append([figures.given(one.get(name)) for one in rows[:MOST]])
+        widths.append(min(30, max(1, *map(cell_len, [heads[-1], *columns[-1]]))))
+        if sum(widths) + 2 * len(widths) - 1 > width:
+            break
     widths[-1] = max(widths[-1], width - 1 - sum(one + 2 for one in widths[:-1]))
     lines: list[Line] = []
-    for row in (heads, *cells):
+    for row in (heads, *zip(*columns, strict=True)):
         text = " " + "  ".join(fit(one, space) for one, space in zip(row, widths, strict=True))
         lines.append([(fit(text, width).rstrip(), "" if lines else "dim")])
     return lines
