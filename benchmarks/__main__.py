@@ -31,6 +31,7 @@ NAMES = (
     "ten_thousand",
     "grid",
     "insights",
+    "insights_seeded",
 )
 
 

@@ -55,9 +55,20 @@ def test_each_thing_is_found_with_its_rows(look: Look) -> None:
 
 
 def test_rows_that_only_their_ids_tell_apart_are_found(look: Look) -> None:
-    table = pd.concat([TABLE[["id", "age", "often", "y"]]] * 2).assign(id=range(2 * ROWS))
+    table = pd.concat([TABLE[["id", "age", "size", "y"]]] * 2).assign(id=range(2 * ROWS))
     warning = look(table, "y", {"id": "id"}).of("near_duplicate_rows", "id")
     assert warning.rows is not None and warning.rows >= ROWS and warning.severity == "medium"
+
+
+def test_rows_of_few_values_are_equal_by_chance_and_no_fix_throws_them_away(look: Look) -> None:
+    words = np.array(["fox", "runs", "hills", "cats", "watch", "from", "fence", "while", "over", "near", "old"])
+    body = [" ".join(given.permutation(words)) for _ in range(ROWS)]
+    few = pd.DataFrame({"stars": given.integers(1, 6, ROWS), "y": given.random(ROWS) < 0.4})
+    assert "near_duplicate_rows" not in look(few.assign(body=body)).kinds  # prose names no row
+    assert "near_duplicate_rows" not in look(few.assign(id=range(ROWS)), "y", {"id": "id"}).kinds
+    warning = look(few).of("duplicate_rows")
+    assert warning.severity == "low" and warning.fix is None and "by chance" in warning.message
+    assert look(pd.concat([few.assign(body=body)] * 2)).of("duplicate_rows").fix
 
 
 def test_every_fix_is_a_step_of_a_flow(look: Look) -> None:

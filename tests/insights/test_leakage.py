@@ -195,6 +195,13 @@ def test_a_column_whose_absence_tells_a_number_is_named(look: Look) -> None:
     assert not look(table.assign(garage=given.permutation(table["garage"]))).leaking
 
 
+def test_a_column_that_a_few_rows_of_one_class_lack_is_no_leak(look: Look) -> None:
+    given = random(0)
+    came = given.random(3000) < 0.7
+    offered = np.where(came & (given.random(3000) < 0.03), np.nan, given.integers(0, 4, 3000))
+    assert not look(pd.DataFrame({"age": given.normal(size=3000), "offered": offered, "y": came})).leaking
+
+
 def seeded() -> dict[str, tuple[pd.DataFrame, str, str]]:
     """Tables with a leak of which no value says it by itself: the kind that is to be named, and the column."""
     given = random(4)
@@ -212,7 +219,29 @@ def seeded() -> dict[str, tuple[pd.DataFrame, str, str]]:
         f"{who} {'would not' if no else 'did'} come on day {day}" for who, no, day in zip(names, y, serial, strict=True)
     ]
     mean = numbers.assign(group=group).groupby("group")["y"].transform("mean")
+    smoothed = (by.transform("sum") + 10 * y.mean()) / (by.transform("size") + 10)
+    monday = pd.Timestamp("2024-01-01") + pd.to_timedelta(7 * given.integers(0, 50, rows) + y, "D")
     return {
+        "a copy for some rows": (
+            base.assign(a=np.where(given.random(rows) < 0.6, None, np.array(["no", "yes"])[y.astype(int)])),
+            "leakage_column",
+            "a",
+        ),
+        "a copy beside columns that tell it too": (
+            pd.DataFrame(
+                {"a": y * 1, "b": y + given.normal(0, 0.15, rows), "c": y + given.normal(0, 0.15, rows), "y": y}
+            ),
+            "leakage_column",
+            "a",
+        ),
+        "a smoothed rate": (base.assign(group=group, a=smoothed), "leakage_aggregate", "a"),
+        "a count that many groups have": (base.assign(group=group, a=by.transform("sum")), "leakage_aggregate", "a"),
+        "a day of the week": (base.assign(a=monday), "leakage_column", "a"),
+        "the next class": (
+            base.assign(when=pd.date_range("2024-01-01", periods=rows, freq="h"), a=np.r_[y[1:], False]),
+            "leakage_future",
+            "a",
+        ),
         "a price in words": (numbers.assign(a=[f"EUR {one:,.2f}" for one in price]), "leakage_column", "a"),
         "an id that begins with it": (
             base.assign(a=[f"{'ab'[int(one)]}{number:05d}" for one, number in zip(y, serial, strict=True)]),

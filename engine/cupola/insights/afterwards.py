@@ -7,9 +7,11 @@ rows whose target is not known yet, does not fit. Rows that are blank altogether
 columns have to be filled in there, and less than half of all may go with the target.
 
 Filled in for one value: of the rows that have the column (or lack it) at least PURE are of one class, or have one
-number, which not more than COMMON of all rows have. Or the other way about: of the rows of a class at least PURE lack
-the column (or have it), and of the others not more than ELSEWHERE. By chance either would have at most the probability
-BY_CHANCE over all columns.
+number, which not more than COMMON of all rows have. What is written down with the target is often there for a few of
+that class only; but where a class lacks a column because of what it is, a part of the class does, at least COVERED: a
+few that lack something lack it for a reason of their own. Or the other way about: of the rows of a class at least PURE
+lack the column (or have it), and of the others not more than ELSEWHERE. By chance either would have at most the
+probability BY_CHANCE over all columns.
 """
 
 from collections.abc import Iterator
@@ -26,6 +28,7 @@ from cupola.insights.sampling import Codes, Feature
 
 TOGETHER = 0.75
 PURE, COMMON, ELSEWHERE, BY_CHANCE = 0.97, 0.9, 0.3, 1e-6
+COVERED = 0.3
 FEWEST = 20  # rows that lack something
 HALF = 0.5
 Z = 3.2905  # 99.9%, both sides
@@ -81,7 +84,8 @@ def filled_in_for_one_value(features: list[Feature], aimed: Aim) -> Iterator[Fou
             chance = stats.binom.sf(sizes[place] - 1, count, usual[place]) * 2 * len(features)
             if count < FEWEST or sizes[place] < PURE * count or usual[place] > COMMON or chance > BY_CHANCE:
                 continue
-            if values[place] == OTHERS:
+            covered = sizes[place] / (usual[place] * len(aimed))
+            if values[place] == OTHERS or (what == "missing" and covered < COVERED):
                 continue
             rate, usually = share(int(sizes[place]), count), share(usual[place], 1)
             target = said(aimed.feature.name)

@@ -2,8 +2,9 @@
 or left out.
 
 Of a mean over groups the rows that hold the same value have that very value as the mean of their targets, whatever the
-groups were; of a sum likewise. A mean over the other rows of a group is looked for in the groups that columns of the
-table make. To a thousandth of the target's spread, in at least GROUPS groups of several rows, neither is chance.
+groups were; of a sum likewise. A mean over the other rows of a group, a smoothed mean and a sum that several groups
+have are looked for in the groups that columns of the table make. To a thousandth of the target's spread, in at least
+GROUPS groups of several rows, neither is chance.
 """
 
 from collections.abc import Iterator
@@ -71,15 +72,33 @@ def _computed(column: Floats, target: Floats, spread: float, groupings: list[Cod
                 return how
     for every in groupings:
         group = every[known]
-        sizes, sums = np.bincount(group), np.bincount(group, target)
+        sizes, sums = np.bincount(group), np.bincount(group, target).astype(float)
         if not _in_groups(sizes, group):
             continue
-        several = sizes[group] > 1
-        others = (sums[group] - target)[several] / (sizes[group][several] - 1)
-        apart = len(np.unique(others)) >= GROUPS
-        if apart and (np.abs(others - column[several]) <= near).mean() >= MET:
+        size, total = sizes[group], sums[group]
+        several = size > 1
+        others = (total - target)[several] / (size[several] - 1)
+        if _met(total, column, near):
+            return "the sum"
+        if _met(_smoothed(column, size, total), column, near):
+            return "the mean (smoothed)"
+        if _met(others, column[several], near):
             return "the mean (of the other rows)"
     return None
+
+
+def _met(made: Floats, column: Floats, near: float) -> bool:
+    """Whether a column is that, and not only where it is what it mostly is."""
+    same, unusual = np.abs(made - column) <= near, np.abs(column - np.median(column)) > 10 * near
+    return bool(unusual.sum() >= 2 * GROUPS and min(same.mean(), same[unusual].mean()) >= MET)
+
+
+def _smoothed(column: Floats, size: NDArray[np.intp], total: Floats) -> Floats:
+    """The means of groups drawn towards one number, (total + weight * number) / (size + weight), as a target encoding
+    is, with the weight and the number that fit the column best."""
+    design = np.column_stack([column, -np.ones(len(column))])
+    weight, drawn = np.linalg.lstsq(design, total - size * column, rcond=None)[0]
+    return np.asarray((total + drawn) / (size + max(weight, 0.0)))
 
 
 def _near(column: Floats, spread: float) -> float:

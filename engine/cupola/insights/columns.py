@@ -199,15 +199,22 @@ def _mixed(one: Feature) -> Iterator[Found]:
     yield Found("mixed_types", [one.name], grave, words, where, fixes.to_number(one.name) if mostly else None)
 
 
+def names_rows(one: Feature, distinct: int, there: int) -> bool:
+    """Whether a column is an id, by its role, or as it is another in nearly every row and no measurement or prose.
+    there: rows that have it."""
+    if one.role == "id":
+        return True
+    if one.role != "feature" or there < FEWEST or distinct < UNIQUE * there:
+        return False
+    return not _is_read(one) if one.texts is not None else one.type == "integer" and _is_counter(one)
+
+
 def _identifying(one: Feature, shape: ColumnProfile, rows: int) -> Iterator[Found]:
     there = rows - shape.missing
-    if there < FEWEST or one.type not in ("text", "category", "integer"):
+    if there < FEWEST or (one.texts is not None and _is_read(one)):
         return
     name, distinct = said(one.name), f"{shape.distinct:,}"
-    many = shape.distinct >= UNIQUE * there
-    if one.texts is not None and _is_read(one):
-        return
-    if many and (one.texts is not None or _is_counter(one)):
+    if names_rows(one, shape.distinct, there):
         words = plain(
             f"{name} is different in nearly every row ({distinct} values in {there:,} rows): it names the row"
         )

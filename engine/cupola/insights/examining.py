@@ -56,7 +56,7 @@ def report(store: Store, version: DatasetVersion, target: str | None, tell: Prog
             whole = Whole(store, version, Path(spill))
             try:
                 tell(0.85, "looking for rows that are there twice")
-                found += whole.doubles()
+                found += whole.doubles(sample)
                 tell(0.95, "counting the rows")
                 whole.count(found)
             finally:
@@ -116,7 +116,8 @@ def _about_target(made: Report, sample: Sample, target: str | None, tell: Progre
     kept = [each for each in predicting if each.name not in leaking]
     made.model = quick.model(sample, kept, made.power, aimed)
     if made.model and leaking:
-        made.model.note = "; ".join(filter(None, [f"without {listed(sorted(leaking))}, which leak", made.model.note]))
+        without = f"without {listed(sorted(leaking))}, which leak{'s' * (len(leaking) == 1)}"
+        made.model.note = "; ".join(filter(None, [without, made.model.note]))
 
 
 def _leakage(sample: Sample, features: list[Feature], found: list[Power], aimed: Aim) -> Iterator[Found]:
@@ -126,7 +127,7 @@ def _leakage(sample: Sample, features: list[Feature], found: list[Power], aimed:
     suspects = leakage.single(features, found, few)
     alone = {one.features[0].name for one in suspects}
     suspects += readings.suspects([one for one in features if one.name not in alone], few)
-    certain = {one.features[0].name for one in suspects if leakage.is_certain(one.hits, few)}
+    certain = {one.features[0].name for one in suspects if leakage.is_certain(one.hits, one.aimed)}
     compared: dict[frozenset[str], Hits] = {}
     leaking: set[str] = set()
     for one in suspects:
@@ -135,16 +136,16 @@ def _leakage(sample: Sample, features: list[Feature], found: list[Power], aimed:
         others = compared.get(without)
         if others is None:
             others = compared[without] = _hits(sample, features, found, few, without)
-        if one.names_the_row or leakage.beats(one.hits, others, few, leakage.BY_CHANCE):
+        if one.by_itself or leakage.beats(one, others, leakage.BY_CHANCE):
             leaking.add(name)
-            yield leakage.said_of_one(one, others, few)
+            yield leakage.said_of_one(one, others)
     left = [one for one in features if one.name not in leaking]
     for pair in pairs.suspects(left, found, few):
         mine = {one.name for one in pair.features}
         others = _hits(sample, left, found, few, without=mine)
-        if leakage.beats(pair.hits, others, few, leakage.BY_CHANCE_PAIR):
+        if leakage.beats(pair, others, leakage.BY_CHANCE_PAIR):
             leaking |= mine
-            yield leakage.said_of_two(pair, others, few, found)
+            yield leakage.said_of_two(pair, others, found)
     named = set(quick.columns(features, found)) - leaking
     yield from _dominant(sample, [one for one in found if one.column in named], few)
 

@@ -13,6 +13,10 @@ It is said to leak where all of this holds on held-out rows:
 3. so many more misses of that model on the same rows have at most the probability BY_CHANCE (of pairs of columns
    BY_CHANCE_PAIR, as so many are tried) if it were as good (McNemar's exact test).
 
+All of it among the rows that have the column, where it does not hold for all rows: a copy that is filled in for some
+rows only is one. And a column that is the target itself, a value for each class or on a straight line without a miss,
+is compared with no others.
+
 So a flower that is told by its petals leaks nothing (its other measures tell it too, and none tells all); nor does a
 measurement that goes with the target as closely as 0.99 (its numbers are not met).
 """
@@ -26,7 +30,7 @@ from scipy import stats
 
 from cupola.insights import fixes
 from cupola.insights.finding import Found, listed, plain, said, share
-from cupola.insights.learning import FOLDS, Aim, binned
+from cupola.insights.learning import FOLDS, Aim, binned, powers
 from cupola.insights.records import Power
 from cupola.insights.sampling import Codes, Feature, Floats
 
@@ -35,6 +39,7 @@ CERTAIN_CLASS, SURELY_CLASS = 0.9, 0.8
 BY_CHANCE, BY_CHANCE_PAIR = 1e-4, 1e-6
 FEWER = 5  # times fewer misses
 FEW_WORDS = 3  # times as many values as classes
+SAME = 1e-4  # of the tolerance: nothing but the rounding of numbers
 LEVEL = 0.001
 PROMISING = 0.8
 FEWEST = 50  # rows with a target
@@ -46,25 +51,25 @@ Hits = NDArray[np.bool_]
 
 @dataclass
 class Suspect:
-    """A column, or two, and which rows it meets. how: in words, what of it tells the target. names_the_row: an id, of
-    which nothing should tell the target, whatever the other columns tell."""
+    """A column, or two, and which rows it meets of those that are aimed at. how: in words, what of it tells the target.
+
+    by_itself: whatever the other columns tell, as it is the target, or names the row and should tell nothing.
+    among: the rows that have it, as a mask over those that all were asked about; None: all of them.
+    """
 
     features: list[Feature]
     hits: Hits
+    aimed: Aim
     how: str = ""
-    names_the_row: bool = False
+    by_itself: bool = False
+    among: Hits | None = None
 
 
 def narrowed(aimed: Aim) -> Aim:
     """The same aim for as many rows as are looked at closer."""
     if len(aimed) <= ROWS:
         return aimed
-    chosen = np.sort(np.random.default_rng(0).permutation(len(aimed))[:ROWS])
-    codes = aimed.codes[chosen] if len(aimed.codes) else aimed.codes
-    return Aim(
-        aimed.feature, aimed.task, aimed.rows[chosen], codes, aimed.classes, aimed.values[chosen], aimed.tolerance,
-        aimed.fold[chosen],
-    )  # fmt: skip
+    return aimed.among(np.sort(np.random.default_rng(0).permutation(len(aimed))[:ROWS]))
 
 
 def certainty(hits: Hits, aimed: Aim) -> float:
@@ -88,22 +93,52 @@ def is_certain(hits: Hits, aimed: Aim, least: float = CERTAIN, surely: float = S
     return 1 - highest / most >= surely
 
 
-def beats(hits: Hits, others: Hits, aimed: Aim, chance: float) -> bool:
-    """Conditions 2 and 3."""
+def beats(suspect: Suspect, every: Hits, chance: float) -> bool:
+    """Conditions 2 and 3; every: which of all rows the others meet."""
+    hits, others = suspect.hits, _same_rows(suspect, every)
     mine, theirs = int((~hits).sum()), int((~others).sum())
-    if FEWER * mine > theirs or certainty(others, aimed) > OTHERS_AT_MOST:
+    if FEWER * mine > theirs or certainty(others, suspect.aimed) > OTHERS_AT_MOST:
         return False
     only_mine, only_theirs = int((~hits & others).sum()), int((hits & ~others).sum())
     return float(stats.binom.cdf(only_mine, only_mine + only_theirs, 0.5)) <= chance
 
 
+def _same_rows(suspect: Suspect, every: Hits) -> Hits:
+    return every if suspect.among is None else every[suspect.among]
+
+
 def single(features: list[Feature], found: list[Power], aimed: Aim) -> list[Suspect]:
     """The columns that are certain by themselves; whether the others are too is still to be seen."""
-    likely = {one.column for one in found if one.score >= LIKELY}
-    suspects = [Suspect([one], hits(one, aimed)) for one in features if one.name in likely]
-    return [
-        one for one in suspects if (is_suspect if _may_slip(one.features[0], aimed) else is_certain)(one.hits, aimed)
-    ]
+    score = {one.column: one.score for one in found}
+    suspects = []
+    for one in features:
+        suspect = _suspected(one, aimed) if score.get(one.name, 0.0) >= LIKELY else None
+        there = ~one.missing[aimed.rows]
+        if suspect is None and FEWEST <= there.sum() < len(aimed):
+            few = aimed.among(there)
+            if not few.base.all() and powers([one], few)[0].score >= LIKELY:
+                suspect = _suspected(one, few, there)
+        suspects += [suspect] if suspect else []
+    return suspects
+
+
+def _suspected(one: Feature, aimed: Aim, among: Hits | None = None) -> Suspect | None:
+    found = hits(one, aimed)
+    if not (is_suspect if _may_slip(one, aimed) else is_certain)(found, aimed):
+        return None
+    return Suspect([one], found, aimed, by_itself=_is_the_target(one, aimed), among=among)
+
+
+def _is_the_target(one: Feature, aimed: Aim) -> bool:
+    """Whether a column has a value of its own for each class, or is a straight line of the numbers, in every row."""
+    if aimed.task == "classification":
+        codes = one.coded[0][aimed.rows]
+        pairs = {*zip(codes.tolist(), aimed.codes.tolist(), strict=True)}
+        return len(pairs) == len({*codes.tolist()}) == len(aimed.classes) and not aimed.folded
+    if one.numbers is None or np.isnan(column := one.numbers[aimed.rows]).any():
+        return False
+    slope, above = np.polyfit(column - column.mean(), aimed.values, 1)
+    return bool((np.abs(slope * (column - column.mean()) + above - aimed.values) <= SAME * aimed.tolerance).all())
 
 
 def _may_slip(one: Feature, aimed: Aim) -> bool:
@@ -191,40 +226,39 @@ def _straight(columns: Floats, truth: Floats, wanted: Floats) -> Floats:
     return np.asarray(np.column_stack([wanted, np.ones(len(wanted))]) @ line)
 
 
-def said_of_one(suspect: Suspect, others: Hits, aimed: Aim) -> Found:
+def said_of_one(suspect: Suspect, others: Hits) -> Found:
     """The warning about a column that tells the target by itself."""
     one = suspect.features[0]
     how = f" ({suspect.how})" if suspect.how else ""
     words = plain(
-        f"{said(one.name)} alone{how} {_compared(suspect.hits, others, aimed, 'tells')}: "
+        f"{said(one.name)} alone{how} {_compared(suspect, others, 'tells')}: "
         "it is the target in other words, or is known only with it"
     )
     return Found("leakage_column", [one.name], "high", words, f"{one.sql} IS NOT NULL", fixes.drop([one.name]))
 
 
-def said_of_two(suspect: Suspect, others: Hits, aimed: Aim, found: list[Power]) -> Found:
+def said_of_two(suspect: Suspect, others: Hits, found: list[Power]) -> Found:
     """The warning about two columns that tell the target together."""
     names = [one.name for one in suspect.features]
     how = f" ({suspect.how})" if suspect.how else ""
     words = plain(
-        f"{listed(names)} together{how} {_compared(suspect.hits, others, aimed, 'tell')}: "
+        f"{listed(names)} together{how} {_compared(suspect, others, 'tell')}: "
         "one of the two is known only with the target"
     )
     where = " AND ".join(f"{one.sql} IS NOT NULL" for one in suspect.features)
-    return Found("leakage_pair", names, "high", words, where, fixes.drop([_later(suspect, aimed, found)]))
+    return Found("leakage_pair", names, "high", words, where, fixes.drop([_later(suspect, found)]))
 
 
-def _later(suspect: Suspect, aimed: Aim, found: list[Power]) -> str:
+def _later(suspect: Suspect, found: list[Power]) -> str:
     """Which of two is to go: that which is missing more often where the target is, or tells more of it by itself."""
-    gone, scores = aimed.feature.missing, {one.column: one.score for one in found}
+    gone, scores = suspect.aimed.feature.missing, {one.column: one.score for one in found}
     order = {one.name: (int((one.missing & gone).sum()), scores.get(one.name, 0.0)) for one in suspect.features}
     return max(order, key=lambda name: order[name])
 
 
-def _compared(hits: Hits, others: Hits, aimed: Aim, tell: str) -> str:
+def _compared(suspect: Suspect, every: Hits, tell: str) -> str:
+    hits, others, aimed = suspect.hits, _same_rows(suspect, every), suspect.aimed
     mine, theirs = (share(int(one.sum()), len(one)) for one in (hits, others))
     how = "rightly" if aimed.task == "classification" else "to a tenth of its spread"
-    return (
-        f"{tell} {said(aimed.feature.name)} {how} in {mine} of the rows that were held out, and all other columns "
-        f"together in {theirs}"
-    )
+    rows = "the rows that were held out" + (" and have it" if suspect.among is not None else "")
+    return f"{tell} {said(aimed.feature.name)} {how} in {mine} of {rows}, and all other columns together in {theirs}"

@@ -5,7 +5,7 @@ classes the same of their indicators, which is the Brier skill): the rows are cu
 predicts the mean of its rows in the other folds, drawn towards the mean of all. 0: no better than it; 1: all of it.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -59,6 +59,12 @@ class Aim:
         if self.task == "classification":
             return np.asarray(self.codes == np.bincount(self.codes).argmax())
         return np.asarray(np.abs(self.values - np.median(self.values)) <= self.tolerance)
+
+    def among(self, chosen: NDArray[Any]) -> "Aim":
+        """The same aim for some of its rows, as a mask or by their places."""
+        codes = self.codes[chosen] if len(self.codes) else self.codes
+        rows, values, fold = self.rows[chosen], self.values[chosen], self.fold[chosen]
+        return replace(self, rows=rows, codes=codes, values=values, fold=fold)
 
     def met(self, predicted: NDArray[Any], rows: Any = slice(None)) -> NDArray[np.bool_]:
         """Which rows a prediction meets: the class itself, or a number within the tolerance."""

@@ -121,27 +121,36 @@ def _may_name_entities(one: Feature) -> bool:
 
 def of_the_future(features: list[Feature], sample: Sample, aimed: Aim, time: Feature | None) -> Iterator[Found]:
     """Columns that hold the target of a later row. Only of samples that hold every row."""
-    if time is None or time.numbers is None or len(sample) < sample.total or aimed.task != "regression":
+    if time is None or time.numbers is None or len(sample) < sample.total or aimed.folded:
         return
     groups = next(
         (one.coded[0] for one in sample.features if one.role == "group"), np.zeros(len(sample), dtype=np.intp)
     )
     order = np.lexsort((time.numbers, groups))
-    target, mine = aimed.feature.numbers, groups[order]
-    assert target is not None
-    values = target[order]
+    mine, values = groups[order], _comparable(aimed.feature, aimed)[order]
+    usual = float(aimed.base.mean()) if aimed.task == "classification" else 0.0
     for one in features:
-        if one.numbers is None or one.type not in ("integer", "number"):
+        if one.type in ("date", "datetime"):
             continue
-        column = one.numbers[order]
+        column = _comparable(one, aimed)[order]
         met = {ahead: _copied(column, values, mine, ahead, aimed.tolerance) for ahead in range(-AHEAD, AHEAD + 1)}
         best = max(met, key=lambda ahead: met[ahead])
-        if best > 0 and met[best] >= COPIED and max(met[ahead] for ahead in met if ahead <= 0) < NEAR:
+        copied, near = (1 - (1 - least) * (1 - usual) for least in (COPIED, NEAR))  # of what a constant misses
+        if best > 0 and met[best] >= copied and max(met[ahead] for ahead in met if ahead <= 0) < near:
             words = plain(
                 f"{said(one.name)} is the {said(aimed.feature.name)} of the row {best} later in the order of "
                 f"{said(time.name)}: it comes from the future"
             )
             yield Found("leakage_future", [one.name], "high", words, f"{one.sql} IS NOT NULL", fixes.drop([one.name]))
+
+
+def _comparable(one: Feature, aimed: Aim) -> Floats:
+    """A column's numbers; where the target has classes the places of these, NaN for what is none."""
+    if aimed.task == "regression":
+        return one.numbers if one.numbers is not None else np.full(len(one.missing), np.nan)
+    codes, names = one.coded
+    places = {name: float(place) for place, name in enumerate(aimed.classes)}
+    return np.array([*(places.get(name, np.nan) for name in names), np.nan])[codes]
 
 
 def _copied(column: Floats, values: Floats, groups: NDArray[np.intp], ahead: int, tolerance: float) -> float:

@@ -55,12 +55,12 @@ def _apart(features: list[Feature], aimed: Aim) -> Iterator[Suspect]:
         apart = (times[one.name] - times[other.name])[aimed.rows]
         apart = (apart + DAY / 2) % DAY - DAY / 2
         how = "the minutes between them, read as times of day"
-        yield Suspect([one, other], leakage.met_by_numbers(apart[:, None], aimed), how)
+        yield Suspect([one, other], leakage.met_by_numbers(apart[:, None], aimed), aimed, how)
     dates = [one for one in features if one.type in ("date", "datetime") and one.numbers is not None]
     for one, other in list(combinations(dates, 2))[:APART]:
         assert one.numbers is not None and other.numbers is not None
         apart = (one.numbers - other.numbers)[aimed.rows]
-        yield Suspect([one, other], leakage.met_by_numbers(apart[:, None], aimed), "the time between them")
+        yield Suspect([one, other], leakage.met_by_numbers(apart[:, None], aimed), aimed, "the time between them")
 
 
 def clock(one: Feature) -> Floats | None:
@@ -95,9 +95,8 @@ def _computed(features: list[Feature], aimed: Aim) -> Iterator[Suspect]:
             (int(which[one]), int(which[other])): None for one, other in _explaining(np.log(columns[:, which]), target)
         }
     for one, other in places:
-        yield Suspect(
-            [named[one], named[other]], leakage.met_by_numbers(_made(columns[:, one], columns[:, other]), aimed)
-        )
+        made = _made(columns[:, one], columns[:, other])
+        yield Suspect([named[one], named[other]], leakage.met_by_numbers(made, aimed), aimed)
 
 
 def _explaining(columns: Floats, target: Floats) -> list[tuple[int, int]]:
@@ -144,4 +143,4 @@ def _looked_up(features: list[Feature], aimed: Aim) -> Iterator[Suspect]:
         few.append((one, bins, count))
     for (one, bins, count), (other, others, number) in combinations(few[:LOOKED_UP], 2):
         if count * number <= len(aimed) / 5:
-            yield Suspect([one, other], leakage.met_by_value(bins * number + others, count * number, aimed))
+            yield Suspect([one, other], leakage.met_by_value(bins * number + others, count * number, aimed), aimed)

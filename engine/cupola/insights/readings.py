@@ -1,4 +1,5 @@
-"""What a text holds besides itself: a number that is written in it, what it begins and ends with, its words.
+"""What a text holds besides itself: a number that is written in it, what it begins and ends with, its words; and what
+a date does: the day of the week, the month, the day, the hour.
 
 An id whose first letter is the class, or a price with its currency, is another text in every row, so that its values
 tell nothing. Each of these readings is asked what it tells, as a column is.
@@ -9,6 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from cupola.insights import leakage
@@ -28,6 +30,11 @@ PART = re.compile(r"[^\W\d_]+|\d+")
 
 def suspects(features: list[Feature], aimed: Aim) -> Iterator[Suspect]:
     """The texts that tell the target for certain by something that is written in them."""
+    for one in features:
+        if one.type in ("date", "datetime") and one.numbers is not None:
+            how, hits = max(_parts(one.numbers[aimed.rows], aimed), key=lambda each: int(each[1].sum()))
+            if leakage.is_suspect(hits, aimed):
+                yield Suspect([one], hits, aimed, how)
     texts = [one for one in features if one.texts is not None and len(one.coded[1]) > MANY]
     for one in texts[:COLUMNS]:
         assert one.texts is not None
@@ -35,7 +42,20 @@ def suspects(features: list[Feature], aimed: Aim) -> Iterator[Suspect]:
         read = [(how, hits) for how, hits in _read(given, aimed) if leakage.is_suspect(hits, aimed)]
         if read:
             how, hits = max(read, key=lambda each: int(each[1].sum()))
-            yield Suspect([one], hits, how, names_the_row=_names_the_row(given))
+            yield Suspect([one], hits, aimed, how, by_itself=_names_the_row(given))
+
+
+def _parts(seconds: Floats, aimed: Aim) -> Iterator[tuple[str, Hits]]:
+    """What the parts of a date tell."""
+    dates = pd.DatetimeIndex(pd.to_datetime(seconds, unit="s", errors="coerce"))
+    for how, part in (
+        ("its day of the week", dates.day_of_week),
+        ("its month", dates.month),
+        ("its day of the month", dates.day),
+        ("its hour", dates.hour),
+    ):
+        codes, values = pd.factorize(part)
+        yield how, leakage.met_by_value(np.where(codes < 0, len(values), codes), len(values) + 1, aimed)
 
 
 def _read(given: list[str], aimed: Aim) -> Iterator[tuple[str, Hits]]:

@@ -15,7 +15,7 @@ from cupola.errors import CupolaError
 from cupola.store import Store, feed, files, records
 from cupola.store.records import Record
 
-FORMAT = 2  # counted up whenever a report comes to say something else of the same rows
+FORMAT = 3  # counted up whenever a report comes to say something else of the same rows
 Severity = Literal["high", "medium", "low"]
 SEVERITIES: tuple[Severity, ...] = ("high", "medium", "low")
 LEAKAGE = "leakage"  # what the kinds of all warnings about leakage begin with

@@ -1,7 +1,8 @@
 """What only the whole version tells: rows that are there twice, and how many rows each warning is about.
 
 DuckDB reads it, within MEMORY. Of very many rows the doubles are looked for among a part, chosen by what the rows hold,
-so that equal rows stay together.
+so that equal rows stay together. Where few values tell rows apart many are equal by chance: as many pairs of them as
+there would be if the columns had nothing to do with each other, or a few times more, are no sign of anything.
 """
 
 import contextlib
@@ -10,29 +11,35 @@ from pathlib import Path
 from typing import NamedTuple
 
 import duckdb
+import numpy as np
 
 from cupola.datasets import querying
-from cupola.datasets.records import Column, DatasetVersion
+from cupola.datasets.records import DatasetVersion
 from cupola.datasets.sql import identifier, literal, sql_names
 from cupola.errors import WorkFailed
 from cupola.insights import fixes
+from cupola.insights.columns import names_rows
 from cupola.insights.finding import Found, listed, plain, share
 from cupola.insights.records import Severity
+from cupola.insights.sampling import Feature, Sample
 from cupola.store import Store
 
 MEMORY = "1GB"
 AT_ONCE = 40  # counts of one pass
 CELLS = 60_000_000  # rows times columns that are compared for doubles; of more a part of the rows
-UNIQUE = 0.98
 MANY = 0.01  # of the rows
+TIMES = 4  # that different rows are there on average
+CHANCE = 10  # times as many equal pairs as chance makes of columns that have nothing to do with each other
 
 
 class Again(NamedTuple):
-    """Rows that are there already: how many, how many with those that they repeat, how often one is there at most."""
+    """Rows that are there already: how many, how many with those that they repeat, how often one is there at most;
+    how many pairs of equal rows that makes."""
 
     more: int
     every: int
     most: int
+    pairs: int
     estimated: bool
 
 
@@ -57,25 +64,34 @@ class Whole:
             for one, count in zip(some, self._row(f"SELECT {counts} FROM data"), strict=True):
                 one.rows = int(count)
 
-    def doubles(self) -> list[Found]:
+    def doubles(self, sample: Sample) -> list[Found]:
         """Rows that are there twice, and rows that only what names them tells apart."""
         if self.version.rows < 2:
             return []
-        every = [one.name for one in self.version.columns]
-        naming = [one.name for one in self.version.columns if self._names_rows(one)]
-        others = [name for name in every if name not in naming]
-        exact = self._again(every)
-        found = [self._found("duplicate_rows", every, [], exact)] if exact.more else []
+        shapes = zip(sample.features, self.version.columns, strict=True)
+        naming = [one.name for one, shape in shapes if names_rows(one, shape.distinct, sample.total - shape.missing)]
+        others = [one for one in sample.features if one.name not in naming]
+        exact = self._again(list(self.sql))
+        found = [self._found("duplicate_rows", sample.features, [], exact)] if exact.more else []
         if naming and others:
-            near = self._again(others)
-            found += [self._found("near_duplicate_rows", others, naming, near)] if near.more > exact.more else []
+            near = self._again([one.name for one in others])
+            if near.more > exact.more and not self._is_chance(others, near):
+                found.append(self._found("near_duplicate_rows", others, naming, near))
         return found
 
-    def _names_rows(self, one: Column) -> bool:
-        """Whether a column is an id: by its role, or as it is different in nearly every row."""
-        there = self.version.rows - one.missing
-        unique = there > 1 and one.distinct >= UNIQUE * there
-        return one.role == "id" or (one.role == "feature" and one.type in ("text", "integer") and unique)
+    def _is_chance(self, features: list[Feature], again: "Again") -> bool:
+        """Whether rows of such columns would be equal now and then anyhow. Not where a column by itself tells most
+        different rows apart, and each is there a few times: a table that was joined to itself."""
+        different = self.version.rows - again.more
+        values = max(one.distinct for one in self.version.columns if one.name in {each.name for each in features})
+        if values >= different / 2 and self.version.rows <= TIMES * different:
+            return False
+        alike = 1.0
+        for one in features:
+            alike *= _alike(one)
+            if not alike:
+                return False
+        return again.pairs <= CHANCE * alike * self.version.rows * (self.version.rows - 1) / 2
 
     def _again(self, names: list[str]) -> "Again":
         """How many rows are the same in these columns."""
@@ -83,24 +99,31 @@ class Whole:
         hashed = self._hash(names)
         where = f" WHERE {hashed} % {part} = 0" if part > 1 else ""
         groups = f"SELECT count(*) AS n FROM data{where} GROUP BY {hashed} HAVING count(*) > 1"
-        query = f"SELECT coalesce(sum(n - 1), 0), coalesce(sum(n), 0), coalesce(max(n), 0) FROM ({groups})"
-        more, every, most = map(int, self._row(query))
-        return Again(more * part, every * part, most, part > 1)
+        sums = (f"coalesce({one}, 0)" for one in ("sum(n - 1)", "sum(n)", "max(n)", "sum(n * (n - 1) // 2)"))
+        more, every, most, pairs = map(int, self._row(f"SELECT {', '.join(sums)} FROM ({groups})"))
+        return Again(more * part, every * part, most, pairs * part, part > 1)
 
     def _hash(self, names: list[str]) -> str:
         return f"hash({', '.join(self.sql[name] for name in names)})"
 
-    def _found(self, kind: str, names: list[str], naming: list[str], again: "Again") -> Found:
-        more, hashed = again.more, self._hash(names)
+    def _found(self, kind: str, features: list[Feature], naming: list[str], again: "Again") -> Found:
+        names = [one.name for one in features]
+        more, hashed, by_chance = again.more, self._hash(names), self._is_chance(features, again)
         about = "about " if again.estimated else ""
-        but = f", but for {listed(naming)}," if naming else ""
-        grave: Severity = "medium" if more >= MANY * self.version.rows else "low"
+        but = f", but for {listed(naming)}" if naming else ""
+        grave: Severity = "medium" if more >= MANY * self.version.rows and not by_chance else "low"
+        so = (
+            "so few different values tell rows apart that many are equal by chance"
+            if by_chance
+            else "what is in training may be in the test too"
+        )
         words = plain(
             f"{about}{more:,} row{'s' * (more != 1)} ({share(more, self.version.rows)}) {'is' if more == 1 else 'are'} "
-            f"there already{but} (one of them {again.most:,} times): what is in training may be in the test too"
+            f"there already{but} (one of them {again.most:,} times): {so}"
         )
         where = f"{hashed} IN (SELECT {hashed} FROM data GROUP BY 1 HAVING count(*) > 1)"
-        return Found(kind, naming, grave, words, where, fixes.drop_duplicates(names if naming else []), again.every)
+        fix = None if by_chance else fixes.drop_duplicates(names if naming else [])
+        return Found(kind, naming, grave, words, where, fix, again.every)
 
     def _row(self, query: str) -> tuple[float, ...]:
         try:
@@ -113,6 +136,12 @@ class Whole:
     def close(self) -> None:
         with contextlib.suppress(duckdb.Error):
             self._connection.close()
+
+
+def _alike(one: Feature) -> float:
+    """How likely two rows are to have the same value."""
+    counts, rows = np.bincount(one.coded[0] + 1), len(one.missing)
+    return float((counts * (counts - 1)).sum() / max(1, rows * (rows - 1)))
 
 
 def _threads() -> int:
