@@ -320,3 +320,12 @@ def test_it_is_said_where_no_agent_would_fire_it(ws: Workspace, add: Add) -> Non
     assert "no agent runs on this host" in ws.action("schedule show", schedule="s").notes[0]
     add("there", every="1m", host="elsewhere")
     assert ws.action("schedule show", schedule="there").notes == []
+
+
+def test_what_is_waited_for_and_is_not_there_yet_is_said(ws: Workspace) -> None:
+    command, on = ["job", "submit", "--", "true"], ["dataset:nope", "approval:m", "violation:e", "file:in.csv"]
+    shown = ws.action("schedule add", command=command, name="s", on=on, dry_run=True)
+    said = [one for one in shown.notes if "waited for" in one]
+    assert said == [
+        f"there is no {one} yet: it is waited for" for one in ("dataset 'nope'", "model 'm'", "endpoint 'e'")
+    ]

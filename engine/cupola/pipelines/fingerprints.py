@@ -181,6 +181,7 @@ def _code(of: Code, type: str, function: str, script: str, notebook: str, estima
         found.roots = {str(Path(script).parent): file.parent} | found.roots  # where Python looks first
         found.add(script, sources.read(file))
     if notebook:
+        found.roots = {".": _root(of.directory)} | found.roots  # where its kernel runs
         found.notebook(notebook, sources.read(place(of.directory, notebook)))
     if ":" in estimator:
         found.module(estimator.partition(":")[0])

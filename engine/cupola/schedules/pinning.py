@@ -1,6 +1,7 @@
 """What a schedule runs, as it was when its user signed it: another who can write here must not run code as that user.
 
-That are the pipeline, its scripts, notebooks and flows, the script of a command, and the modules of src/, by content.
+That are the pipeline, its scripts, notebooks and flows, the script of a command, the modules that these import from
+beside them, and those of src/, by content.
 """
 
 import contextlib
@@ -14,6 +15,7 @@ import msgspec
 from cupola.errors import CupolaError
 from cupola.jobs.code import source
 from cupola.pipelines import definition
+from cupola.pipelines.sources import Sources
 from cupola.store import Store
 
 if TYPE_CHECKING:
@@ -57,7 +59,19 @@ def _files(store: Store, action: str, arguments: dict[str, Any]) -> Iterator[tup
         file = store.root / path
         if not path.startswith("-") and file.is_file() and file.resolve().is_relative_to(store.root.resolve()):
             yield path, file
+            yield from _beside(store, path, file)
     yield from sorted(source(store.root))
+
+
+def _beside(store: Store, path: str, file: Path) -> Iterator[tuple[str, Path]]:
+    """The modules outside of src/ that a script imports from its own directory, a notebook from the workspace's."""
+    if file.suffix not in (".py", ".ipynb") or path.startswith(f"{SRC}/"):
+        return
+    place = Path() if file.suffix == ".ipynb" else Path(path).parent
+    found = Sources({str(place): store.root / place})
+    with contextlib.suppress(CupolaError):  # whoever runs it will say so
+        (found.notebook if file.suffix == ".ipynb" else found.add)(path, file.read_bytes())
+    yield from ((one, store.root / one) for one in sorted(found.texts) if one != path)
 
 
 def _of_pipeline(store: Store, name: str) -> list[str]:

@@ -8,7 +8,7 @@ import msgspec
 
 from cupola.errors import CupolaError, NotFound
 from cupola.jobs import agents
-from cupola.schedules import moments, records, saying
+from cupola.schedules import moments, records, saying, triggers
 from cupola.schedules.records import Firing, Schedule
 from cupola.store import Store, files, names
 
@@ -93,7 +93,7 @@ def of(store: Store, schedule: Schedule, unsigned: str = "") -> ScheduleState:
     try:
         state.when = saying.when(schedule)
         coming = moments.coming(moment, moments.of(schedule.since), schedule.zone, schedule.given, SHOWN)
-        state.notes = saying.shifts(schedule, coming)
+        state.notes = [*saying.shifts(schedule, coming), *triggers.awaited(store, schedule.on)]
     except CupolaError as error:
         state.status, state.reason = records.FAILED, str(error)
         return state

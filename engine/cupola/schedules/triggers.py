@@ -14,6 +14,9 @@ from cupola.serving import records as serving
 from cupola.store import Store, files, names, references
 
 KINDS = ("dataset", "approval", "violation", "file")
+PLACES = {  # where what a trigger is about lies, and what it is
+    "dataset": ("datasets", "dataset"), "approval": ("models", "model"), "violation": ("endpoints", "endpoint"),
+}  # fmt: skip
 HINT = "as dataset:flights, approval:churn, violation:ENDPOINT or file:incoming/today.csv"
 ALARM = "ALARM"
 SETTLED = 2.0  # seconds without a word in a file, after which it is whole
@@ -29,6 +32,16 @@ def check(text: str) -> str:
     elif what.startswith("/") or ".." in what.split("/"):
         raise BadOption(f"{what[:60]!r} is not a file of the workspace", hint="its path from there: incoming/today.csv")
     return text
+
+
+def awaited(store: Store, on: list[str]) -> list[str]:
+    """Of each dataset, model and endpoint that is waited for and not there yet: that it is not."""
+    found = []
+    for kind, _, what in (one.partition(":") for one in on):
+        place, word = PLACES.get(kind, ("", ""))
+        if place and what not in files.listing(store, place):
+            found.append(f"there is no {word} {what!r} yet: it is waited for")
+    return found
 
 
 def events(store: Store, trigger: str) -> list[str]:
