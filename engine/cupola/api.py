@@ -17,8 +17,9 @@ from typing import Any
 
 import msgspec
 
-from cupola import actions, arguments, waiting, workspace
+from cupola import actions, waiting, workspace
 from cupola.actions import DOMAINS, Action
+from cupola.errors import meant
 from cupola.references import reference
 
 
@@ -90,7 +91,7 @@ class Domain:
         for one in actions.domain(self._name):
             if one.name == name:
                 return Verb(self._workspace, one)
-        hint = arguments.closest(word, self.__dir__())
+        hint = meant(word, self.__dir__())
         raise AttributeError(f"there is no `cupola {name}`" + (f"; {hint}" if hint else ""))
 
     def __dir__(self) -> list[str]:
@@ -122,7 +123,7 @@ class Workspace:
     def __getattr__(self, word: str) -> Any:
         name = word.rstrip("_").replace("_", "-")
         if name not in DOMAINS:
-            hint = arguments.closest(word, self.__dir__())
+            hint = meant(word, self.__dir__())
             raise AttributeError(f"a workspace has no {word!r}" + (f"; {hint}" if hint else ""))
         for one in actions.domain(name):
             if one.name == name:

@@ -4,17 +4,16 @@ A parameter `max_runtime` is the option `--max-runtime` (a trailing `_`, which P
 dropped); a boolean is a flag with a `--no-` twin; a list is given by repeating the option; a dict by `KEY=VALUE`.
 """
 
-import difflib
 import json
 import shlex
 import types
 import typing
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 from cupola.actions import Action, Parameter
-from cupola.errors import BadOption
+from cupola.errors import BadOption, meant
 
 Kind = Literal["text", "integer", "number", "boolean", "choice", "pairs", "path"]
 
@@ -108,12 +107,6 @@ def split(text: str) -> list[str]:
         raise BadOption(f"{text!r}: {str(error).lower()}") from None
 
 
-def closest(word: str, known: Iterable[str]) -> str | None:
-    """A hint that names what was probably meant, or None."""
-    near = difflib.get_close_matches(word, list(known), n=2, cutoff=0.7)
-    return f"did you mean {' or '.join(near)}?" if near else None
-
-
 class _Arguments:
     """What has been read so far."""
 
@@ -173,8 +166,8 @@ class _Arguments:
         if words:
             raise BadOption(f"{words[0]!r} is one word too many", hint="--help shows what is taken")
 
-    def _hint(self, name: str) -> str | None:
-        return closest(name, self.options) or "--help lists them"
+    def _hint(self, name: str) -> str:
+        return meant(name, self.options, "--help lists them")
 
 
 def _item(hint: Any) -> Any:
@@ -190,7 +183,7 @@ def _choice(parameter: Parameter, text: str) -> str:
     known = choices(parameter)
     if text not in known:
         listed = ", ".join(known)
-        raise BadOption(f"{_called(parameter)} takes one of {listed}, not {text!r}", hint=closest(text, known))
+        raise BadOption(f"{_called(parameter)} takes one of {listed}, not {text!r}", hint=meant(text, known))
     return text
 
 

@@ -90,7 +90,7 @@ from typing import Any, BinaryIO
 import msgspec
 
 from cupola import bugs, calls, pages, waiting
-from cupola.errors import BadOption, CupolaError, DiskTrouble, ErrorInfo, NotFound
+from cupola.errors import BadOption, CupolaError, DiskTrouble, NotFound
 from cupola.jobs import agents
 from cupola.workspace import Workspace
 
@@ -169,9 +169,7 @@ class Bridge:
             fact = error if isinstance(error, CupolaError) else BadOption(f"this is no request: {error}")
             answer = {"id": number, "error": fact.info()}
         except Exception as error:  # noqa: BLE001 - a bug in one call must not end the others
-            path = bugs.write_down(error)
-            message = f"a bug in Cupola: {type(error).__name__}: {error}"
-            answer = {"id": number, "error": ErrorInfo(kind="Bug", message=message, hint=f"the traceback is in {path}")}
+            answer = {"id": number, "error": bugs.told(error)}
         self.say(answer)
 
     def _call(self, call: str, arguments: dict[str, Any]) -> Any:

@@ -5,6 +5,8 @@ import traceback
 from datetime import UTC, datetime
 from pathlib import Path
 
+from cupola.errors import ErrorInfo
+
 LIMIT = 1_000_000
 
 
@@ -12,6 +14,13 @@ def log_path() -> Path:
     """The user's log: $XDG_STATE_HOME/cupola/cupola.log, by default below ~/.local/state."""
     home = os.environ.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
     return Path(home) / "cupola" / "cupola.log"
+
+
+def told(error: BaseException) -> ErrorInfo:
+    """Writes the traceback down, and gives what to say instead."""
+    path = write_down(error)
+    message = f"a bug in Cupola: {type(error).__name__}: {error}"
+    return ErrorInfo(kind="Bug", message=message, hint=f"the traceback is in {path}")
 
 
 def write_down(error: BaseException) -> Path:

@@ -26,6 +26,7 @@ from typing import Any
 import msgspec
 
 LONGEST = 1200  # characters of a message
+LONGEST_NAME = 100  # characters of a name that is compared with others
 
 
 class ErrorInfo(msgspec.Struct, kw_only=True):
@@ -48,15 +49,19 @@ class CupolaError(Exception):
     def __init__(self, message: str, *, where: str | None = None, hint: str | None = None) -> None:
         self.message = _short(message)
         self.where = where and _short(where)
-        self.hint = hint and _short(hint)
+        self.hint = _short(hint) if hint else None
         super().__init__(self.message)
 
     def info(self) -> ErrorInfo:
         return ErrorInfo(kind=type(self).__name__, message=self.message, where=self.where, hint=self.hint)
 
+    @property
+    def said(self) -> str:
+        """What happened and what to do, without where: for a place that is where."""
+        return self.message if self.hint is None else f"{self.message} ({self.hint})"
+
     def __str__(self) -> str:
-        sentence = self.message if self.where is None else f"{self.where}: {self.message}"
-        return sentence if self.hint is None else f"{sentence} ({self.hint})"
+        return self.said if self.where is None else f"{self.where}: {self.said}"
 
     def __reduce__(self) -> tuple[Any, ...]:
         return (from_info, (self.info(),))
@@ -141,11 +146,12 @@ def _short(text: str) -> str:
 
 
 def meant(name: str, known: Iterable[str], otherwise: str = "", most: int = 1) -> str:
-    """The hint on a name that is not known: which may have been meant, else `otherwise`."""
+    """The hint on a name that is not known: which may have been meant, however they are cased, else `otherwise`."""
     import difflib
 
-    near = difflib.get_close_matches(name, [*known], most, 0.5)
-    return f"did you mean {' or '.join(near)}?" if near else otherwise
+    plain, wanted = {one.casefold(): one for one in known}, name.casefold()[:LONGEST_NAME]
+    near = [wanted] if wanted in plain else difflib.get_close_matches(wanted, plain, most, 0.65)
+    return f"did you mean {' or '.join(plain[one] for one in near)}?" if near else otherwise
 
 
 def from_info(info: ErrorInfo) -> CupolaError:

@@ -131,7 +131,7 @@ def test_explanations_are_of_raw_columns(ws: api.Workspace, held: pd.DataFrame) 
         ({"amount": 1.0}, "are missing"),
         ({"amount": "many"}, "row 1, column 'amount'"),
         ({"day": "first of may"}, "row 1, column 'day'"),
-        ({"colours": "red"}, "did you mean 'colour'"),
+        ({"colours": "red"}, "did you mean colour?"),
     ],
 )
 def test_odd_rows_are_a_clear_400(ws: api.Workspace, held: pd.DataFrame, row: dict[str, Any], words: str) -> None:

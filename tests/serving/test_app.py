@@ -130,7 +130,7 @@ async def test_what_is_let_through(client: httpx.AsyncClient, changed: dict[str,
 
 
 WRONG = [
-    ({"dataframe_records": [GOOD | {"distnce": 1}]}, 400, ["'distnce'", "did you mean 'distance'"]),
+    ({"dataframe_records": [GOOD | {"distnce": 1}]}, 400, ["'distnce'", "did you mean distance?"]),
     ({"dataframe_records": [{"distance": 1.0, "carrier": "AA", "wet": True}]}, 400, ["'hour'", "missing"]),
     ({"dataframe_records": [GOOD, GOOD | {"hour": "noon"}]}, 400, ["row 2", "'hour'", "'noon'", "not a number"]),
     ({"dataframe_records": [GOOD | {"hour": True}]}, 400, ["'hour'", "true is not a number"]),

@@ -249,7 +249,7 @@ WRONG: list[tuple[Any, str]] = [
                 {"name": "hours", "shape": [1], "datatype": "INT8", "data": [1]},
             ]
         },
-        "did you mean 'hour'",
+        "did you mean hour?",
     ),
 ]
 

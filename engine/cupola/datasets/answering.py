@@ -13,7 +13,7 @@ import pyarrow as pa
 from cupola import bugs
 from cupola.datasets import records
 from cupola.datasets.gridding import Grid, View
-from cupola.errors import CupolaError, ErrorInfo
+from cupola.errors import CupolaError
 from cupola.store import Store
 
 Request = dict[str, Any]
@@ -66,9 +66,7 @@ def _answer(grid: Grid, request: Request, asked: "_Asked") -> Request:
     except CupolaError as error:
         return {"error": error.info()}
     except Exception as error:  # noqa: BLE001  a bug in one answer must not end the others
-        hint = f"the traceback is in {bugs.write_down(error)}"
-        message = f"a bug in Cupola: {type(error).__name__}: {error}"
-        return {"error": ErrorInfo(kind="Bug", message=message, hint=hint)}
+        return {"error": bugs.told(error)}
 
 
 def _do(work: Any) -> None:

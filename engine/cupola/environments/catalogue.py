@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 
-from cupola.errors import AgentTrouble, BadOption
+from cupola.errors import AgentTrouble, BadOption, meant
 
 FORMAT = 3
 PACKAGES = ("scikit_learn", "numpy", "scipy", "lightgbm", "xgboost", "xgboost_cpu")
@@ -93,10 +93,7 @@ def find(name: str) -> Estimator:
     known = load()
     if name in known:
         return known[name]
-    import difflib
-
-    near = [one for one in known if one.lower() == name.lower()] or difflib.get_close_matches(name, known, 3, 0.5)
-    hint = f"did you mean {' or '.join(near)}?" if near else "any estimator of scikit-learn by its name"
+    hint = meant(name, known, "any estimator of scikit-learn by its name", 3)
     raise BadOption(f"there is no estimator called {name!r}", where="--estimator", hint=hint)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from cupola.environments import catalogue
 from cupola.environments.catalogue import Constraint, Estimator, Parameter
-from cupola.errors import BadOption
+from cupola.errors import BadOption, meant
 
 WORDS = {"true": True, "false": False, "none": None, "null": None}
 
@@ -89,11 +89,7 @@ def _nested(given: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 def _unknown(estimator: Estimator, name: str) -> BadOption:
-    import difflib
-
-    near = [one for one in estimator.parameters if one.lower() == name.lower()]
-    near = near or difflib.get_close_matches(name, estimator.parameters, 3, 0.5)
-    hint = f"did you mean {' or '.join(near)}?" if near else f"it has: {', '.join(sorted(estimator.parameters))}"
+    hint = meant(name, estimator.parameters, f"it has: {', '.join(sorted(estimator.parameters))}", 3)
     return BadOption(f"{estimator.name} has no parameter {name!r}", where="-p", hint=hint)
 
 

@@ -8,9 +8,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from cupola.arguments import closest
 from cupola.datasets.records import DatasetVersion
-from cupola.errors import BadInput, BadOption
+from cupola.errors import BadInput, BadOption, meant
 from cupola.explain import bias
 from cupola.explain.records import METRICS, Bias, Facet, Measured
 
@@ -59,7 +58,7 @@ def columns_of(version: DatasetVersion, wanted: Iterable[str], group: str | None
     asked = [(_split(one)[0], "--facet") for one in wanted] + ([(group, "--group")] if group else [])
     for name, where in asked:
         if name not in known:
-            raise BadOption(f"{version.ref} has no column {name!r}", where=where, hint=closest(name, known))
+            raise BadOption(f"{version.ref} has no column {name!r}", where=where, hint=meant(name, known))
     described = [one.name for one in version.columns if one.role in ("feature", "sensitive", "time")]
     return list(dict.fromkeys(described + [name for name, _ in asked]))
 
@@ -75,7 +74,7 @@ def _facets(rows: pd.DataFrame, facet: str) -> list[tuple[str, Bools]]:
     if sign == "=":
         inside = column.map(_text) == value
         if not inside.any():
-            hint = closest(value, set(column.map(_text)))
+            hint = meant(value, sorted(set(column.map(_text))))
             raise BadOption(f"no row held out has {value!r} in {name}", where="--facet", hint=hint)
         return [(facet, inside.to_numpy())]
     if sign:

@@ -9,8 +9,8 @@ from typing import Any
 
 import msgspec
 
-from cupola.arguments import closest, split
-from cupola.errors import BadOption
+from cupola.arguments import split
+from cupola.errors import BadOption, meant
 from cupola.flows import records
 from cupola.flows.records import Flow, FlowStep
 from cupola.flows.transforms import catalogue
@@ -103,7 +103,7 @@ def find(flow: Flow, id: str) -> FlowStep:
         if step.id == id:
             return step
     known = [one.id for one in flow.steps]
-    hint = closest(id, known) or (f"it has {', '.join(known)}" if known else "it has no steps yet")
+    hint = meant(id, known, f"it has {', '.join(known)}" if known else "it has no steps yet")
     raise BadOption(f"{flow.name} has no step {id!r}", hint=hint)
 
 

@@ -10,8 +10,7 @@ from typing import Any
 
 import msgspec
 
-from cupola.arguments import closest
-from cupola.errors import BadInput, BadOption, NotFound
+from cupola.errors import BadInput, BadOption, NotFound, meant
 from cupola.store import Store, files, names, records
 from cupola.store.records import HISTORY, Record
 
@@ -88,9 +87,8 @@ def find(store: Store, name: str) -> Flow:
         flow = records.read_toml(store, path(name), Flow)
     except NotFound:
         known = ls(store)
-        hint = closest(name, known) or (
-            f"there are {', '.join(known[:10])}" if known else "`cupola flow new` makes one"
-        )
+        listed = f"there are {', '.join(known[:10])}" if known else "`cupola flow new` makes one"
+        hint = meant(name, known, listed)
         raise NotFound(f"there is no flow called {name!r}", hint=hint) from None
     flow.name = name  # a file that was copied by hand has the name of the other one in it
     return flow
@@ -131,7 +129,7 @@ def inputs(flow: Flow) -> dict[str, list[str]]:
     for id, taken in found.items():
         for one in taken:
             if one not in known:
-                hint = closest(one, known) or f"there are {', '.join(known)}"
+                hint = meant(one, known, f"there are {', '.join(known)}")
                 raise BadInput(
                     f"step {id} takes {one!r}, which is no step and no source", where=path(flow.name), hint=hint
                 )
@@ -148,7 +146,8 @@ def ordered(flow: Flow, last: str | None = None) -> list[FlowStep]:
         return []
     last = last or flow.steps[-1].id
     if last not in steps:
-        raise BadOption(f"{flow.name} has no step {last!r}", hint=closest(last, steps) or f"it has {', '.join(steps)}")
+        hint = meant(last, steps, f"it has {', '.join(steps)}")
+        raise BadOption(f"{flow.name} has no step {last!r}", hint=hint)
     found: dict[str, FlowStep] = {}
     under_way: dict[str, None] = {}
     waiting = [last]

@@ -10,7 +10,7 @@ import duckdb
 import msgspec
 
 from cupola import bugs
-from cupola.errors import CupolaError, ErrorInfo
+from cupola.errors import CupolaError
 from cupola.flows import checking, executing
 from cupola.flows.previewing import Previews
 from cupola.flows.records import Flow
@@ -57,9 +57,7 @@ def answer(previews: Previews, request: dict[str, Any]) -> dict[str, Any]:
     except duckdb.InterruptException as error:
         return {"error": executing.said(error, f"flow {flow.name}").info()}
     except Exception as error:  # noqa: BLE001  a bug in one answer must not end the others
-        hint = f"the traceback is in {bugs.write_down(error)}"
-        message = f"a bug in Cupola: {type(error).__name__}: {error}"
-        return {"error": ErrorInfo(kind="Bug", message=message, hint=hint)}
+        return {"error": bugs.told(error)}
     finally:
         done.set()
 

@@ -1,6 +1,5 @@
 """SQL as transforms write it: columns of a table that stay, change, come and go, and values of JSON as literals."""
 
-import difflib
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
@@ -8,7 +7,7 @@ from typing import Any, Literal
 import msgspec
 
 from cupola.datasets.sql import identifier, literal
-from cupola.errors import BadInput, BadOption
+from cupola.errors import BadInput, BadOption, meant
 
 ROW, TRAIN = (
     "__row__",
@@ -64,14 +63,8 @@ def known(table: Table, columns: Iterable[str], what: str = "column") -> None:
     """Raises BadOption for a column that the table has not, with the one that was probably meant."""
     for column in columns:
         if column not in table.columns:
-            hint = _near(column, table) or f"there are {', '.join([*table.columns][:20])}"
+            hint = meant(column, table.columns, f"there are {', '.join([*table.columns][:20])}")
             raise BadOption(f"there is no {what} {column!r} here", hint=hint)
-
-
-def _near(column: str, table: Table) -> str | None:
-    plain = {one.casefold(): one for one in table.columns}
-    near = difflib.get_close_matches(column.casefold(), list(plain), 2, 0.6)
-    return f"did you mean {' or '.join(plain[one] for one in near)}?" if near else None
 
 
 def of_kind(table: Table, columns: Iterable[str], kinds: Sequence[Kind], why: str) -> None:

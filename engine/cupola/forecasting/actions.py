@@ -57,8 +57,7 @@ def _wrong(ws: Workspace, given: dict[str, Any]) -> dict[str, str]:
         _asked(ws, {"horizon": 1} | {name: one for name, one in given.items() if name in _ASKED and one is not None})
     except CupolaError as error:
         option = str(error.where or "--dataset").removeprefix("--")
-        said = f"{error.message} ({error.hint})" if error.hint else error.message
-        return {option: said} if given.get(option) or option in ("dataset", "time", "target") else {}
+        return {option: error.said} if given.get(option) or option in ("dataset", "time", "target") else {}
     return {}
 
 

@@ -11,7 +11,7 @@ from cupola.actions import Arg, action
 from cupola.datasets import records as datasets
 from cupola.datasets.actions import Dataset
 from cupola.datasets.records import DatasetVersion
-from cupola.errors import BadInput, BadOption, CupolaError, ReadOnly
+from cupola.errors import BadInput, BadOption, CupolaError, ReadOnly, meant
 from cupola.flows import editing
 from cupola.flows import records as flows
 from cupola.flows.records import Flow, FlowStep
@@ -206,10 +206,8 @@ def target_of(version: DatasetVersion, given: str | None) -> str | None:
     """The column that a report is about: that which is given, or the dataset's. Raises BadOption."""
     target = version.target if given is None else given
     if target and target not in [one.name for one in version.columns]:
-        from cupola.arguments import closest
-
         known = [one.name for one in version.columns]
-        hint = closest(target, known) or f"it has: {', '.join(known[:20])}"
+        hint = meant(target, known, f"it has: {', '.join(known[:20])}")
         raise BadOption(f"{version.ref} has no column {target!r}", where="--target", hint=hint)
     return target or None
 

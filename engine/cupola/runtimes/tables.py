@@ -1,11 +1,10 @@
 """Rows as they came, and which of their columns are the model's."""
 
-import difflib
 from typing import Any
 
 import msgspec
 
-from cupola.errors import BadInput
+from cupola.errors import BadInput, meant
 from cupola.registry.signature import PLAIN, Signature, Writing
 
 
@@ -47,8 +46,7 @@ class Columns:
         by_name = dict(zip(table.names, table.columns, strict=True))
         unknown = [name for name in by_name if name not in self.form.known]
         if unknown:
-            near = difflib.get_close_matches(unknown[0], self.form.known, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"the columns are: {_listed(self.names)}"
+            hint = meant(unknown[0], self.form.known, f"the columns are: {_listed(self.names)}")
             raise BadInput(f"the model's data has no column {_listed(unknown)}", hint=hint)
         by_name = {name: [None] * table.rows for name in self._optional} | by_name
         missing = [name for name in self.names if name not in by_name]

@@ -63,10 +63,6 @@ class Trained(msgspec.Struct, kw_only=True):
     notes: list[str]
 
 
-def _said(error: CupolaError) -> str:
-    return f"{error.message} ({error.hint})" if error.hint else error.message
-
-
 def wrong(ws: Workspace, given: dict[str, Any]) -> dict[str, str]:
     """What a form can say before all of it is filled in. An unbuilt catalogue is no reason to say anything."""
     found = {}
@@ -79,18 +75,18 @@ def wrong(ws: Workspace, given: dict[str, Any]) -> dict[str, str]:
             catalogue.find(given["estimator"])
     except CupolaError as error:
         if isinstance(error, BadOption):
-            found["estimator"] = _said(error)
+            found["estimator"] = error.said
         return found
     try:
         if given.get("estimator") and not mine:
             values.check(given["estimator"], given.get("param") or {})
     except BadOption as error:
-        found["param" if error.where == "-p" else "estimator"] = _said(error)
+        found["param" if error.where == "-p" else "estimator"] = error.said
     try:
         if given.get("flow"):
             flows.find(ws.store, given["flow"])
     except CupolaError as error:
-        return found | {"flow": _said(error)}
+        return found | {"flow": error.said}
     try:
         version = datasets.find(ws.store, given["dataset"]) if given.get("dataset") else None
         if version and given.get("target"):
@@ -124,7 +120,7 @@ def _foreseen(ws: Workspace, version: DatasetVersion, given: dict[str, Any]) -> 
     except CupolaError as error:
         option = str(error.where or "")
         name = "param" if option == "-p" else option.removeprefix("--").replace("-", "_")
-        return {name: _said(error)} if given.get(name) else {}
+        return {name: error.said} if given.get(name) else {}
     return {}
 
 

@@ -61,7 +61,7 @@ def _wrong(ws: Workspace, given: dict[str, Any]) -> dict[str, str]:
         try:
             parse(named, given.get("space") or [], given.get("param") or {})
         except CupolaError as error:
-            found["space"] = f"{error.message} ({error.hint})" if error.hint else error.message
+            found["space"] = error.said
     return found
 
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from cupola.actions import DOMAINS
-from cupola.errors import BadFilter, CupolaError, Usage
+from cupola.errors import BadFilter, CupolaError, Usage, from_info, meant
 
 # Commands that are no actions on a workspace; each module has `run(words, options) -> int`.
 OWN = {
@@ -45,9 +45,7 @@ def main(words: Sequence[str] | None = None) -> int:
     except Exception as error:  # noqa: BLE001 - the one place where a bug ends
         from cupola import bugs
 
-        path = bugs.write_down(error)
-        info = CupolaError(f"a bug in Cupola: {type(error).__name__}: {error}", hint=f"the traceback is in {path}")
-        return _fail(info, as_json, kind="Bug")
+        return _fail(from_info(bugs.told(error)), as_json, kind="Bug")
     return status
 
 
@@ -70,10 +68,8 @@ def _dispatch(given: list[str]) -> int:
         if len(rest) > 1:
             raise Usage(f"{rest[1]!r} is one word too many", where=name)
         return _open_app(name, before)
-    from cupola import arguments
-
     known = [*DOMAINS, *(one for one in OWN if not one.startswith("_"))]
-    hint = arguments.closest(name, known) or "`cupola --help` lists the commands"
+    hint = meant(name, known, "`cupola --help` lists the commands")
     raise Usage(f"there is no command {name!r}", hint=hint)
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from cupola import actions, arguments, waiting
 from cupola.actions import Action, Parameter
-from cupola.errors import BadOption, NotFound, Usage, WorkFailed
+from cupola.errors import BadOption, NotFound, Usage, WorkFailed, meant
 from cupola.workspace import Workspace
 from cupola_tui.commands import mounts, output, progress
 from cupola_tui.commands import options as common
@@ -70,7 +70,7 @@ def choose(words: Sequence[str], options: Options) -> tuple[Action | None, list[
     name = f"{words[0]} {rest[0]}"
     if name not in declared:
         verbs = [one.split(" ", 1)[1] for one in declared]
-        hint = arguments.closest(rest[0], verbs) or f"it has: {', '.join(verbs)}"
+        hint = meant(rest[0], verbs, f"it has: {', '.join(verbs)}")
         raise Usage(f"there is no verb {rest[0]!r}", where=words[0], hint=hint)
     return declared[name], rest[1:]
 

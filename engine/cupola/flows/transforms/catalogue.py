@@ -8,8 +8,8 @@ import msgspec
 
 from cupola import forms
 from cupola.actions import Arg, Parameter
-from cupola.arguments import choices, closest, convert
-from cupola.errors import BadInput, BadOption
+from cupola.arguments import choices, convert
+from cupola.errors import BadInput, BadOption, meant
 from cupola.flows.records import FlowStep, looks_up
 from cupola.flows.transforms import (
     columns,
@@ -76,7 +76,7 @@ def form(transform: Transform) -> TransformForm:
 def find(name: str) -> Transform:
     """The transform of that name. Raises BadOption with the one that was probably meant."""
     if name not in TRANSFORMS:
-        hint = closest(name, TRANSFORMS) or "`cupola flow transforms` lists them"
+        hint = meant(name, TRANSFORMS, "`cupola flow transforms` lists them")
         raise BadOption(f"there is no transform {name!r}", hint=hint)
     return TRANSFORMS[name]
 
@@ -138,7 +138,7 @@ def params_of(step: FlowStep) -> Any:
             if isinstance(one, str) and len(one) > LONGEST:
                 raise BadOption(f"{name} is a text of {len(one):,} characters, and {LONGEST:,} are the most")
             if allowed and one not in allowed:
-                hint = closest(str(one), allowed)
+                hint = meant(str(one), allowed)
                 raise BadOption(f"{name} takes one of {', '.join(allowed)}, not {one!r}", hint=hint)
     for name, parameter in known.items():
         if parameter.required and step.params.get(name) in (None, "", []):
@@ -189,5 +189,5 @@ def columns_named(transform: Transform, params: Any) -> list[str]:
 def _unknown(transform: Transform, name: str) -> BadInput | BadOption:
     known = [one.name for one in parameters(transform)]
     return BadOption(
-        f"{transform.name} has no parameter {name!r}", hint=closest(name, known) or f"it has {', '.join(known)}"
+        f"{transform.name} has no parameter {name!r}", hint=meant(name, known, f"it has {', '.join(known)}")
     )

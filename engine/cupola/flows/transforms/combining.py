@@ -6,9 +6,8 @@ from typing import Annotated, Literal
 import msgspec
 
 from cupola.actions import Arg
-from cupola.arguments import closest
 from cupola.datasets.sql import identifier
-from cupola.errors import BadInput, BadOption
+from cupola.errors import BadInput, BadOption, meant
 from cupola.flows.sql import NUMBERS, ROW, TRAIN, Table, columns, free, known, of_kind
 from cupola.flows.transforms.transform import State, Transform
 
@@ -50,8 +49,9 @@ def aggregate(text: str, table: Table) -> tuple[str, str]:
     match = AGGREGATE.fullmatch(text.strip())
     if match is None or match[1] not in FUNCTIONS:
         hint = f"there are {', '.join(FUNCTIONS)}"
-        near = match and closest(match[1], FUNCTIONS)
-        raise BadOption(f"{text!r} is no aggregate such as mean(dep_delay)", hint=near or hint)
+        if match:
+            hint = meant(match[1], FUNCTIONS, hint)
+        raise BadOption(f"{text!r} is no aggregate such as mean(dep_delay)", hint=hint)
     function, column = match[1], match[2].strip()
     if not column or column == "*":
         if function != "count":
