@@ -22,10 +22,10 @@ def found(moments: Any, asked: str = "auto") -> tuple[Frequency, list[str]]:
 @pytest.mark.parametrize(
     ("freq", "name", "seasons"),
     [
-        ("min", "minutely", [60]), ("15min", "every 900 seconds", [4, 96]), ("h", "hourly", [24, 168]),
+        ("min", "minutely", [60]), ("15min", "every 15 minutes", [4, 96]), ("h", "hourly", [24, 168]),
         ("D", "daily", [7, 364]), ("B", "business days", [5, 260]), ("W", "weekly", [52]), ("MS", "monthly", [12]),
         ("ME", "monthly", [12]), ("QS", "quarterly", [4]), ("QE", "quarterly", [4]), ("YS", "yearly", [1]),
-        ("YE", "yearly", [1]), ("2h", "every 7200 seconds", [12, 84]), ("2D", "every 172800 seconds", [1]),
+        ("YE", "yearly", [1]), ("2h", "every 2 hours", [12, 84]), ("2D", "every 2 days", [1]),
     ],
 )  # fmt: skip
 def test_each_frequency_is_found_and_gives_its_moments_back(freq: str, name: str, seasons: list[int]) -> None:
@@ -51,6 +51,17 @@ def test_years_with_a_fraction_and_columns_that_count_have_a_frequency(values: A
     places = frequency.places(np.round(values, 4))
     assert places.tolist() == list(range(len(values)))
     assert np.allclose(frequency.moments(places), values, atol=1e-3)
+
+
+@pytest.mark.parametrize(("freq", "year"), [("h", 8766), ("2D", 182.625), ("B", 261), ("MS", 12), ("QS", 4)])
+def test_so_many_steps_are_a_year(freq: str, year: float) -> None:
+    assert found(pd.date_range("2019-01-01", periods=60, freq=freq).to_numpy())[0].year == year
+
+
+def test_without_the_year_the_calendar_says_the_same_of_an_hour_in_each_week() -> None:
+    hours, at = found(pd.date_range("2019-01-01", periods=60, freq="h").to_numpy())[0], np.arange(30)
+    assert np.allclose(hours.calendar(at, yearly=False), hours.calendar(at + 20 * 168, yearly=False))
+    assert not np.allclose(hours.calendar(at), hours.calendar(at + 20 * 168))
 
 
 def test_gaps_do_not_hide_the_frequency() -> None:

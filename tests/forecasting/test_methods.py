@@ -7,7 +7,7 @@ from tests.forecasting.series import items, of, read
 
 from cupola.forecasting import candidates, smoothing, theta
 from cupola.forecasting.candidates import Candidate, Local
-from cupola.forecasting.lagged import Linear, TooShort, Trees
+from cupola.forecasting.lagged import Linear, TooShort, Trees, ahead, base_of
 from cupola.forecasting.naive import Floats
 from cupola.forecasting.panel import Panel
 
@@ -107,6 +107,45 @@ def test_what_learns_from_lags_forecasts_an_item_that_it_has_not_seen(kind: type
     said = candidate.forecast(panel.of([panel.series[2].until(panel.series[2].end - 6, 0)]), 6)[0, :, 1]
     truth = panel.series[2].values[-6:]
     assert np.abs(said / truth - 1).mean() < 0.15
+
+
+def test_values_are_held_against_what_was_nearest_in_the_past_at_the_steps_that_are_asked() -> None:
+    random = np.random.default_rng(0)
+    hours = np.tile(np.repeat([1.0, 1.0, 1.0, 1.0, 1.0, 0.2, 0.4], 24) * np.tile(np.arange(24.0), 7), 5)
+    assert base_of(of(hours + random.normal(size=len(hours)), "h"), 24) == 168
+    assert base_of(of(np.tile(np.arange(24.0), 35), "h"), 24) == 24
+    assert base_of(of(series(96)), 12) == 12
+    assert base_of(of(random.normal(size=400).cumsum()), 6) == 1
+    assert base_of(of(random.normal(size=30).cumsum()), 6) == 12  # too short to say
+    assert base_of(of(np.zeros(100)), 6) == 12
+
+
+def test_of_hours_that_repeat_by_the_week_a_linear_model_says_what_the_week_before_does() -> None:
+    weeks = np.tile(np.random.default_rng(0).normal(50, 9, 168), 5)
+    panel, candidate = of(weeks, freq="h"), Linear(Q, 24, 0)
+    candidate.fit(panel)
+    assert np.allclose(candidate.forecast(panel, 24)[0, :, 1], weeks[:24], atol=1e-6)
+
+
+def test_days_of_the_year_are_learned_from_once_there_was_a_whole_one() -> None:
+    for days, yearly in ((200, False), (400, True)):
+        candidate = Linear(Q, 6, 0)
+        candidate.fit(of(series(days), "D"))
+        assert candidate.yearly is yearly
+
+
+def test_a_series_among_others_has_the_rows_that_it_has_alone() -> None:
+    frame = pd.concat([items(), items(1, 9).assign(item="short", stock=3)])
+    frame.loc[frame.index % 7 == 3, "y"] = np.nan
+    covariates = {"known": [("promoted", "integer")], "past": [("stock", "integer")]}
+    panel = read(frame, items=["item"], static=[("item", "category")], **covariates)[0]
+    together = ahead(panel, 6, 12, True)
+    assert len(together.base) == 6 * len(panel.series) == 24
+    for place, one in enumerate(panel.series):
+        alone = ahead(panel.of([one]), 6, 12, True)
+        for name in ("columns", "base", "unit"):
+            here = getattr(together, name)[6 * place : 6 * place + 6]
+            assert np.allclose(here, getattr(alone, name), equal_nan=True), name
 
 
 def test_items_shorter_than_a_season_are_forecast_beside_long_ones() -> None:

@@ -110,3 +110,12 @@ def test_covariates_that_are_not_known_for_all_of_the_horizon_are_named() -> Non
     frame = items(3, 40)
     assert any(note.startswith("promoted: no rows say it") and "of 3 items" in note
                for note in read(frame, items=["item"], known=[("promoted", "integer")])[2])  # fmt: skip
+
+
+def test_the_row_that_lacks_its_item_or_its_time_is_named_where_a_model_is_asked() -> None:
+    frame = items(1, 20)
+    history, encodings, _ = read(frame, items=["item"])
+    for lacking, said in (("item", "row 3 has no item"), ("t", "row 3 has no t")):
+        asked = frame.assign(**{lacking: frame[lacking].where(frame.index != 2)})
+        with pytest.raises(BadInput, match=said):
+            panel.gathered(asked, spec(items=["item"]), history.frequency, history.seasons, encodings)

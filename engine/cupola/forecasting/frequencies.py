@@ -20,6 +20,7 @@ SECONDS = {1: "every second", MINUTE: "minutely", HOUR: "hourly", DAY: "daily", 
 STANDARD = (1, MINUTE, HOUR, DAY, WEEK)
 ENOUGH = 0.8  # of the distances between moments that are whole numbers of steps, where moments are regular
 MONTH = 30.44 * DAY
+YEAR, BUSINESS_YEAR = 365.25 * DAY, 261
 MICRO = 1_000_000
 FIRST_YEAR, LAST_YEAR = 1500, 2300  # numbers that are taken for years
 FEW_DATES = 10  # with fewer nobody can say that weekends are left out
@@ -47,7 +48,11 @@ class Frequency:
         if self.unit == "numbers":
             return f"steps of {self.size:g}"
         said = MONTHS if self.unit == "months" else SECONDS
-        return said.get(int(self.size), f"every {self.size:g} {self.unit}")
+        if self.size in said:
+            return said[int(self.size)]
+        sizes = {"days": DAY, "hours": HOUR, "minutes": MINUTE} if self.unit == "seconds" else {}
+        unit = next((one for one, size in sizes.items() if self.size % size == 0), self.unit)
+        return f"every {self.size / sizes.get(unit, 1):g} {unit}"
 
     @property
     def seasons(self) -> list[int]:
@@ -97,8 +102,18 @@ class Frequency:
             return self._days(int(self.origin) + at * int(self.size))
         return self.moments(at)
 
-    def calendar(self, places: NDArray[np.int64]) -> NDArray[np.float64]:
-        """What the calendar says of steps, a column each: hours, weekdays, days, months, as far as they vary."""
+    @property
+    def year(self) -> float:
+        """So many steps are a year; infinity where steps have none."""
+        if self.unit == "numbers":
+            return np.inf
+        return {"months": 12, "business": BUSINESS_YEAR}.get(self.unit, YEAR) / self.size
+
+    def calendar(self, places: NDArray[np.int64], yearly: bool = True) -> NDArray[np.float64]:
+        """What the calendar says of steps, a column each: hours, weekdays, days, months, as far as they vary.
+
+        yearly: with the place in the year of steps that are shorter than a month.
+        """
         if self.unit == "numbers":
             return np.zeros((len(places), 0))
         if self.unit == "months":
@@ -107,13 +122,14 @@ class Frequency:
             return np.column_stack([*named, *_waves(month / 12.0, 2 if self.size == 1 else 1)])
         when = pd.DatetimeIndex(self.moments(places))
         year = when.day_of_year.to_numpy() / 365.25
-        columns: list[Any] = [when.day_of_year, when.day] if self.size >= DAY or self.unit == "business" else []
+        days_of_year: list[Any] = [when.day_of_year] if yearly else []
+        columns = [*days_of_year, when.day] if self.size >= DAY or self.unit == "business" else []
         if self.size < WEEK or self.unit == "business":
             columns.append(when.day_of_week)
-        waves = _waves(year, 2)
+        waves = _waves(year, 2) if yearly else []
         if self.unit == "seconds" and self.size < DAY:
             hours = when.hour.to_numpy() + when.minute.to_numpy() / 60
-            columns += [hours, when.day_of_year]
+            columns += [hours, *days_of_year]
             waves += _waves(hours / 24, 3)
         days = (
             [_float(when.day_of_week == day) for day in range(7)] if self.size < WEEK and self.unit == "seconds" else []

@@ -1,9 +1,9 @@
 """Forecasts learned from all series at once: what a step ahead is, from the values up to an origin.
 
 Every row is an origin and a step ahead of it; what is learned is how far the value lies from that of one season before
-(without a season: from the last), in units of how much the series has varied lately. So series of any size teach each
-other, and an item that was never seen is forecast as well. All columns but the calendar and the covariates known for
-the step lie before the origin.
+(or from the last one, whichever was nearer), in units of how much the series has varied lately. So series of any size
+teach each other, and an item that was never seen is forecast as well. All columns but the calendar and the covariates
+known for the step lie before the origin.
 """
 
 from typing import Any
@@ -13,12 +13,15 @@ from numpy.typing import NDArray
 from sklearn.ensemble import HistGradientBoostingRegressor
 
 from cupola.forecasting.naive import Floats
-from cupola.forecasting.panel import Panel, Series
+from cupola.forecasting.panel import Panel
 
+Whole = NDArray[np.int64]
 LAGS = 8
-MOST_ROWS = {"trees": 20_000, "linear": 20_000}
+MOST_ROWS = 20_000
 FEWEST_ROWS = 30
 RIDGE = 1.0
+CLEARLY = 0.95  # of the errors that the season makes: what must be undercut for something else to be the base
+LOOKED_AT, STEPS = 200, 8  # series, and steps ahead of a horizon, by which the base is chosen
 # Outer quantiles are calibrated afterwards: fewer and larger steps hold as well, in a third of the time.
 MIDDLE: dict[str, Any] = {"max_iter": 80, "learning_rate": 0.1, "max_leaf_nodes": 15}
 OUTER: dict[str, Any] = {"max_iter": 30, "learning_rate": 0.2, "max_leaf_nodes": 10}
@@ -32,14 +35,20 @@ class Frame:
 
 
 class Trees:
-    """Boosted trees, a model for each quantile (pinball loss)."""
+    """Boosted trees, a model for each quantile (pinball loss).
+
+    back, yearly: how its rows are made (`rows`); models of before had the main season, and the year.
+    """
+
+    back, yearly = 0, True
 
     def __init__(self, quantiles: list[float], horizon: int, seed: int) -> None:
         self.quantiles, self.horizon, self.seed = quantiles, horizon, seed
         self.models: list[Any] = []
 
     def fit(self, panel: Panel) -> None:
-        frame, wanted = training(panel, self.horizon, MOST_ROWS["trees"], self.seed)
+        self.back, self.yearly = base_of(panel, self.horizon), spans_a_year(panel)
+        frame, wanted = training(panel, self.horizon, self.back, self.yearly, self.seed)
         leaf = max(5, min(20, len(wanted) // 50))
         self.used = np.isfinite(frame.columns).any(axis=0)  # of a column without a value the trees would make an error
         self.models = [
@@ -51,19 +60,22 @@ class Trees:
         ]  # fmt: skip
 
     def forecast(self, panel: Panel, horizon: int) -> Floats:
-        frame = ahead(panel, horizon)
+        frame = ahead(panel, horizon, self.back or panel.season, self.yearly)
         found = np.column_stack([one.predict(frame.columns[:, self.used]) for one in self.models])
         return _back(found, frame, panel, horizon)
 
 
 class Linear:
-    """A ridge regression; the quantiles are those of what it was wrong by, at each step ahead."""
+    """A ridge regression; the quantiles are those of what it was wrong by, at each step ahead; rows as of Trees."""
+
+    back, yearly = 0, True
 
     def __init__(self, quantiles: list[float], horizon: int, seed: int) -> None:
         self.quantiles, self.horizon, self.seed = quantiles, horizon, seed
 
     def fit(self, panel: Panel) -> None:
-        frame, wanted = training(panel, self.horizon, MOST_ROWS["linear"], self.seed)
+        self.back, self.yearly = base_of(panel, self.horizon), spans_a_year(panel)
+        frame, wanted = training(panel, self.horizon, self.back, self.yearly, self.seed)
         known = np.isfinite(frame.columns)
         counts = np.maximum(known.sum(axis=0), 1)
         self.center = np.where(known, frame.columns, 0.0).sum(axis=0) / counts
@@ -81,105 +93,150 @@ class Linear:
         self.spreads = np.array([_spread(errors, steps, step, self.quantiles) for step in range(1, self.horizon + 1)])
 
     def forecast(self, panel: Panel, horizon: int) -> Floats:
-        frame = ahead(panel, horizon)
+        frame = ahead(panel, horizon, self.back or panel.season, self.yearly)
         x = (np.where(np.isfinite(frame.columns), frame.columns, self.center) - self.center) / self.width
         steps = np.minimum(frame.columns[:, 0].astype(int), len(self.spreads)) - 1
         return _back((self.middle + x @ self.weights)[:, None] + self.spreads[steps], frame, panel, horizon)
 
 
-def training(panel: Panel, horizon: int, most: int, seed: int) -> tuple[Frame, Floats]:
-    """Rows whose value is known, at most so many, and how far each lies from its base in its unit."""
-    random = np.random.default_rng(seed)
-    first = _first(panel)
-    counts = np.array([max(0, len(one.values) - first - 1) * horizon for one in panel.series])
-    share = min(1.0, most / max(1, counts.sum()))
-    frames, wanted = [], []
-    for series, count in zip(panel.series, counts, strict=True):
-        if not count:
-            continue
-        picked = np.arange(count) if share == 1 else np.flatnonzero(random.random(count) < share)
-        origins, steps = first + picked // horizon, picked % horizon + 1
-        inside = origins + steps < len(series.values)
-        origins, steps = origins[inside], steps[inside]
-        truth = series.values[origins + steps]
-        there = np.isfinite(truth)
-        frame = rows(series, panel, origins[there], steps[there])
-        frames.append(frame)
-        wanted.append((truth[there] - frame.base) / frame.unit)
-    target = np.concatenate(wanted) if wanted else np.zeros(0)
-    if len(target) < FEWEST_ROWS:
+def base_of(panel: Panel, horizon: int) -> int:
+    """How many steps before a value the one lies that it is held against: a season, or 1 for the last one known.
+
+    It is the panel's first season, unless another or the last value was clearly nearer, at the steps that are asked:
+    hours are like those of the week before rather than those of yesterday, a random walk has no season at all.
+    """
+    longest = max((len(one.values) for one in panel.series), default=0)
+    others = {1, *panel.seasons} - {panel.season}
+    lengths = [panel.season, *sorted(one for one in others if longest > 3 * max(one, panel.season))]
+    steps = np.unique(np.linspace(1, horizon, min(horizon, STEPS)).astype(int))
+    first = max(lengths) + horizon
+    errors = np.zeros(len(lengths))
+    long = [one for one in panel.series if len(one.values) > first]
+    for series in long[:: 1 + len(long) // LOOKED_AT]:
+        values, target = series.filled, np.arange(first, len(series.values))
+        found = [
+            np.mean([np.abs(values[target] - values[_before(target - step, target, one)]).mean() for step in steps])
+            for one in lengths
+        ]
+        errors += np.array(found) / (np.mean(found) or 1.0)
+    best = int(errors.argmin())
+    return lengths[best] if errors[best] < CLEARLY * errors[0] else panel.season
+
+
+def spans_a_year(panel: Panel) -> bool:
+    """Whether the history says how a year goes: of a part of one its days are a trend, led on beyond the end."""
+    return max((len(one.values) for one in panel.series), default=0) > panel.frequency.year
+
+
+class Flat:
+    """The series of a panel behind one another, so that rows of thousands of them are made at once.
+
+    raw: the values; values: with lines through what is missing. sums, squares: running ones, of each series one more
+    than it has values. begins: where each begins among the values; sizes: what each is on average, without its sign.
+    """
+
+    def __init__(self, panel: Panel) -> None:
+        filled = [one.filled for one in panel.series]
+        self.panel = panel
+        self.lengths = np.array([len(one) for one in filled], np.int64)
+        self.begins = np.cumsum(self.lengths) - self.lengths
+        self.raw = np.concatenate([np.zeros(0), *(one.values for one in panel.series)])
+        self.values = np.concatenate([np.zeros(0), *filled])
+        self.sums = np.concatenate([np.zeros(0), *(np.cumsum([0.0, *one]) for one in filled)])
+        self.squares = np.concatenate([np.zeros(0), *(np.cumsum([0.0, *one**2]) for one in filled)])
+        self.sizes = np.array([float(np.abs(one).mean()) or 1.0 for one in filled])
+
+    def at(self, which: Whole, places: Whole) -> Floats:
+        """The values of series at places counted from the beginning of each; NaN before it."""
+        return np.where(places >= 0, self.values[self.begins[which] + np.maximum(places, 0)], np.nan)
+
+    def mean(self, sums: Floats, which: Whole, ends: Whole, length: Whole) -> Floats:
+        """The mean of what was summed up to each end, of so many values or as many as there are."""
+        to = np.clip(ends + 1, 1, self.lengths[which])
+        start = np.clip(ends + 1 - length, 0, to - 1)
+        zero = self.begins[which] + which
+        return np.asarray((sums[zero + to] - sums[zero + start]) / (to - start), np.float64)
+
+    def beside(self, which: Whole, origins: Whole, target: Whole, yearly: bool) -> list[Floats]:
+        """What stands beside the values: the calendar and the known covariates of the target, the others' newest."""
+        series = self.panel.series
+        starts = np.array([one.start for one in series], np.int64)
+        known, lengths = np.concatenate([one.known for one in series]), np.array([len(one.known) for one in series])
+        told = np.full((len(which), known.shape[1]), np.nan)
+        inside = target < lengths[which]
+        told[inside] = known[(np.cumsum(lengths) - lengths)[which[inside]] + target[inside]]
+        past = np.concatenate([one.past for one in series])[self.begins[which] + origins]
+        static = np.array([one.static for one in series])[which]
+        return [self.panel.frequency.calendar(starts[which] + target, yearly), told, past, static]
+
+
+def training(panel: Panel, horizon: int, back: int, yearly: bool, seed: int) -> tuple[Frame, Floats]:
+    """Rows whose value is known, at most so many, and how far each lies from its base in its unit. Raises TooShort."""
+    flat, first = Flat(panel), _first(panel, back)
+    counts = np.maximum(flat.lengths - first - 1, 0) * horizon
+    total = int(counts.sum())
+    picked = np.arange(total)
+    if total > MOST_ROWS:
+        picked = np.sort(np.random.default_rng(seed).choice(total, MOST_ROWS, replace=False, shuffle=False))
+    which = np.searchsorted(np.cumsum(counts), picked, side="right")
+    within = picked - (np.cumsum(counts) - counts)[which]
+    origins, steps = first + within // horizon, within % horizon + 1
+    target = origins + steps
+    inside = target < flat.lengths[which]
+    inside[inside] = np.isfinite(flat.raw[flat.begins[which[inside]] + target[inside]])
+    if inside.sum() < FEWEST_ROWS:
         raise TooShort
-    return _joined(frames), target
+    which, origins, steps = which[inside], origins[inside], steps[inside]
+    frame = rows(flat, back, yearly, which, origins, steps)
+    return frame, (flat.raw[flat.begins[which] + origins + steps] - frame.base) / frame.unit
 
 
 class TooShort(Exception):
     """The series have too few values to learn from."""
 
 
-def ahead(panel: Panel, horizon: int) -> Frame:
+def ahead(panel: Panel, horizon: int, back: int, yearly: bool) -> Frame:
     """The rows of the steps after the end of each series."""
-    steps = np.arange(1, horizon + 1)
-    return _joined([rows(one, panel, np.full(horizon, len(one.values) - 1), steps) for one in panel.series])
+    flat = Flat(panel)
+    which = np.repeat(np.arange(len(panel.series)), horizon)
+    steps = np.tile(np.arange(1, horizon + 1), len(panel.series))
+    return rows(flat, back, yearly, which, flat.lengths[which] - 1, steps)
 
 
-def rows(series: Series, panel: Panel, origins: NDArray[np.int64], steps: NDArray[np.int64]) -> Frame:
-    """What is known at origins (places among the values) of so many steps ahead. The first column is the step."""
-    values = series.filled
-    season = panel.season if len(values) > panel.season else 1
-    sums = np.concatenate([[0.0], np.cumsum(values)])
-    squares = np.concatenate([[0.0], np.cumsum(values**2)])
-    short, long = max(3, season), 4 * max(3, season)
-    level = _window(sums, origins, short)
-    wide = _window(sums, origins, long)
-    spread = np.sqrt(np.maximum(_window(squares, origins, long) - wide**2, 0.0))
-    size = float(np.abs(values).mean()) or 1.0
+def rows(flat: Flat, back: int, yearly: bool, which: Whole, origins: Whole, steps: Whole) -> Frame:
+    """What is known of series at origins (places among the values), of so many steps ahead; the first column is these.
+
+    back: how far back the base lies (`base_of`); yearly: whether the place in the year counts (`spans_a_year`).
+    """
+    main, seasons = flat.panel.season, flat.panel.seasons
+    season = np.where(flat.lengths[which] > main, main, 1)
+    short = np.maximum(3, season)
+    level, wide = (flat.mean(flat.sums, which, origins, one) for one in (short, 4 * short))
+    spread = np.sqrt(np.maximum(flat.mean(flat.squares, which, origins, 4 * short) - wide**2, 0.0))
+    size = flat.sizes[which]
     unit = np.maximum(spread, 0.05 * np.abs(wide)) + 1e-3 * size
-    target = origins + steps
-    back = _before(values, origins, target, season) if season > 1 else values[origins]
-    base = np.where(np.isfinite(back), back, values[origins])
+    target, last = origins + steps, flat.at(which, origins)
+    before = flat.at(which, _before(origins, target, back))
+    base = np.where(np.isfinite(before), before, last)
     columns = [steps.astype(float), (base - level) / unit, (level - wide) / unit, np.log1p(np.abs(wide) / size)]
-    columns += [(_at(values, origins - lag) - base) / unit for lag in range(min(LAGS, 2 + max(3, panel.season)))]
-    columns.append((level - _window(sums, origins - short, short)) / unit)
-    for length in panel.seasons:
+    columns += [(flat.at(which, origins - lag) - base) / unit for lag in range(min(LAGS, 2 + max(3, main)))]
+    columns.append((level - flat.mean(flat.sums, which, origins - short, short)) / unit)
+    for length in seasons:
         for turn in (0, 1, 2) if length > 1 else ():
-            columns.append((_before(values, origins, target, length, turn) - base) / unit)
-    places = series.start + target
-    beside = [panel.frequency.calendar(places), series.known_at(target)]
-    beside += [_rows(series.past, origins), np.repeat(series.static[None, :], len(origins), axis=0)]
-    return Frame(np.column_stack([*columns, *beside]), base, unit)
+            columns.append((flat.at(which, _before(origins, target, length, turn)) - base) / unit)
+    return Frame(np.column_stack([*columns, *flat.beside(which, origins, target, yearly)]), base, unit)
 
 
-def _first(panel: Panel) -> int:
+def _first(panel: Panel, back: int) -> int:
     """The first origin that is learned from: a season must lie before it, where the series are long enough."""
     longest = max((len(one.values) for one in panel.series), default=0)
-    return panel.season if longest > 3 * panel.season else min(2, max(0, longest - 2))
+    season = max(panel.season, back)
+    return season if longest > 3 * season else min(2, max(0, longest - 2))
 
 
-def _window(sums: Floats, ends: NDArray[np.int64], length: int) -> Floats:
-    """The mean of the values up to each end, of so many or as many as there are."""
-    to = np.clip(ends + 1, 1, len(sums) - 1)
-    start = np.clip(ends + 1 - length, 0, to - 1)
-    return np.asarray((sums[to] - sums[start]) / (to - start), np.float64)
-
-
-def _at(values: Floats, places: NDArray[np.int64]) -> Floats:
-    return np.where(places >= 0, values[np.maximum(places, 0)], np.nan)
-
-
-def _before(
-    values: Floats, origins: NDArray[np.int64], target: NDArray[np.int64], season: int, turn: int = 0
-) -> Floats:
-    """The value whole seasons before each target, the newest that lies at or before its origin (or turns before it)."""
-    back = (target - origins + season - 1) // season + turn
-    return _at(values, target - season * back)
-
-
-def _rows(table: Floats, places: NDArray[np.int64]) -> Floats:
-    return table[np.clip(places, 0, max(0, len(table) - 1))] if len(table) else np.zeros((len(places), table.shape[1]))
-
-
-def _joined(frames: list[Frame]) -> Frame:
-    return Frame(*(np.concatenate([getattr(one, name) for one in frames]) for name in ("columns", "base", "unit")))
+def _before(origins: Whole, target: Whole, season: int, turn: int = 0) -> Whole:
+    """The place whole seasons before each target, the newest that lies at or before its origin (or turns before it)."""
+    return target - season * ((target - origins + season - 1) // season + turn)
 
 
 def _spread(errors: Floats, steps: Floats, step: int, quantiles: list[float]) -> Floats:

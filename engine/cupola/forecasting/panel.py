@@ -238,8 +238,9 @@ def gathered(
     """The series of other rows, by the frequency and the covariates of those that were learned from."""
     moments = moments_of(frame[spec.time])
     groups, keys = keys_of(frame, spec.items)
-    if pd.isna(moments).any() or (groups < 0).any():
-        raise BadInput(f"a row has no {spec.time}" if pd.isna(moments).any() else f"a row has no {spec.items}")
+    for lacking, names in ((pd.isna(moments), spec.time), (groups < 0, " or no ".join(spec.items))):
+        if lacking.any():
+            raise BadInput(f"row {int(np.argmax(lacking)) + 1} has no {names}")
     return _gathered(frame, spec, moments, groups, keys, frequency, seasons, encodings)[0]
 
 

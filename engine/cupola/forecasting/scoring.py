@@ -1,8 +1,10 @@
 """How good forecasts were: each metric as a ratio of sums over the windows and series, with its standard error."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cupola.forecasting.backtesting import Window
 from cupola.forecasting.naive import Floats
@@ -32,30 +34,39 @@ class Sums(NamedTuple):
         return float(np.sqrt(n / (n - 1) * (left**2).sum()) / total)
 
 
-def sums(windows: list[Window], forecasts: list[Floats], quantiles: list[float]) -> dict[str, Sums]:
-    """The sums of each metric; rmse holds those of its square."""
+def sums(
+    windows: list[Window], forecasts: list[Floats], quantiles: list[float], names: Sequence[str] = (*METRICS, COVERAGE)
+) -> dict[str, Sums]:
+    """The sums of metrics, of all or of some; rmse holds those of its square."""
     middle, levels = quantiles.index(0.5), np.array(quantiles)
-    nothing = (np.zeros(0), np.zeros(0))
-    found: dict[str, list[tuple[Floats, Floats]]] = {name: [nothing] for name in (*METRICS, COVERAGE)}
+    found: dict[str, list[tuple[Floats, Floats]]] = {name: [(np.zeros(0), np.zeros(0))] for name in names}
     for window, said in zip(windows, forecasts, strict=True):
         off = window.truth[:, :, None] - said
         known = np.asarray(np.isfinite(off).all(axis=2))
-        count = known.sum(axis=1).astype(float)
         errors = np.where(known, np.abs(off[:, :, middle]), 0.0)
-        loss = np.where(known[:, :, None], np.maximum(levels * off, (levels - 1) * off), 0.0).mean(axis=2)
-        inside = known & (off[:, :, 0] >= 0) & (off[:, :, -1] <= 0)
-        scaled = np.isfinite(window.scale) & (count > 0)
-        mase = errors.sum(axis=1) / np.where(scaled, window.scale * np.maximum(count, 1), 1.0)
-        for name, above, below in (
-            ("mase", np.where(scaled, mase, 0.0), scaled.astype(float)),
-            ("wape", errors.sum(axis=1), np.where(known, np.abs(window.truth), 0.0).sum(axis=1)),
-            ("pinball_loss", loss.sum(axis=1), count),
-            ("rmse", (errors**2).sum(axis=1), count),
-            ("mae", errors.sum(axis=1), count),
-            (COVERAGE, inside.sum(axis=1).astype(float), count),
-        ):
-            found[name].append((above, below))
+        for name in names:
+            found[name].append(_part(name, window, off, known, errors, levels))
     return {name: Sums(*(np.concatenate(part) for part in zip(*some, strict=True))) for name, some in found.items()}
+
+
+def _part(
+    name: str, window: Window, off: Floats, known: NDArray[np.bool_], errors: Floats, levels: Floats
+) -> tuple[Floats, Floats]:
+    """Of a window: what the metric adds up of each series, and what it is divided by."""
+    count = known.sum(axis=1).astype(float)
+    if name == "mase":
+        scaled = np.isfinite(window.scale) & (count > 0)
+        mean = errors.sum(axis=1) / np.where(scaled, window.scale * np.maximum(count, 1), 1.0)
+        return np.where(scaled, mean, 0.0), scaled.astype(float)
+    if name == "wape":
+        return errors.sum(axis=1), np.where(known, np.abs(window.truth), 0.0).sum(axis=1)
+    if name == "pinball_loss":
+        loss = np.where(known[:, :, None], np.maximum(levels * off, (levels - 1) * off), 0.0).mean(axis=2)
+        return loss.sum(axis=1), count
+    if name == COVERAGE:
+        inside = known & (off[:, :, 0] >= 0) & (off[:, :, -1] <= 0)
+        return inside.sum(axis=1).astype(float), count
+    return (errors**2 if name == "rmse" else errors).sum(axis=1), count
 
 
 def metrics(found: dict[str, Sums]) -> tuple[dict[str, float], dict[str, float]]:

@@ -72,4 +72,4 @@ def _selected(
 
 
 def _loss(windows: list[Window], said: list[Floats], quantiles: list[float], metric: str) -> float:
-    return scoring.sums(windows, said, quantiles)[metric].ratio
+    return scoring.sums(windows, said, quantiles, [metric])[metric].ratio
