@@ -75,3 +75,14 @@ async def test_a_choice_of_nothing_says_what_would_be_here(studio: Studio, settl
         await settled(
             pilot, lambda: "nothing here has these letters" in str(some.options.get_option_at_index(0).prompt)
         )
+
+
+async def test_a_row_of_the_palette_says_all_of_its_words(studio: Studio, settled: Settled) -> None:
+    words = "similarity-encode  Replace a text by how similar it is to each of its most frequent values, by n-grams."
+    async with studio.run_test(size=(80, 24)) as pilot:
+        palette = Palette([Choice("a", words, kind="Encode categorical")], "Add a step")
+        studio.push_screen(palette)
+        await settled(pilot, lambda: palette.options.option_count == 1)
+        said = str(palette.options.get_option_at_index(0).prompt)
+        assert " ".join(said.replace("Encode cate…", "").split()) == " ".join(words.split())
+        assert max(map(len, said.splitlines())) <= palette.options.size.width

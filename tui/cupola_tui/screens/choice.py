@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from rich.cells import cell_len
 from textual import events
 from textual.app import ComposeResult
 from textual.content import Content
@@ -11,12 +10,13 @@ from textual.geometry import Offset
 from textual.widgets import Input, OptionList
 from textual.widgets.option_list import Option
 
-from cupola_tui.paint import fit
+from cupola_tui.paint import fit, fold
 from cupola_tui.plain import clean
 from cupola_tui.screens.dialog import Dialog
 from cupola_tui.widgets.entry import Entry
 
 MOST = 200
+LINES = 5  # of a row, beyond the first
 
 
 @dataclass(frozen=True)
@@ -139,11 +139,10 @@ class Palette(Dialog[str]):
 
 
 def _row_of(one: Choice, room: int, aside: int) -> Content:
-    """What a row says, and at its end its key or kind; a kind that is cut stands back where the words are cut too."""
-    words, end = clean(one.words), one.key or one.kind
-    if not one.key and cell_len(words) > room and cell_len(end) > aside:
-        return Content(fit(words, room + 1 + aside))
-    return Content.assemble(f"{fit(words, room)} ", (fit(end, aside, True), "dim"))
+    """What a row says, in as many lines as it takes, and at the end of the first its key or kind."""
+    first, *rest = fold(clean(one.words), room)
+    below = "".join(f"\n  {line}" for line in rest[:LINES])
+    return Content.assemble(f"{fit(first, room)} ", (fit(one.key or one.kind, aside, True), "dim"), below)
 
 
 def fuzzy(typed: str, choices: Sequence[Choice], text: Callable[[Choice], str]) -> list[Choice]:
