@@ -16,7 +16,7 @@ def text(result: object) -> list[str]:
 
 def test_predictions_stand_beside_their_probabilities() -> None:
     said = text(ANSWER)
-    assert said[:2] == ["endpoint      late", "milliseconds  4.8000"]
+    assert said[:2] == ["endpoint      late", "milliseconds  4.8"]
     assert [line.split() for line in said[-3:]] == [
         ["row", "predicted", "no", "yes"],
         ["1", "no", "88.5%", "11.5%"],
