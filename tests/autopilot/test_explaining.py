@@ -69,8 +69,9 @@ def test_a_target_that_is_told_without_error_is_suspicious_and_the_column_is_nam
     made: Any = SimpleNamespace(said=said, measured=SimpleNamespace(predictions=predictions(truth, said, 0)))
     search: Any = SimpleNamespace(problem=SimpleNamespace(classes=0))
     found = explaining.suspicion(search, made, [{"feature": "logwage", "importance": 1.0}])
-    assert [("logwage" in one) for one in found] == ([True] if told else [])
-    assert explaining.suspicion(search, made, []) == []
+    assert [("most of all by logwage" in one) for one in found] == ([True] if told else [])
+    unnamed = explaining.suspicion(search, made, [])
+    assert [("most of all" in one) for one in unnamed] == ([False] if told else [])
 
 
 def test_classes_that_are_one_but_for_how_they_are_written_are_told() -> None:

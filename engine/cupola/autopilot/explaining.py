@@ -23,7 +23,7 @@ FEWEST = 30  # rows of a group
 VALUES = 12  # a column of more is cut into quarters
 SHOWN = 10
 RARE = 50  # rows of a class
-PERFECT = 0.02  # of a constant's loss; what is told better is suspicious
+PERFECT, RANKED = 0.02, 0.999  # of a constant's loss, and the AUC; what is told better is suspicious
 SURE = 3.0  # standard errors
 LITTLE, MUCH = 0.01, 0.05  # of the loss, by which half of the rows may be worse
 
@@ -98,15 +98,14 @@ def advice(search: Search, made: Assembled) -> list[str]:
 
 
 def suspicion(search: Search, made: Assembled, importance: list[dict[str, Any]]) -> list[str]:
-    """A column that may hold the target itself: hardly anything is lost, and it is what counts most."""
+    """Whether a column may hold the target itself: hardly anything is lost. It is said which one counts most."""
     truth, classes = made.measured.predictions.truth, search.problem.classes
     left, constant = (losses(truth, said, classes).mean() for said in (made.said, _constant(truth, classes)))
-    if left > PERFECT * constant or not importance:
+    ranked = classes == 2 and 0 < truth.mean() < 1 and score("roc_auc", truth, made.said, 2) > RANKED
+    if left > PERFECT * constant and not ranked:
         return []
-    name = importance[0]["feature"]
-    return [
-        f"the target is told nearly without error, most of all by {name}: if that is only known later, --exclude it"
-    ]
+    most = f", most of all by {importance[0]['feature']}" if importance else ""
+    return [f"the target is told nearly without error{most}: leave out (--exclude) what is only known later"]
 
 
 def _more_rows(search: Search) -> list[str]:

@@ -91,14 +91,14 @@ def _sections(state: AutopilotState) -> list[tuple[str, list[str], tuple[list[st
         ),
         (
             "Importance", [], (["column", f"{name} lost when it is shuffled"], matters),
-            "On test rows, three times each.",
+            "On test rows (at most 500), three times each.",
         ),
         (
             "Where the errors are larger", [], (["column", "value", "rows", name, "of all rows"], parts),
             "Groups of validation rows whose loss is above that of the others by more than three standard errors.",
         ),
         ("Dropped, and why", [], (["candidate", "", "why"], dropped), ""),
-        ("Notes", state.notes, none, ""),
+        ("Notes", [one for one in state.notes if one != f"{state.task}: {state.why}"], none, ""),
     ]  # fmt: skip
 
 
