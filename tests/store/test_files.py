@@ -154,3 +154,13 @@ def test_a_token_is_a_name_and_what_it_stands_for_is_read_with_care(store: Store
     files.write_bytes(store, ".cupola/trash/x/what.json", b"garbage")
     with pytest.raises(Corrupt):
         files.untrash(store, "x")
+
+
+def test_what_is_staged_is_in_its_place_whole_or_gone(store: Store) -> None:
+    with files.published(store, "a/1") as staged:
+        (staged / "x").write_text("whole")
+    assert files.read_bytes(store, "a/1/x") == b"whole" and not staged.exists()
+    with pytest.raises(NotFound, match="a/2"), files.published(store, "a/2") as staged:
+        (staged / "y").write_text("half")
+        (staged / "missing" / "x").write_text("there is no such directory")
+    assert not staged.exists() and files.listing(store, "a") == ["1"]

@@ -1,10 +1,8 @@
 """The work of a forecast: candidates judged on rolling origins, weighed, and what comes of it left as runs."""
 
-import contextlib
 import hashlib
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -29,7 +27,6 @@ from cupola.forecasting.records import Candidate as Line
 from cupola.jobs.attempt import Attempt
 from cupola.jobs.keeping import Kept
 from cupola.store import files, names, records
-from cupola.store.trouble import disk
 from cupola.training.saving import packages
 
 ESTIMATORS = {
@@ -166,11 +163,11 @@ class _Search:
         directory = f"{run.directory}/attempts/{self.attempt.number}"
 
         def left() -> None:
-            with self._published(f"{directory}/artifacts") as staged:
+            with files.published(self.store, f"{directory}/artifacts") as staged:
                 artifacts.write(staged, self.panel, ahead, tested, spec)
                 if leaderboard:
                     (staged / LEADERBOARD).write_bytes(msgspec.json.encode(self.lines))
-            with self._published(f"{directory}/model") as staged:
+            with files.published(self.store, f"{directory}/model") as staged:
                 saving.save(staged, model, self.version, {"estimator": estimator, "params": run.params})
 
         self.attempt.with_room(left)
@@ -200,18 +197,6 @@ class _Search:
                 records.create(self.store, experiments.path(run), run, kind="run", ref=run.id)
 
         self.attempt.with_room(written)
-
-    @contextlib.contextmanager
-    def _published(self, path: str) -> Iterator[Path]:
-        """A directory to write to; at the end of the block it is at `path`, whole or not at all."""
-        staged = files.staging(self.store)
-        try:
-            with disk(path):
-                yield staged
-                files.publish_dir(self.store, staged, path)
-        except BaseException:
-            files.discard(staged)
-            raise
 
 
 def _panel(attempt: Attempt, version: DatasetVersion, spec: ForecastSpec) -> tuple[Any, Any, list[str]]:

@@ -18,7 +18,6 @@ from cupola.registry.records import ModelVersion
 from cupola.registry.signature import Signature, SignatureColumn
 from cupola.store import Store, claims, feed, files, names
 from cupola.store.content import NOT_RECORDS
-from cupola.store.trouble import disk
 
 ROWS = 5  # of an input example that become the version's sample
 # Types of MLflow's columns as types of a dataset and of pandas; source: mlflow.types.DataType.
@@ -100,25 +99,19 @@ def take(store: Store, source: Path, name: str | None) -> ModelVersion:
     if name is None:
         raise BadOption("an MLflow model has no name", hint="--name says of which model it is a version")
     names.check_name(name, "name of a model")
-    staged = files.staging(store)
-    try:
-        with disk(f"{records.DIRECTORY}/{name}"):
-            made = pack(origin, staged)
-            if not made.signature.columns:
-                hint = "save it with signature=infer_signature(frame, answers)"
-                raise BadInput(f"its {MLMODEL} does not say which columns it takes", where=str(source), hint=hint)
-            sha256 = contents.whole(made.files)
-            there = [one for one in records.versions(store, name) if one.sha256 == sha256]
-            if there:
-                files.discard(staged)
-                return there[-1]
-            number = claims.take_number(store, f"{records.DIRECTORY}/{name}")
-            taken = version(made, name, number, None, "")
-            (staged / "version.json").write_bytes(msgspec.json.format(msgspec.json.encode(taken)) + b"\n")
-            files.publish_dir(store, staged, taken.directory)
-    except BaseException:
-        files.discard(staged)
-        raise
+    with files.staged(store, f"{records.DIRECTORY}/{name}") as staged:
+        made = pack(origin, staged)
+        if not made.signature.columns:
+            hint = "save it with signature=infer_signature(frame, answers)"
+            raise BadInput(f"its {MLMODEL} does not say which columns it takes", where=str(source), hint=hint)
+        sha256 = contents.whole(made.files)
+        there = [one for one in records.versions(store, name) if one.sha256 == sha256]
+        if there:
+            return there[-1]
+        number = claims.take_number(store, f"{records.DIRECTORY}/{name}")
+        taken = version(made, name, number, None, "")
+        (staged / "version.json").write_bytes(msgspec.json.format(msgspec.json.encode(taken)) + b"\n")
+        files.publish_dir(store, staged, taken.directory)
     feed.announce(store, "model", taken.ref, taken.revision)
     return taken
 

@@ -23,7 +23,6 @@ from cupola.mlflow.runs import Runs
 from cupola.mlflow.wire import EXISTS, MISSING, Json, Pair, Trouble, limit, page, required, without_empty
 from cupola.registry import records as registry
 from cupola.store import Store, claims, feed, files
-from cupola.store.trouble import disk
 from cupola.workspace import Workspace
 
 COLLECTION = "mlflow-models"
@@ -207,17 +206,12 @@ class Registered:
                 run = self.runs.find(asked.run_id).run
         from cupola.mlflow import packed  # with its reader of YAML, which nothing else here needs
 
-        staged = files.staging(self.store)
-        try:
-            with disk(f"{registry.DIRECTORY}/{of.directory}"):
-                made = packed.pack(self.store.root / directory, staged)
+        with files.staged(self.store, f"{registry.DIRECTORY}/{of.directory}") as staged:
+            made = packed.pack(self.store.root / directory, staged)
             number = claims.take_number(self.store, f"{registry.DIRECTORY}/{of.directory}")
             version = packed.version(made, of.directory, number, run, asked.description)
             facts.version = f"{number}-{version.id}"
             self._publish(version, staged, facts)
-        except BaseException:
-            files.discard(staged)
-            raise
         self._tell(asked, of.name, number)
         return {"model_version": self.version(of.name, str(number)).answer()}
 

@@ -16,7 +16,6 @@ from cupola.registry.records import ModelVersion
 from cupola.registry.signature import Signature, SignatureColumn
 from cupola.store import Store, claims, feed, files, names, secret
 from cupola.store.content import NOT_RECORDS
-from cupola.store.trouble import disk
 from cupola.training.records import features_of
 
 ROWS = 5  # of the dataset that become the sample
@@ -41,28 +40,23 @@ def add(
     """
     names.check_name(name, "name of a model")
     _check(store.root, module)
-    staged = files.staging(store)
-    try:
-        with disk(f"{records.DIRECTORY}/{name}"):
-            hashes = _copied(store.root, staged, directory)
-            signed = _signature(data, target)
-            said = {
-                contents.PYTHON: contents.OwnPython(module),
-                signature.FILE: signed,
-                contents.SAMPLE: _sample(store, data, signed),
-                contents.BASELINE: _baseline(store, data, signed),
-            }
-            for one, content in said.items():
-                (staged / one).write_bytes(msgspec.json.format(msgspec.json.encode(content), indent=1) + b"\n")
-            trying.answer(staged, hint=contents.SHAPE)
-            for one in (*said, contents.ANSWERS):
-                hashes[one] = hashlib.sha256((staged / one).read_bytes()).hexdigest()
-            version = _version(store, name, data, signed, hashes, description, module, staged)
-            (staged / "version.json").write_bytes(msgspec.json.format(msgspec.json.encode(version)) + b"\n")
-            files.publish_dir(store, staged, version.directory)
-    except BaseException:
-        files.discard(staged)
-        raise
+    with files.staged(store, f"{records.DIRECTORY}/{name}") as staged:
+        hashes = _copied(store.root, staged, directory)
+        signed = _signature(data, target)
+        said = {
+            contents.PYTHON: contents.OwnPython(module),
+            signature.FILE: signed,
+            contents.SAMPLE: _sample(store, data, signed),
+            contents.BASELINE: _baseline(store, data, signed),
+        }
+        for one, content in said.items():
+            (staged / one).write_bytes(msgspec.json.format(msgspec.json.encode(content), indent=1) + b"\n")
+        trying.answer(staged, hint=contents.SHAPE)
+        for one in (*said, contents.ANSWERS):
+            hashes[one] = hashlib.sha256((staged / one).read_bytes()).hexdigest()
+        version = _version(store, name, data, signed, hashes, description, module, staged)
+        (staged / "version.json").write_bytes(msgspec.json.format(msgspec.json.encode(version)) + b"\n")
+        files.publish_dir(store, staged, version.directory)
     feed.announce(store, "model", version.ref, version.revision)
     return version
 

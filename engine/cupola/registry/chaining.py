@@ -10,7 +10,6 @@ from cupola.registry import baselines, contents, records, signature, trying
 from cupola.registry.baselines import Baseline
 from cupola.registry.records import SAFE, Member, ModelState, ModelVersion
 from cupola.store import Store, claims, feed, files, names, secret
-from cupola.store.trouble import disk
 
 MOST = 15  # members, as many as the hosted service's inference pipelines have
 
@@ -28,23 +27,18 @@ def chain(store: Store, name: str, members: list[ModelState], description: str) 
         if not records.loadable(store, one):
             hint = f"`cupola model verify {one.name}@{one.version} --trust`, if you know where it comes from"
             raise Refused(f"{one.ref} can run any code, and you have not signed it", hint=hint)
-    staged = files.staging(store)
-    try:
-        with disk(f"{records.DIRECTORY}/{name}"):
-            hashes = _copied(store, members, staged)
-            written = [contents.CHAIN, signature.FILE, contents.SAMPLE, contents.ANSWERS]
-            _write(staged / contents.CHAIN, [Member(model=one.ref, dataset=one.dataset) for one in members])
-            trying.answer(staged, hashes)
-            if baseline := _baseline(store, members):
-                _write(staged / contents.BASELINE, baseline)
-                written.append(contents.BASELINE)
-            hashes |= {one: hashlib.sha256((staged / one).read_bytes()).hexdigest() for one in written}
-            version = _version(store, name, members, hashes, description, staged)
-            _write(staged / "version.json", version)
-            files.publish_dir(store, staged, version.directory)
-    except BaseException:
-        files.discard(staged)
-        raise
+    with files.staged(store, f"{records.DIRECTORY}/{name}") as staged:
+        hashes = _copied(store, members, staged)
+        written = [contents.CHAIN, signature.FILE, contents.SAMPLE, contents.ANSWERS]
+        _write(staged / contents.CHAIN, [Member(model=one.ref, dataset=one.dataset) for one in members])
+        trying.answer(staged, hashes)
+        if baseline := _baseline(store, members):
+            _write(staged / contents.BASELINE, baseline)
+            written.append(contents.BASELINE)
+        hashes |= {one: hashlib.sha256((staged / one).read_bytes()).hexdigest() for one in written}
+        version = _version(store, name, members, hashes, description, staged)
+        _write(staged / "version.json", version)
+        files.publish_dir(store, staged, version.directory)
     feed.announce(store, "model", version.ref, version.revision)
     return version
 

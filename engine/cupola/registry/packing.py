@@ -57,18 +57,13 @@ def unpack(store: Store, source: Path, name: str | None) -> ModelVersion:
         listed = _listed(packed, where)
         packed_version = _record(packed, listed, where)
         chosen = names.check_name(name or packed_version.name, "name of a model")
-        staged = files.staging(store)
-        try:
+        with files.staged(store, where) as staged:
             for one, sha256 in packed_version.files.items():
                 if _copied(packed, listed[one], staged / one) != sha256:
                     raise Corrupt(f"{one} is not what was packed: its checksum differs", where=where)
             if there := _there(store, chosen, packed_version):
-                files.discard(staged)
                 return there
             return _publish(store, packed_version, chosen, staged)
-        except BaseException:
-            files.discard(staged)
-            raise
 
 
 def take(store: Store, source: Path, name: str | None) -> ModelVersion:
@@ -82,16 +77,12 @@ def take(store: Store, source: Path, name: str | None) -> ModelVersion:
         chosen = names.check_name(name or taken.name, "name of a model")
         if there := _there(store, chosen, taken):
             return there
-        staged = files.staging(store)
-        try:
+        with files.staged(store, where) as staged:
             for one, sha256 in taken.files.items():
                 (staged / one).parent.mkdir(parents=True, exist_ok=True)
                 if contents.copy(source / one, staged / one)[0] != sha256:
                     raise Corrupt(f"{one} is not what was exported: its checksum differs", where=where)
             return _publish(store, taken, chosen, staged)
-        except BaseException:
-            files.discard(staged)
-            raise
 
 
 def _pack(store: Store, version: ModelVersion, draft: Path) -> None:

@@ -32,7 +32,7 @@ def prepare(store: Store, run: Run, name: str, description: str = "", at: str | 
         hint = f"`cupola run show {run.id}` says more"
         raise NotReady(f"the run {run.name} has not completed, it is {run.status}", where=run.id, hint=hint)
     if not run.model_directory:
-        hint = "it was tried as a candidate: train it by itself (t on it), and register that" if run.part_of else None
+        hint = "it was tried as a candidate: train it by itself (t on it), and register that" if run.part_of else ""
         raise NotReady(f"the run {run.name} has left no model", where=run.id, hint=hint)
     staged = files.staging(store)
     try:

@@ -4,6 +4,7 @@ import contextlib
 import errno
 import os
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -26,8 +27,10 @@ __all__ = [
     "listing",
     "make_dir",
     "publish_dir",
+    "published",
     "read_bytes",
     "remove",
+    "staged",
     "staging",
     "sync_names",
     "trash",
@@ -92,6 +95,31 @@ def _mine(boot: str) -> bool:
     """Whether a process of that boot would be seen here: the same container, or a boot of this host that is over."""
     here = plain(runtime.boot().replace("-", ""))
     return boot == here or boot.partition("_")[0] != here.partition("_")[0]
+
+
+@contextlib.contextmanager
+def staged(store: Store, path: str) -> Iterator[Path]:
+    """A staging directory for what is to be at `path`: `publish_dir` puts it there, else it is gone after the block.
+
+    What the disk says inside is said of `path`: raises DiskTrouble.
+    """
+    found = staging(store)
+    try:
+        with disk(path):
+            yield found
+    finally:
+        discard(found)
+
+
+@contextlib.contextmanager
+def published(store: Store, path: str) -> Iterator[Path]:
+    """A directory to write to; after the block it is at `path`, whole, or after an error not at all.
+
+    Raises Conflict when something is there, DiskTrouble.
+    """
+    with staged(store, path) as found:
+        yield found
+        publish_dir(store, found, path)
 
 
 def discard(staged: Path) -> None:

@@ -1,12 +1,10 @@
 """A training as the job that was filed for it: reads the rows, fits, leaves the model, and ends the run's record."""
 
-import contextlib
 import os
 import resource
 import sys
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -23,7 +21,7 @@ from cupola.jobs.attempt import Attempt
 from cupola.jobs.publication import Directory, Publication
 from cupola.registry import signature
 from cupola.store import files, journals, names
-from cupola.store.trouble import disk, trouble
+from cupola.store.trouble import trouble
 from cupola.training import artifacts, fitting, flowing, saving
 from cupola.training.fitting import Fitted, Log, Progress
 from cupola.training.records import Training
@@ -95,7 +93,7 @@ class Work:
 
     def save_artifacts(self, found: dict[str, Any], fitted: Fitted) -> None:
         """Leaves what there is to look at, and the predictions of the rows held out."""
-        with self._published("artifacts") as staged:
+        with files.published(self.store, f"{self.directory}/artifacts") as staged:
             for name, content in found.items():
                 (staged / name).write_bytes(msgspec.json.encode(content))
             artifacts.predictions(fitted).to_parquet(staged / "predictions.parquet", index=False)
@@ -146,21 +144,8 @@ class Work:
 
     def _save_model(self, fitted: Fitted, version: DatasetVersion) -> list[str]:
         source = [column.name for column in version.columns]
-        with self._published("model") as staged:
+        with files.published(self.store, f"{self.directory}/model") as staged:
             return saving.save(staged, fitted, self.training, source, signature.writing(version))
-
-    @contextlib.contextmanager
-    def _published(self, name: str) -> Iterator[Path]:
-        """A directory to write to; at the end of the block it becomes `name` of this attempt, whole or not at all."""
-        path = f"{self.directory}/{name}"
-        staged = files.staging(self.store)
-        try:
-            with disk(path):
-                yield staged
-                files.publish_dir(self.store, staged, path)
-        except BaseException:
-            files.discard(staged)
-            raise
 
 
 def register(attempt: Attempt, run: Run, model: str) -> Directory | None:
