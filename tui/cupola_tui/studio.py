@@ -154,10 +154,6 @@ class Studio(App[None], inherit_bindings=False):
         """Asks the bridge; raises the CupolaError that it answers."""
         return await asyncio.wrap_future(self.bridge.ask(call, **arguments))
 
-    def ask_later(self, call: str, **arguments: Any) -> "Future[Any]":
-        """Asks the bridge without waiting here."""
-        return self.bridge.ask(call, **arguments)
-
     def hear_of(self, name: str, answer: "Future[Any]") -> None:
         """Says what comes of an action whose form was left, as soon as that is known."""
         answer.add_done_callback(lambda answer: self.post_message(self.Done(name, answer)))

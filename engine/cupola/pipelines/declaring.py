@@ -15,7 +15,6 @@ import msgspec
 
 from cupola.errors import BadInput
 
-STEP_OPTIONS = ("depends_on", "cache", "expire_after", "retry", "description")
 P = ParamSpec("P")
 R = TypeVar("R")
 

@@ -21,7 +21,6 @@ from cupola.training.wrapping import Wrapped
 Floats = NDArray[np.float64]
 Folds = list[tuple[NDArray[np.intp], NDArray[np.intp]]]
 FOLDS = 5
-BALANCED = "balanced"
 JUDGED_BY = ("accuracy", "balanced_accuracy", "f1", "f1_macro", "mcc")  # that have a best threshold inside
 
 
