@@ -40,7 +40,7 @@ class Base:
     @property
     def words(self) -> NDArray[Any]:
         """The class of each row in another word."""
-        return np.array([f"k{chr(97 + place)}" for place in range(int(self.y.max()) + 1)])[self.y]
+        return np.asarray(np.array([f"k{chr(97 + place)}" for place in range(int(self.y.max()) + 1)])[self.y])
 
 
 Seeded = tuple[pd.DataFrame, set[str]] | None
@@ -163,7 +163,7 @@ def _until(base: Base, given: Generator) -> dict[str, Any]:
 def _weekday(base: Base, given: Generator) -> pd.DatetimeIndex:
     """Dates that fall on a weekday of their own for each class."""
     day = 7 * given.integers(0, 50, base.rows) + base.y % 7
-    return WHEN + pd.to_timedelta(day, "D")
+    return pd.DatetimeIndex(WHEN + pd.to_timedelta(day, "D"))
 
 
 def _future(base: Base, given: Generator) -> pd.DataFrame:
@@ -202,7 +202,8 @@ def _with_target(base: Base, given: Generator) -> pd.DataFrame:
     gone = given.random(base.rows) < 0.1
     table = base.put(leak=_other(base, given))
     table["leak"] = table["leak"].mask(gone)
-    table[base.target] = table[base.target].astype(object if base.table[base.target].dtype == bool else None).mask(gone)
+    known = table[base.target]
+    table[base.target] = (known.astype(object) if known.dtype == bool else known).mask(gone)
     return table
 
 

@@ -72,10 +72,10 @@ def _computed(column: Floats, target: Floats, spread: float, groupings: list[Cod
                 return how
     for every in groupings:
         group = every[known]
-        sizes, sums = np.bincount(group), np.bincount(group, target).astype(float)
+        sizes, sums = np.bincount(group), np.bincount(group, target)
         if not _in_groups(sizes, group):
             continue
-        size, total = sizes[group], sums[group]
+        size, total = sizes[group], sums[group].astype(float)
         several = size > 1
         others = (total - target)[several] / (size[several] - 1)
         if _met(total, column, near):
