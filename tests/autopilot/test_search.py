@@ -291,18 +291,16 @@ def test_what_takes_long_to_save_and_was_dropped_does_not_end_the_search_early()
     assert found.until > before - 10
 
 
-def test_a_fit_that_the_clock_has_cut_does_not_speak_for_its_fold_beside_others() -> None:
+def test_a_fit_that_the_clock_has_cut_does_not_speak_for_its_fold_where_others_have_grown_further() -> None:
     solved = problem.of(table(400), searched.training("value", "rmse"), 1)
     found = search.Search(solved, portfolio.settings("regression")[:2], workers=1, end=time.monotonic() + 100)
-    linear = found.candidates[0]
-    cut = {}
-    for fold, is_cut in enumerate((True, False, True)):
-        cut[fold] = fits.Answer(
-            [solved.truth[solved.folds[0][fold][1]], solved.test_truth], b"", {}, 1.0 + fold, 1.0, is_cut=is_cut
-        )
-        found._take(linear, 0, fold, cut[fold])
-    assert list(linear.fits) == [(0, 0), (0, 1)], "the first is kept: there may be no other"
-    assert linear.takes(1.0) == 2.0, "how long it takes is known from what has come to its end"
+    candidate = found.candidates[0]
+    for fold, (rounds, is_cut) in enumerate([(30, True), (40, True), (70, False), (20, True)]):
+        said = [solved.truth[solved.folds[0][fold][1]], solved.test_truth]
+        grown = {"n_estimators": rounds}
+        found._take(candidate, 0, fold, fits.Answer(said, b"", grown, 1.0 + fold, 1.0, is_cut=is_cut))
+    assert [fold for _, fold in candidate.fits] == [0, 1, 2], "the first is kept: there may be no other"
+    assert candidate.takes(1.0) == 3.0, "how long it takes is known from what has come to its end"
 
 
 def test_those_that_were_only_looked_at_answer_where_they_are_better_by_weights_from_other_rows() -> None:

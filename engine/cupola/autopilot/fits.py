@@ -64,6 +64,11 @@ class Answer:
     is_cut: bool = False
 
     @property
+    def rounds(self) -> int:
+        """How many rounds or trees it has grown; 0 for what does not grow."""
+        return max(self.grown.values(), default=0)
+
+    @property
     def size(self) -> int:
         """Bytes, about."""
         return len(self.fitted) + sum(one.nbytes for one in self.said)

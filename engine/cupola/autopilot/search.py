@@ -40,8 +40,7 @@ from cupola.errors import BadInput
 REPEATS = 6
 LOOKED_AT = 1000  # validation rows that a first look should have at least
 LOOKING = 0.45  # of the time
-MANY = 10  # classes, of which a look at boosted trees may take much of the time
-CHEAP = 0.1  # of what is left of it, which a look may take whenever it comes
+QUICK, BRIEF = 0.15, 0.2  # of the cost of the default trees; of the time that is left: such a look comes at any time
 LARGE = 100_000  # cells for each second of the search; of more a look is at a share of the rows
 LOWEST = 25_000  # cells for each second, to which that share comes down, so that a busy host has time for it too
 STEP = 4  # times as many rows as a step below
@@ -315,16 +314,16 @@ class Search:
         """Those to be looked at, while there is time for it."""
         waiting = [one for one in self.candidates if one.state in ("waiting", "trying") and not self._looked(one)]
         now = time.monotonic()
-        left = max(self.timing.begun + LOOKING * (self.until - self.timing.begun) - now, CHEAP * (self.until - now))
+        left = self.timing.begun + LOOKING * (self.until - self.timing.begun) - now
         known = [one for one in self.candidates if one.name == BASELINES[1] and one.fits]
         pace = known[0].takes(self.ladder[0]) * self.looks / self.workers if known else 0.0
         found = [one for one in waiting if one.name in BASELINES or one.state == "trying"]
         fitted = any(one.fits for one in self.candidates)
-        costs = {one.name: one.setting.costs(self.problem.classes) for one in waiting}
-        others = [one for one in waiting if one not in found and (pace * costs[one.name] < left or not fitted)]
-        if not known and self.problem.classes > MANY:  # what any would take: first what is quicker
-            others.sort(key=lambda one: costs[one.name])
-        found += others
+        for one in waiting:
+            cost = one.setting.costs(self.problem.classes)
+            cost, brief = (cost, BRIEF * (self.until - now)) if cost < QUICK else (one.setting.cost, 0.0)
+            if one not in found and (pace * cost < max(left, brief) or not fitted):
+                found.append(one)
         return found
 
     def _looked(self, candidate: Candidate) -> bool:
@@ -476,8 +475,8 @@ class Search:
         if fold == WHOLE:
             candidate.whole = answer
             return
-        if answer.is_cut and candidate.fits:
-            return  # it would speak for its fold with fewer rounds than the others for theirs
+        if answer.is_cut and any(answer.rounds < one.rounds for one in candidate.fits.values()):
+            return  # it would speak for its fold with fewer rounds than others for theirs
         candidate.fits[repeat, fold] = answer
         self._value(candidate)
         self.tell(candidate)
