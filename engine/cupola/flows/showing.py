@@ -50,7 +50,8 @@ def answer(previews: Previews, request: dict[str, Any]) -> dict[str, Any]:
     try:
         flow = msgspec.convert(request["flow"], Flow)
         if "rows" not in request:
-            return {"result": checking.expressions(previews.store, flow, request["step"])}
+            checking.expressions(previews.store, flow, request["step"])
+            return {"result": None}
         return {"result": previews.preview(flow, request["step"], request["rows"], request["python"])}
     except CupolaError as error:
         return {"error": error.info()}

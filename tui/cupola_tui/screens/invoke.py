@@ -153,10 +153,10 @@ class Invoke(Form):
     # Taking it elsewhere.
 
     def action_command_line(self) -> None:
-        self.offer()
+        self.copy_as()
 
-    @work(exclusive=True, group="offer", exit_on_error=False)
-    async def offer(self) -> None:
+    @work(exclusive=True, group="copy", exit_on_error=False)
+    async def copy_as(self) -> None:
         """Offers this very request as curl, boto3 or Python: sends it to the terminal's clipboard, and shows it."""
         found = dict(calling.snippets(self.endpoint, self.data()))
         rows = [Choice(title, title, key) for title, key in zip(found, "cmbp", strict=True)]
