@@ -106,7 +106,7 @@ async def test_x_stops_a_tuning_after_a_question(studio: Studio, bridge: Double,
 
 
 def test_verbs_say_why_not() -> None:
-    running = {"tuning": "u", "status": "InProgress", "secondary_status": "Running", "completed": 1}
+    running = {"tuning": "u", "status": "InProgress", "secondary_status": "Running", "best_run": None, "completed": 1}
     over = {"tuning": "u", "status": "Completed", "best_run": "r", "completed": 9}
     paused = {"tuning": "u", "status": "Stopped", "secondary_status": "Paused", "completed": 9}
     assert "no trial" in verbs.why_not("model register", [running]) and not verbs.why_not("model register", [over])
