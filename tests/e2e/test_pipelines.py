@@ -6,7 +6,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from typing import Any
 import msgspec
 import pyarrow.parquet as pq
 import pytest
+from tests.waiting import until
 
 import cupola
 from cupola import api
@@ -66,14 +66,6 @@ type = "Lambda"
 function = "steps:noted"
 parameters = { name = "last of ${steps.job.outputs.value} and ${steps.lambda.outputs.value}" }
 """
-
-
-def until(there: Callable[[], Any]) -> Any:
-    deadline = time.monotonic() + 180
-    while not (found := there()):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    return found
 
 
 def driver(ws: api.Workspace, job: str) -> Started:

@@ -2,13 +2,11 @@
 
 import os
 import signal
-import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import pytest
+from tests.waiting import until
 
 import cupola
 from cupola import api
@@ -39,14 +37,6 @@ def write(ws: api.Workspace, *cells: str) -> None:
     ]
     notebook = {"cells": made, "metadata": {}, "nbformat": 4, "nbformat_minor": 4}
     (ws.root / "one.ipynb").write_bytes(msgspec.json.encode(notebook))
-
-
-def until(there: Callable[[], Any]) -> Any:
-    deadline = time.monotonic() + 180
-    while not (found := there()):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    return found
 
 
 def pids(ws: api.Workspace) -> list[int]:

@@ -8,7 +8,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, cast
@@ -24,6 +23,7 @@ from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LinearRegression
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import OneHotEncoder
+from tests.waiting import until
 
 from cupola.errors import WorkFailed
 from cupola.jobs import agents
@@ -39,15 +39,6 @@ from cupola.store import Store, files, names, runtime
 from cupola.workspace import Workspace
 
 ROWS = 200
-
-
-def until(condition: Callable[[], Any], seconds: float = 180.0) -> Any:
-    """Waits for a condition and gives what it gives."""
-    deadline = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < deadline, "it did not come about"
-        time.sleep(0.02)
-    return found
 
 
 def settled(ws: Workspace, name: str = "e") -> EndpointState:

@@ -179,7 +179,7 @@ class Search:
             missing = [fold for fold in range(self.looks) if (0, fold) not in candidate.fits]
             open_ = [fold for fold in missing if (id(candidate), 0, fold) not in begun]
             if open_ and self._is_too_long(candidate, open_):
-                candidate.state, candidate.why = "dropped", f"the first {self.looks} folds take too long"
+                candidate.state, candidate.why = "dropped", f"a look at {self._first_folds} takes too long"
                 self.tell(candidate)
             elif open_:
                 return candidate, 0, open_[0]
@@ -320,11 +320,16 @@ class Search:
         found = [one for one in waiting if one.name in BASELINES or one.state == "trying"]
         fitted = any(one.fits for one in self.candidates)
         for one in waiting:
-            cost = one.setting.costs(self.problem.classes)
-            cost, brief = (cost, BRIEF * (self.until - now)) if cost < QUICK else (one.setting.cost, 0.0)
+            cost, brief = one.setting.costs(self.problem.classes), BRIEF * (self.until - now)
+            if cost >= QUICK:  # a look at boosting teaches more than one that is only somewhat cheaper
+                cost, brief = one.setting.cost, 0.0
             if one not in found and (pace * cost < max(left, brief) or not fitted):
                 found.append(one)
         return found
+
+    @property
+    def _first_folds(self) -> str:
+        return "the first fold" if self.looks == 1 else f"the first {self.looks} folds"
 
     def _looked(self, candidate: Candidate) -> bool:
         return all((0, fold) in candidate.fits for fold in range(self.looks))
@@ -370,7 +375,7 @@ class Search:
         chosen = [looked[one] for one in order if shares[one] or one in best or looked[one].name in BASELINES]
         for one in looked:
             if one not in chosen:
-                one.state, one.why = "dropped", f"{PROMOTED} others are better on the first {self.looks} folds"
+                one.state, one.why = "dropped", f"{PROMOTED} others are better on {self._first_folds}"
                 one.why += f", of whose rows it had {one.learnt:.0%}" if one.learnt < 1 else ""
                 self.tell(one)
         return chosen
