@@ -220,7 +220,7 @@ class Grid(Dialog[Record]):
         self.app.keys.hold()
         self.asking = what
         self.prompt.placeholder = placeholder
-        self.prompt.put(value, len(value))
+        self.prompt.begin(value)
         self.prompt.add_class("-asking")
         self.hints.set_class(what == "filter", "-asking")
         self.hints.forget()
