@@ -277,6 +277,25 @@ def test_where_there_is_time_for_the_folds_or_all_rows_it_is_all_rows_if_these_t
     assert begun[True][:2] == [0, search.WHOLE]
 
 
+def test_what_answers_with_the_best_is_fitted_on_all_rows_while_the_last_of_its_folds_is_under_way(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    solved = problem.of(table(400), searched.training("value", "rmse"), 1)
+    found = search.Search(solved, portfolio.settings("regression")[:2], workers=2, end=time.monotonic() + 100)
+    quick, slow = found.candidates
+    for one in found.candidates:
+        one.state = "trying"
+        for fold, (_, rest) in enumerate(solved.folds[0][: -1 if one is slow else None]):
+            said = [solved.truth[rest] + np.resize([1, -1] if one is slow else [-1, -1, 1], len(rest)), np.zeros(1)]
+            one.fits[0, fold] = fits.Answer(said, b"", {}, 1.0, 1.0)
+    monkeypatch.setattr(found, "is_rising", lambda: True)
+    monkeypatch.setattr(found, "_halve", lambda: None)
+    found._promising(0)
+    assert sorted(one.name for one in found._together) == sorted([quick.name, slow.name])
+    assert [found._all_rows(), found._all_rows()] == [(quick, 0, search.WHOLE), (slow, 0, search.WHOLE)]
+    assert found._all_rows() is None
+
+
 def test_what_takes_long_to_save_and_was_dropped_does_not_end_the_search_early() -> None:
     solved = problem.of(table(400), searched.training("value", "rmse"), 1)
     found = search.Search(solved, portfolio.settings("regression")[:3], workers=1, end=time.monotonic() + 100)

@@ -288,7 +288,9 @@ class Search:
         """All rows, for one of those that answer best together, while there is time for it."""
         if self.only_whole or not self.is_rising():
             return None
-        for candidate in self._promising(1) or self._together:
+        best = self._promising(1)
+        under_way = [one for one in self._together if one not in best and not self.is_complete(one)]
+        for candidate in [*best, *under_way]:
             if self._may_have_all_rows(candidate):
                 return self._on_all_rows(candidate)
         return None
