@@ -282,6 +282,7 @@ def test_what_answers_with_the_best_is_fitted_on_all_rows_while_the_last_of_its_
 ) -> None:
     solved = problem.of(table(400), searched.training("value", "rmse"), 1)
     found = search.Search(solved, portfolio.settings("regression")[:2], workers=2, end=time.monotonic() + 100)
+    found.looks = 1
     quick, slow = found.candidates
     for one in found.candidates:
         one.state = "trying"
