@@ -54,10 +54,30 @@ def test_changes_name_what_was_and_what_is(workspace: Workspace, source: Path) -
     (workspace.root / "rows.csv").write_text("a\n1\n")
     before = of(workspace, inputs={"rows": "rows.csv"})
     (workspace.root / "rows.csv").write_text("a\n2\n")
-    after = of(workspace, inputs={"rows": "rows.csv"}, parameters={"x": 2}, timeout="5s")
+    after = of(workspace, inputs={"rows": "rows.csv"}, parameters={"x": 2}, outputs={})
     said = sorted(fingerprints.changes(before, after))
-    assert said[0].startswith("the input rows was rows.csv ")
-    assert said[1:] == ["the parameter x was 1, and is 2", 'timeout is new: "5s"']
+    assert said[1].startswith("the input rows was rows.csv ")
+    assert [said[0], said[2]] == ["outputs is new: {}", "the parameter x was 1, and is 2"]
+
+
+def test_what_a_step_is_given_to_work_with_makes_no_difference(workspace: Workspace, source: Path) -> None:
+    code = fingerprints.Code(workspace.root, "pipelines/p.toml", "")
+
+    def of_type(type: str, arguments: dict[str, Any]) -> Fingerprint:
+        return fingerprints.of(workspace.store, Step(name="s", type=type), arguments, code)
+
+    more: dict[str, Any] = {"cpus": 2, "gpus": 1, "memory": "2G", "max_runtime": "1h"}
+    called = {"function": "steps:one"}
+    assert of_type("Processing", called | more) == of_type("Processing", called)
+    assert of_type("Lambda", called | {"timeout": "5s"}) == of_type("Lambda", called)
+    acted = {"action": "flow run", "arguments": {"flow": "prep"}}
+    assert of_type("Processing", {**acted, "arguments": {"flow": "prep", "memory": "2G"}}) == of_type(
+        "Processing", acted
+    )
+    tuned = {"dataset": "flights", "estimator": "SVC"}
+    assert of_type("Tuning", tuned | {"timeout": "60s"}) != of_type("Tuning", tuned)  # this one decides what is tried
+    own = {"parameters": {"memory": 3}}  # a function's own
+    assert of_type("Processing", called | own) != of_type("Processing", called)
 
 
 def test_modules_that_are_imported_by_their_place_in_a_package_count(workspace: Workspace, source: Path) -> None:

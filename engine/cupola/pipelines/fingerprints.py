@@ -53,13 +53,19 @@ def of(store: Store, step: Step, arguments: dict[str, Any], code: Code) -> Finge
     found = {"type": step.type}
     completes = {one.name: one.arg.completes for one in types.find(step.type).fields}
     for name, value in arguments.items():
+        if name in types.RESOURCES or (name == "timeout" and step.type == "Lambda"):
+            continue
         if name in ("inputs", "parameters") and isinstance(value, dict):
             for each, one in value.items():
                 seen = _input(store, one) if name == "inputs" else _shown(one)
                 found[f"{name.removesuffix('s')} {each}"] = seen
         elif name == "arguments" and isinstance(value, dict):
             meant = _meant(arguments.get("action"))
-            found |= {f"argument {each}": _argument(store, meant.get(each, ""), one) for each, one in value.items()}
+            found |= {
+                f"argument {each}": _argument(store, meant.get(each, ""), one)
+                for each, one in value.items()
+                if each not in types.RESOURCES
+            }
         else:
             meant_here = completes.get(name, "") if name not in types.NAMES.get(step.type, ()) else ""
             found[f"argument {name}"] = _argument(store, meant_here, value)

@@ -175,6 +175,7 @@ NAMES = {
     "AutoML": ("register",), "Processing": ("script",), "Transform": ("output",),
     "NotebookJob": ("notebook",),
 }  # fmt: skip
+RESOURCES = ("cpus", "gpus", "memory", "max_runtime")  # what it is done with: the result is the same
 FOR_ALL = ("type", "description", "depends_on", "if_steps", "else_steps", "cache", "expire_after", "retry")
 OWN_FIELDS = {"RegisterModel": {"approve": Annotated[bool, Arg(help="approve the version at once")]}}
 
