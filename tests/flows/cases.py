@@ -17,6 +17,8 @@ CASES: dict[str, list[FlowStep]] = {
     "fill-missing median": [step("fill-missing", columns=["age", "fare"], method="median")],
     "fill-missing mode": [step("fill-missing", columns=["age", "port", "born"], method="mode")],
     "fill-missing constant": [step("fill-missing", columns=["port", QUOTED], method="constant", value="it's")],
+    "blank-values": [step("blank-values", columns=["port", QUOTED], values=["Rio", "x"])],
+    "blank-values numbers": [step("blank-values", columns=["age", "fare"], values=["30", "31"])],
     "fill-forward": [step("fill-forward", columns=["age", "port"], order="seen", by=["group"])],
     "fill-forward backward": [step("fill-forward", columns=["fare"], method="backward")],
     "impute": [step("impute", columns=["age", "fare"], by=["port"], method="mean")],
@@ -29,6 +31,7 @@ CASES: dict[str, list[FlowStep]] = {
     "clip-outliers robust": [
         step("clip-outliers", columns=["fare"], method="robust-standard-deviation", deviations=1, fix="missing")
     ],
+    "clip-outliers tails": [step("clip-outliers", columns=["fare"], method="tails", deviations=0.5)],
     "remove-outliers": [step("remove-outliers", columns=["fare"], method="quantile", lower=0.1, upper=0.9)],
     "remove-outliers min-max": [step("remove-outliers", columns=["age"], method="min-max", lower=20, upper=70)],
     "replace-rare": [step("replace-rare", columns=["port", "name"], share=0.15)],

@@ -49,6 +49,13 @@ def test_missing_values_are_filled_with_the_mode_and_with_constants(made: Made) 
     assert set(found["port"][BEFORE["port"].isna()]) == {"it's"}
 
 
+def test_values_that_stand_for_none_become_missing(made: Made) -> None:
+    found = made(*CASES["blank-values"]).frame
+    assert found["port"].isna().tolist() == BEFORE["port"].isin(["Rio", None]).tolist()
+    found = made(*CASES["blank-values numbers"]).frame
+    near(found["age"], BEFORE["age"].where(~BEFORE["age"].isin([30, 31])))
+
+
 def test_values_are_carried_forward_within_groups_and_backward(made: Made) -> None:
     found = made(*CASES["fill-forward"]).frame
     ordered = BEFORE.sort_values("seen", kind="stable")
@@ -80,6 +87,9 @@ def test_outliers_are_clipped_made_missing_or_removed(made: Made) -> None:
     train = BEFORE[found["split"] == "train"]["fare"]
     width = (train.quantile(0.75) - train.quantile(0.25)) / 1.3489795003921634
     near(found["fare"], BEFORE["fare"].where((BEFORE["fare"] - train.median()).abs() <= width))
+    found = made(*CASES["clip-outliers tails"]).frame
+    low, middle, high = BEFORE["fare"][found["split"] == "train"].quantile([0.05, 0.5, 0.95])
+    near(found["fare"], BEFORE["fare"].clip(low - (middle - low) / 2, high + (high - middle) / 2))
     found = made(*CASES["remove-outliers min-max"]).frame
     assert found["id"].tolist() == BEFORE["id"][BEFORE["age"].isna() | BEFORE["age"].between(20, 70)].tolist()
     found = made(*CASES["remove-outliers"]).frame

@@ -31,6 +31,13 @@ def _or(otherwise: Any, read: Function = lambda value: value) -> Function:
     return lambda value: otherwise if value is None else read(value)
 
 
+def _blank(columns: Columns, params: missing.BlankValues, state: State) -> None:
+    for one in params.columns:
+        type = columns.type(one)
+        gone = frozenset(_cast(each, type) for each in params.values)
+        columns.change(one, lambda value, gone=gone: None if value in gone else value, type)
+
+
 def _cast(given: Any, type: str) -> Any:
     """A constant as a value of a type."""
     said = as_text(given)
@@ -321,7 +328,8 @@ def _looked_up(rows: dict[tuple[Any, ...], list[Any]], place: int) -> Function:
 
 
 STEPS: dict[str, Callable[[Columns, Any, State], None]] = {
-    "fill-missing": _fill, "impute": _impute, "missing-indicator": _indicate, "drop-sparse-columns": _drop_sparse,
+    "fill-missing": _fill, "blank-values": _blank, "impute": _impute, "missing-indicator": _indicate,
+    "drop-sparse-columns": _drop_sparse,
     "scale": _scale, "bin": _bin, "pca": _pca, "model-impute": _model_impute, "ordinal-encode": _ordinal,
     "one-hot-encode": _one_hot,
     "similarity-encode": _similarity, "target-encode": _target, "date-parts": _date_parts, "clip-outliers": _clip,

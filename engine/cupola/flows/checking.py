@@ -12,7 +12,8 @@ from cupola.store import Store
 SPLIT = "split"
 EXPRESSIONS = {"formula": "expression", "filter": "where"}  # the parameters that are of the columns of a row
 SAME = (  # what they give has the columns of what they take
-    "fill-missing", "fill-forward", "impute", "model-impute", "drop-missing", "clip-outliers", "remove-outliers",
+    "fill-missing", "blank-values", "fill-forward", "impute", "model-impute", "drop-missing", "clip-outliers",
+    "remove-outliers",
     "replace-rare", "scale", "bin", "ordinal-encode", "format-string", "find-replace", "move-column", "parse-type",
     "filter", "sort", "drop-duplicates", "sample", "balance", "smote", "interpolate",
 )  # fmt: skip

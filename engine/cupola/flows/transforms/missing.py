@@ -22,6 +22,13 @@ class FillMissing(msgspec.Struct, kw_only=True, frozen=True):
     value: Annotated[str, Arg(help="the constant")] = ""
 
 
+class BlankValues(msgspec.Struct, kw_only=True, frozen=True):
+    """Make the values that stand for a missing one missing."""
+
+    columns: Columns
+    values: Annotated[list[str], Arg(help="what stands for none: N/A, -999, 1970-01-01")]
+
+
 class FillForward(msgspec.Struct, kw_only=True, frozen=True):
     """Fill missing values with the last one before them, or the first one after them."""
 
@@ -84,6 +91,22 @@ def _fill(params: FillMissing, state: State, table: Table) -> str:
         else:
             filled = params.value if params.method == "constant" else state["values"][one]
             changed[one] = f"coalesce({identifier(one)}, {value(filled, type)})"
+    return select(table, changed)
+
+
+def _check_blank(params: BlankValues, table: Table, ask: Ask) -> State:
+    for one in params.columns:
+        ask(f"SELECT {', '.join(value(each, table.columns[one]) for each in params.values)}")
+    return {}
+
+
+def _blank(params: BlankValues, state: State, table: Table) -> str:
+    changed = {}
+    for one in params.columns:
+        name, type = identifier(one), table.columns[one]
+        changed[one] = (
+            f"CASE WHEN {name} NOT IN ({', '.join(value(each, type) for each in params.values)}) THEN {name} END"
+        )
     return select(table, changed)
 
 
@@ -168,6 +191,14 @@ TRANSFORMS = [
         learn=_learn_fill,
         select=_fill,
         learns=lambda params: params.method != "constant",
+    ),
+    Transform(
+        name="blank-values",
+        group=GROUP,
+        params=BlankValues,
+        learn=_check_blank,
+        select=_blank,
+        learns=lambda params: False,
     ),
     Transform(
         name="fill-forward", group=GROUP, params=FillForward, select=_fill_forward, memory="spills", serving="refused"

@@ -13,13 +13,17 @@ from cupola.flows.sql import Table, number, of_kind, select
 from cupola.flows.transforms.transform import Ask, Columns, State, Transform
 
 GROUP = "Handle outliers"
+ENDS = [0.05, 0.5, 0.95]
 NORMAL_IQR = 1.3489795003921634  # of a normal distribution, in standard deviations
 
 Method = Annotated[
-    Literal["standard-deviation", "robust-standard-deviation", "quantile", "min-max"],
-    Arg(help="what is an outlier: so many deviations from the mean (or the median), outside of quantiles or of bounds"),
+    Literal["standard-deviation", "robust-standard-deviation", "tails", "quantile", "min-max"],
+    Arg(
+        help="what is an outlier: so many deviations from the mean (or the median); so many times as far from the 5th "
+        "or 95th percentile as that is from the median; outside of quantiles or of bounds"
+    ),
 ]
-Deviations = Annotated[float, Arg(help="so many (robust) standard deviations from the mean (median) are allowed")]
+Deviations = Annotated[float, Arg(help="so many (robust) deviations, or times (of tails), are allowed")]
 Lower = Annotated[float | None, Arg(help="the lower quantile (default 0.01) or bound")]
 Upper = Annotated[float | None, Arg(help="the upper quantile (default 0.99) or bound")]
 
@@ -88,6 +92,9 @@ def _bounds(params: ClipOutliers | RemoveOutliers, table: Table, column: str, as
     else:
         if params.deviations <= 0:
             raise BadOption(f"deviations is more than 0, not {params.deviations}")
+        if params.method == "tails":
+            ends = learning.quantiles(ask, table, column, ENDS)
+            return _tails(params.deviations, *(_there(one, column) for one in ends))
         if params.method == "standard-deviation":
             middle, deviation = learning.moments(ask, table, [column])[column]
         else:
@@ -98,6 +105,12 @@ def _bounds(params: ClipOutliers | RemoveOutliers, table: Table, column: str, as
     if low > high:
         raise BadOption(f"the lower bound, {low}, lies above the upper one, {high}")
     return [low, high]
+
+
+def _tails(times: float, low: float, middle: float, high: float) -> list[float]:
+    """How far the ends may go: each as its tail is wide, or the other one where it has none."""
+    below, above = middle - low, high - middle
+    return [low - times * (below or above), high + times * (above or below)]
 
 
 def _there(found: float | None, column: str) -> float:
