@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from cupola import actions
 from cupola.checking import trash
 from cupola.checking.mending import REPAIRED
 from cupola.errors import BadOption, NotFound
@@ -74,3 +75,23 @@ def test_what_names_no_time_stays_until_all_of_it_is_meant(full: Workspace) -> N
     assert files.listing(full.store, REPAIRED) == ["mine"]
     full.action("trash empty", older_than="0s", yes=True)
     assert files.listing(full.store, REPAIRED) == [] and not files.discarded(full.store)
+
+
+RESTORED = {  # an action that brings back, and where what it brings back had been
+    "dataset restore": "datasets/a/1-x", "flow restore": "flows/a.toml", "run restore": "experiments/default/x",
+    "model restore": "models/a/1-x", "endpoint restore": "endpoints/a", "schedule restore": "schedules/a",
+    "pipeline restore": "pipelines/a",
+}  # fmt: skip
+
+
+def test_a_token_of_another_kind_of_record_brings_nothing_back(ws: Workspace) -> None:
+    assert {one.name for one in actions.catalogue() if one.name.endswith(" restore")} == set(RESTORED)
+    for path in RESTORED.values():
+        files.write_bytes(ws.store, f"{path}/kept", b"")
+    tokens = {path: files.trash(ws.store, path) for path in RESTORED.values()}
+    for name, own in RESTORED.items():
+        for path, given in tokens.items():
+            if path != own:
+                with pytest.raises(NotFound, match=given):
+                    ws.action(name, trash=given)
+    assert set(RESTORED.values()) <= {what.path for what in files.discarded(ws.store).values()}

@@ -294,7 +294,7 @@ def rm(
 @action("dataset restore")
 def restore(ws: Workspace, trash: Annotated[str, Arg(help="the token that `dataset rm` gave")]) -> Restored:
     """Bring back what `dataset rm` removed."""
-    path = files.untrash(ws.store, trash)
+    path = files.untrash(ws.store, trash, records.DIRECTORY)
     feed.announce(ws.store, "dataset", path.removeprefix(f"{records.DIRECTORY}/"), 0)
     return Restored(path=path)
 

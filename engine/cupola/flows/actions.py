@@ -290,7 +290,7 @@ def rm(
 @action("flow restore")
 def restore(ws: Workspace, trash: Annotated[str, Arg(help="the token that `flow rm` gave")]) -> FlowRestored:
     """Bring back what `flow rm` removed."""
-    path = files.untrash(ws.store, trash)
+    path = files.untrash(ws.store, trash, records.DIRECTORY)
     name = Path(path).name.removesuffix(records.SUFFIX)
     feed.announce(ws.store, "flow", name, 0)
     return FlowRestored(flow=name)

@@ -224,7 +224,7 @@ def rm(ws: Workspace, schedule: Name, *, dry_run: DryRun = False) -> Removed:
 @action("schedule restore")
 def restore(ws: Workspace, trash: Annotated[str, Arg(help="the token that `schedule rm` gave")]) -> ScheduleState:
     """Bring a schedule back from the trash; it fires again from now on."""
-    name = files.untrash(ws.store, trash).rpartition("/")[2]
+    name = files.untrash(ws.store, trash, records.DIRECTORY).rpartition("/")[2]
     before = records.wish(ws.store, name)
     if not records.signed(ws.store, before):
         return states.state_of(ws.store, before)

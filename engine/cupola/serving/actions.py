@@ -355,7 +355,7 @@ def rm(ws: Workspace, endpoint: Name, *, dry_run: DryRun = False) -> Removed:
 @action("endpoint restore", waits="endpoint")
 def restore(ws: Workspace, trash: Annotated[str, Arg(help="the token that `endpoint rm` gave")]) -> EndpointState:
     """Bring an endpoint back from the trash; it is served again if it was."""
-    name = files.untrash(ws.store, trash).rpartition("/")[2]
+    name = files.untrash(ws.store, trash, records.DIRECTORY).rpartition("/")[2]
     records.poke(ws.store, name)
     return records.state_of(ws.store, records.wish(ws.store, name))
 

@@ -218,8 +218,12 @@ def trash(store: Store, path: str) -> str:
     return token
 
 
-def untrash(store: Store, token: str) -> str:
-    """Puts it back where it was, and gives its path. Raises NotFound, Conflict when something new is there."""
+def untrash(store: Store, token: str, below: str = "") -> str:
+    """Puts it back where it was, and gives its path.
+
+    below: the directory that it must be from, as a token of another kind of record is not meant.
+    Raises NotFound, Conflict when something new is there.
+    """
     store.check_writable()
     check_name(token, "token of the trash")
     try:
@@ -228,6 +232,9 @@ def untrash(store: Store, token: str) -> str:
         raise NotFound(f"the trash holds nothing called {token!r}") from None
     except msgspec.MsgspecError as error:
         raise Corrupt(f"what the trash holds cannot be told: {error}", where=f"{TRASH}/{token}/what.json") from None
+    if below and not what.path.startswith(f"{below}/"):
+        hint = "the `restore` of its own kind brings it back"
+        raise NotFound(f"{token} is the token of {what.path}, which is not in {below}/", hint=hint)
     with disk(what.path), place(store, f"{TRASH}/{token}/content") as at, place(store, what.path, make=True) as to:
         if not _exists(at.directory, at.name):
             raise NotFound("the trash does not hold it any more", where=what.path)
