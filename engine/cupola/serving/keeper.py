@@ -11,7 +11,6 @@ import selectors
 import signal
 import socket
 import time
-from pathlib import Path
 
 import msgspec
 
@@ -27,8 +26,8 @@ from cupola.serving.server import Word
 from cupola.serving.sleeping import Sleep
 from cupola.serving.status import EndpointStatus
 from cupola.serving.watching import Watch
+from cupola.serving.writing import Writing
 from cupola.store import Store, files, names, runtime
-from cupola.store import records as store_records
 from cupola.store.paths import set_mode
 from cupola.store.root import is_workspace
 
@@ -52,8 +51,7 @@ class Keeper:
         self.user, self.host = names.who()
         self.process = runtime.current()
         self.course = course.read(store, name)
-        self.saved: bytes = b""
-        self.saved_at = self.stepped = time.monotonic()
+        self.stepped = time.monotonic()
         self.again_at = 0.0
         self.settled = False
         self.failed: str | None = None
@@ -62,15 +60,13 @@ class Keeper:
         self.port = 0
         self.started = names.now()
         self.stopping = False
-        self.gone = False
-        self.written = ""
-        self.told = 0
-        self.next_look = self.next_judgement = self.next_traffic = 0.0
+        self.next_look = self.next_judgement = 0.0
         self.resting = False
         self.scaler = Scaler(workers=1)
         self.slots: list[slots.Slots] = []
         self.selector = selectors.DefaultSelector()
         self.watch = Watch(store, name)
+        self.writing = Writing(store, name)
         self.fleet = Fleet(store, name, self.selector, self._hear, self._lost, self._let_go)
         self.sleep = Sleep(self.selector, self._wake)
         self.queue = Child(store, self._let_go)
@@ -128,7 +124,7 @@ class Keeper:
             wish = records.wish(self.store, self.name)
         except NotFound:
             if is_workspace(self.store.root) or os.fstat(self.root).st_nlink == 0:
-                self.gone = True
+                self.writing.gone = True
                 self._stop(None)
             else:
                 self.note = "the workspace is not there: its mount is broken, or it was moved"
@@ -204,7 +200,7 @@ class Keeper:
         if course.watch(self.course, elapsed, names.now()):
             self._save()
         self._reconcile(now)
-        if self._moving() and now - self.saved_at > SAVED:
+        if self._moving() and now - self.writing.saved_at > SAVED:
             self._save()
 
     def _reconcile(self, now: float) -> None:
@@ -380,53 +376,11 @@ class Keeper:
 
     # what is written
 
-    def _is_there(self) -> bool:
-        """Whether its directory is where it was: nothing is written beside one that has just been removed."""
-        return not self.gone and "endpoint.toml" in files.listing(self.store, records.directory(self.name))
-
     def _save(self) -> None:
-        """Writes course.json, so that another keeper goes on here; what a full disk does not take is written later."""
-        self.saved_at = time.monotonic()
-        content = self.course.payload()
-        try:
-            if content != self.saved and self._is_there():
-                course.write(self.store, self.name, self.course)
-                self.saved = content
-        except CupolaError as error:
-            agents.say(f"{names.now()} course.json cannot be written: {error}")
+        self.writing.save(self.course)
 
     def _write(self, now: float) -> None:
-        """Writes status.json when something in it has changed, and every second while there is traffic."""
-        status = self._status()
-        content = msgspec.json.encode(status).decode()
-        told = self.watch.window.requests
-        live = told != self.told or self._moving()
-        if content == self.written and (not live or now < self.next_traffic):
-            return
-        self.next_traffic = now + LOOK
-        self.told = told
-        changed, self.written = content != self.written, content
-        status.rollout = self.course.rollout
-        status.alarms, status.shadows = self.watch.alarms, self.watch.reports(self.course)
-        status.traffic = self.watch.window.traffic()
-        self.watch.traffic(status.variants)
-        status.updated = names.now()
-        try:
-            if changed and not self.gone:
-                self._tell_gateway(status)
-            if self._is_there():
-                path = records.status_path(self.name)
-                store_records.write(self.store, path, status, kind="endpoint", ref=self.name, durable=False)
-        except CupolaError as error:
-            self.written = ""
-            agents.say(f"{names.now()} status.json cannot be written: {error}")
-
-    def _tell_gateway(self, status: EndpointStatus) -> None:
-        """The same on this host's own disk, where the gateway looks at every request."""
-        path = records.local_path(self.store, self.name, "json")
-        draft = f"{path}.new"
-        Path(draft).write_bytes(msgspec.json.encode(status))
-        os.replace(draft, path)  # noqa: PTH105
+        self.writing.write(self._status(), self.course, self.watch, now)
 
     def _word(self) -> str:
         """The state of the endpoint, in the hosted service's words."""
