@@ -45,30 +45,49 @@ def _one_thread() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session")
+def catalogue_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A cache that holds the catalogue of estimators as soon as it was built in one home; all workers have the same."""
+    base = tmp_path_factory.getbasetemp()
+    return (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "catalogue-cache"
+
+
 @pytest.fixture
-def home(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def home(monkeypatch: pytest.MonkeyPatch, catalogue_cache: Path) -> Iterator[Path]:
     """A private home (short, for the sake of socket names); an agent that was started in it is stopped at the end."""
-    yield from _home(monkeypatch)
+    yield from _home(monkeypatch, catalogue_cache)
 
 
 @pytest.fixture(scope="module")
-def host() -> Iterator[Path]:
+def host(catalogue_cache: Path) -> Iterator[Path]:
     """A home that the tests of a module share, and with it one agent: for those that are not about the agent itself."""
     with pytest.MonkeyPatch.context() as monkeypatch:
-        yield from _home(monkeypatch)
+        yield from _home(monkeypatch, catalogue_cache)
 
 
-def _home(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def _home(monkeypatch: pytest.MonkeyPatch, catalogue_cache: Path) -> Iterator[Path]:
     directory = Path(tempfile.mkdtemp(prefix="cu-", dir="/tmp"))
     for variable, name in HOMES.items():
         monkeypatch.setenv(variable, str(directory / name))
+    copy_catalogue(catalogue_cache, directory / "cache")  # else each agent builds it, in a second or two of CPU
     try:
         yield directory
     finally:
         if (directory / "runtime" / "agent.json").exists():
             command = [sys.executable, "-m", "cupola.agent", "stop", "--jobs"]
             subprocess.run(command, env=os.environ, timeout=180, capture_output=True, check=False)
+        copy_catalogue(directory / "cache", catalogue_cache)
         shutil.rmtree(directory, ignore_errors=True)
+
+
+def copy_catalogue(cache: Path, to: Path) -> None:
+    """Copies the catalogue of estimators from one user's cache into another that has none, where it was built."""
+    for file in cache.glob("cupola/catalogue-*.json"):
+        target = to / "cupola" / file.name
+        if not target.exists():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            copied = shutil.copy(file, target.with_suffix(f".{os.getpid()}"))
+            Path(copied).replace(target)
 
 
 @pytest.hookimpl(wrapper=True)

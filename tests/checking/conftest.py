@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.conftest import copy_catalogue
 
 import cupola
 from cupola import place
@@ -39,7 +40,7 @@ def living_in(directory: Path) -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session")
-def directory() -> Iterator[Path]:
+def directory(catalogue_cache: Path) -> Iterator[Path]:
     """Where the workspace lies, with the homes beside it: a dataset, a run, two versions of a model, a job with code, a
     deployed endpoint, a trashed run."""
     directory = Path(tempfile.mkdtemp(prefix="cuc-", dir="/tmp"))
@@ -47,6 +48,7 @@ def directory() -> Iterator[Path]:
         with living_in(directory) as root:
             root.mkdir()
             root.chmod(0o2775)
+            copy_catalogue(catalogue_cache, Path(os.environ["XDG_CACHE_HOME"]))
             _work(root, directory)
         yield directory
     finally:

@@ -13,19 +13,18 @@ from cupola.environments import catalogue
 
 
 @pytest.fixture(scope="session")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def built(catalogue_cache: Path) -> Path:
     """The file of the catalogue."""
-    cache = tmp_path_factory.mktemp("catalogue")
     command = [sys.executable, "-m", "cupola.environments"]
-    subprocess.run(command, check=True, env={**os.environ, "XDG_CACHE_HOME": str(cache)})
-    return next((cache / "cupola").glob("catalogue-*.json"))
+    subprocess.run(command, check=True, env={**os.environ, "XDG_CACHE_HOME": str(catalogue_cache)})
+    return next((catalogue_cache / "cupola").glob("catalogue-*.json"))
 
 
 @pytest.fixture
 def known(home: Path, built: Path) -> Iterator[Path]:
     """The same catalogue in the cache of this test's home."""
     target = catalogue.path()
-    target.parent.mkdir(parents=True)
+    target.parent.mkdir(parents=True, exist_ok=True)
     shutil.copy(built, target)
     yield target
     catalogue._read.cache_clear()

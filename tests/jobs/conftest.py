@@ -1,35 +1,22 @@
 """A workspace with a running agent: one for each test file, stopped with all that it runs at the file's end."""
 
-import shutil
 import sys
-import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from cupola.agent import stopping
 from cupola.jobs import records as jobs
 from cupola.jobs.records import JobState
 from cupola.store import Store
 from cupola.workspace import Workspace
 
-VARIABLES = ("CUPOLA_RUNTIME_DIR", "CUPOLA_SLOTS_DIR", "XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_STATE_HOME")
 LONG = 180.0  # seconds after which a job that should have ended is taken as hung
 
 
 @pytest.fixture(scope="module")
-def ws() -> Iterator[Workspace]:
-    directory = Path(tempfile.mkdtemp(prefix="cuj-", dir="/tmp"))
-    with pytest.MonkeyPatch.context() as patch:
-        for variable in VARIABLES:
-            patch.setenv(variable, str(directory / variable[-12:].lower()))
-        workspace = Workspace.init(directory / "ws")
-        try:
-            yield workspace
-        finally:
-            stopping.stop(jobs=True)
-            shutil.rmtree(directory, ignore_errors=True)
+def ws(host: Path) -> Workspace:
+    return Workspace.init(host / "ws")
 
 
 @pytest.fixture
