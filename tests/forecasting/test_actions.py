@@ -183,6 +183,9 @@ def test_what_cannot_be_forecast_is_refused_before_anything_starts(made: Made) -
     ):
         with pytest.raises(BadOption, match=words):
             records.spec_of(version, **{"horizon": 3} | asked)
+    with pytest.raises(BadOption) as undated:
+        records.spec_of(version, horizon=3, time="item")
+    assert "`dataset import --type item=date` reads 1990-01, Jan 1990, 1990Q1" in undated.value.said
     with pytest.raises(CupolaError, match="no frequency"):
         made.ws.forecast(dataset="short", horizon=3, frequency="often").wait(PATIENCE)
     made.ws.train(dataset="sales", estimator="Ridge", exclude=["stock"], name="plain").wait(PATIENCE)

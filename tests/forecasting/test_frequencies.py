@@ -1,5 +1,6 @@
 """How often a series is measured is found from its moments, which become whole numbers and moments again."""
 
+import datetime
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cupola.errors import BadInput
-from cupola.forecasting import frequencies
+from cupola.forecasting import dated, frequencies
 from cupola.forecasting.frequencies import Frequency
 
 
@@ -97,3 +98,15 @@ def test_the_number_of_a_moment_is_the_number_it_was_made_of(unit: tuple[str, fl
     origin = 2000 * 12 if unit[0] == "months" else 946_857_600_000_000  # a Monday
     frequency = Frequency(unit[0], unit[1], "time", origin, day)
     assert frequency.places(frequency.moments([place])).tolist() == [place]
+
+
+@given(st.sampled_from(["months", "days"]), st.dates(datetime.date(1500, 1, 1), datetime.date(2300, 12, 31)))
+def test_numbers_that_are_written_dates_come_back_as_they_were(kind: str, day: datetime.date) -> None:
+    number = day.year * 100 + day.month if kind == "months" else (day.year * 100 + day.month) * 100 + day.day
+    moments = dated.moments(np.array([number, number + 0.5, np.nan]), kind)
+    assert dated.numbers(moments[:1], kind).tolist() == [number] and np.isnat(moments[1:]).all()
+
+
+@pytest.mark.parametrize("first", [200101, 20240101, 1990, 1, 1_704_067_200])
+def test_a_column_that_counts_is_not_taken_for_dates(first: int) -> None:
+    assert dated.kind_of(np.arange(first, first + 40.0)) is None

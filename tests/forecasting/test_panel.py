@@ -119,3 +119,19 @@ def test_the_row_that_lacks_its_item_or_its_time_is_named_where_a_model_is_asked
         asked = frame.assign(**{lacking: frame[lacking].where(frame.index != 2)})
         with pytest.raises(BadInput, match=said):
             panel.gathered(asked, spec(items=["item"]), history.frequency, history.seasons, encodings)
+
+
+@pytest.mark.parametrize(
+    ("freq", "name", "kind"),
+    [("MS", "monthly", "months"), ("D", "daily", "days"), ("B", "business days", "days"), ("ME", "monthly", "days")],
+)
+def test_numbers_that_are_written_dates_have_the_steps_of_those(freq: str, name: str, kind: str) -> None:
+    times = pd.date_range("2023-11-30", periods=60, freq=freq)
+    written = times.strftime("%Y%m" if kind == "months" else "%Y%m%d").astype(int)
+    found, encodings, notes = read(pd.DataFrame({"t": written[:50], "y": np.arange(50.0)}))
+    assert found.frequency.name == name and len(notes) == 1 and f"written {kind}" in notes[0]
+    assert len(found.series[0].values) == 50
+    assert found.frequency.moments(np.arange(60)).tolist() == written.tolist()
+    asked = pd.DataFrame({"t": [*written[:1].astype(float), 202413.0], "y": np.nan})
+    with pytest.raises(BadInput, match="row 2 has no t"):
+        panel.gathered(asked, spec(), found.frequency, found.seasons, encodings)

@@ -39,6 +39,12 @@ def column(values: list[Any], type: str, dtype: str) -> "pd.Series[Any]":
         ([2**60 + 1, None, "3.5"], "category", "int64", pd.Series([2**60 + 1, None, 3.5], dtype=object)),
         (["2013-01-31", None], "date", "object", pd.Series([datetime.date(2013, 1, 31), None], dtype=object)),
         (
+            ["2013-02", "2013Q1", "Mar 2013"],
+            "date",
+            "object",
+            pd.Series([datetime.date(2013, month, 1) for month in (2, 1, 3)], dtype=object),
+        ),
+        (
             ["2013-01-31T06:00:00", "2013-01-31 06:00", "2013-01-31T07:00+01:00", None],
             "datetime",
             "datetime64[us]",

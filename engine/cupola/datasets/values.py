@@ -13,6 +13,8 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from cupola.datasets import periods
+
 EXACT = 2**53  # beyond it a float cannot tell neighbouring integers apart
 STAMP = pa.timestamp("us")
 MOMENT = pa.timestamp("us", "UTC")
@@ -197,7 +199,16 @@ def _asked_day(texts: Strings) -> pa.Array:
     try:
         return _date(texts)
     except pa.ArrowInvalid:
-        return _month(texts)
+        return _first_days(texts)
+
+
+def _first_days(texts: Strings) -> pa.Array:
+    """Those of months, quarters and weeks (`cupola.datasets.periods`)."""
+    written = texts.dictionary_encode()
+    days = [periods.first_day(one) for one in written.dictionary.to_pylist()]
+    if None in days:
+        raise _invalid("neither a day nor a month, a quarter or a week")
+    return pa.array(days, pa.date32()).take(written.indices)
 
 
 def _asked_datetime(texts: Strings) -> pa.Array:

@@ -8,6 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from cupola.errors import BadInput
+from cupola.forecasting import dated
 
 Moments = NDArray[Any]
 WORDS = {
@@ -22,7 +23,6 @@ ENOUGH = 0.8  # of the distances between moments that are whole numbers of steps
 MONTH = 30.44 * DAY
 YEAR, BUSINESS_YEAR = 365.25 * DAY, 261
 MICRO = 1_000_000
-FIRST_YEAR, LAST_YEAR = 1500, 2300  # numbers that are taken for years
 FEW_DATES = 10  # with fewer nobody can say that weekends are left out
 
 
@@ -30,9 +30,9 @@ class Frequency:
     """Steps of one length, counted from an origin.
 
     unit: "seconds", "business" (days), "months" or "numbers" (a column that counts). size: of a step, in it. kind: what
-    the moments are ("time", "number", or "decimal": years such as 1949.083). origin: microseconds since 1970 for
-    seconds and business days, months since the year 0, or a number. day: of the month, 31 for its end. days: moments
-    are days of a time zone, whose midnights are not those of UTC.
+    the moments are ("time", "number", "decimal": years such as 1949.083, or numbers that `dated` reads). origin:
+    microseconds since 1970 for seconds and business days, months since the year 0, or a number. day: of the month, 31
+    for its end. days: moments are days of a time zone, whose midnights are not those of UTC.
     """
 
     days = False
@@ -83,24 +83,24 @@ class Frequency:
         return np.asarray((micros - int(self.origin)) // int(self.size * MICRO), np.int64)
 
     def moments(self, places: Iterable[int] | NDArray[np.int64]) -> Moments:
-        """When each step begins: datetime64, or numbers."""
+        """When each step begins, as the data has it: datetime64, or numbers."""
+        at = np.asarray(places, np.int64)
+        if self.kind == "decimal":
+            return np.round((int(self.origin) + at * int(self.size)) / 12, 4)
+        found = self.instants(at)
+        return dated.numbers(found, self.kind) if self.kind in dated.EXAMPLES else found
+
+    def instants(self, places: Iterable[int] | NDArray[np.int64]) -> Moments:
+        """When each step begins: datetime64, or numbers of a column that counts."""
         at = np.asarray(places, np.int64)
         if self.unit == "numbers":
             return np.round(self.origin + at * self.size, 9)
         if self.unit == "months":
-            months = int(self.origin) + at * int(self.size)
-            return np.round(months / 12, 4) if self.kind == "decimal" else self._days(months)
+            return self._days(int(self.origin) + at * int(self.size))
         if self.unit == "business":
             first = np.datetime64(int(self.origin), "us").astype("datetime64[D]")
             return np.busday_offset(first, at, roll="forward").astype("datetime64[us]")
         return (int(self.origin) + at * int(self.size * MICRO)).astype("datetime64[us]")
-
-    def instants(self, places: Iterable[int] | NDArray[np.int64]) -> Moments:
-        """As `moments`, with years that are numbers as datetime64 too."""
-        at = np.asarray(places, np.int64)
-        if self.kind == "decimal":
-            return self._days(int(self.origin) + at * int(self.size))
-        return self.moments(at)
 
     @property
     def year(self) -> float:
@@ -120,7 +120,7 @@ class Frequency:
             month = (int(self.origin) + places * int(self.size)) % 12
             named = [_float(month)] if self.size < 12 else []
             return np.column_stack([*named, *_waves(month / 12.0, 2 if self.size == 1 else 1)])
-        when = pd.DatetimeIndex(self.moments(places))
+        when = pd.DatetimeIndex(self.instants(places))
         year = when.day_of_year.to_numpy() / 365.25
         days_of_year: list[Any] = [when.day_of_year] if yearly else []
         columns = [*days_of_year, when.day] if self.size >= DAY or self.unit == "business" else []
@@ -203,7 +203,7 @@ def _of_numbers(moments: Moments, distances: NDArray[np.float64]) -> Frequency:
     """The steps of a column that counts; of decimal years months, quarters or years."""
     step = float(np.median(distances))
     low, high = float(moments.min()), float(moments.max())
-    if low >= FIRST_YEAR and high <= LAST_YEAR and step <= 1:
+    if low >= dated.FIRST_YEAR and high <= dated.LAST_YEAR and step <= 1:
         for size in (1, 2, 3, 4, 6, 12):
             months = moments.astype(float) * 12
             if abs(step * 12 - size) < 0.1 and np.abs(months - np.round(months)).max() < 0.1:

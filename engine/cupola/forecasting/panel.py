@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from cupola.errors import BadInput
-from cupola.forecasting import frequencies
+from cupola.forecasting import dated, frequencies
 from cupola.forecasting.frequencies import Frequency
 from cupola.forecasting.records import ForecastSpec
 
@@ -67,13 +67,6 @@ class Series:
             return self.values
         at = np.arange(len(self.values))
         return np.interp(at, at[there], self.values[there])
-
-    def known_at(self, places: NDArray[np.int64]) -> Floats:
-        """The known covariates at steps counted from start; NaN beyond what is known."""
-        found = np.full((len(places), self.known.shape[1]), np.nan)
-        inside = places < len(self.known)
-        found[inside] = self.known[places[inside]]
-        return found
 
 
 class Panel:
@@ -175,10 +168,13 @@ def _word(value: Any) -> str:
     return str(int(value)) if isinstance(value, float) and value == int(value) else str(value)
 
 
-def moments_of(column: "pd.Series[Any]") -> frequencies.Moments:
-    """A column of dates, times or numbers as datetime64 (in UTC) or floats; NaT and NaN where missing."""
+def moments_of(column: "pd.Series[Any]", kind: str = "") -> frequencies.Moments:
+    """A column of dates, times or numbers as datetime64 (in UTC) or floats; NaT and NaN where missing.
+
+    kind: of a frequency, which says where numbers are written months or days.
+    """
     if column.dtype.kind in "iuf" or str(column.dtype) in ("Int64", "Float64"):
-        return numbers(column)
+        return dated.moments(numbers(column), kind) if kind in dated.EXAMPLES else numbers(column)
     found = pd.to_datetime(column, errors="coerce", utc=True)
     return found.dt.tz_localize(None).to_numpy().astype("datetime64[us]")
 
@@ -186,16 +182,21 @@ def moments_of(column: "pd.Series[Any]") -> frequencies.Moments:
 def read(frame: pd.DataFrame, spec: ForecastSpec) -> tuple[Panel, Encodings, list[str]]:
     """The series of a dataset's rows, and notes on what was made of them. Raises BadInput."""
     moments = moments_of(frame[spec.time])
+    notes = []
+    if written := dated.kind_of(moments) if moments.dtype.kind == "f" else None:
+        moments = dated.moments(moments, written)
+        notes.append(f"{spec.time}: numbers that are written {written}, as {dated.EXAMPLES[written]} is one")
     groups, keys = keys_of(frame, spec.items)
     there = ~pd.isna(moments) & (groups >= 0)
-    notes = [] if there.all() else [f"left out: {_count(~there, 'row')} without a time or an item"]
+    if not there.all():
+        notes.append(f"left out: {_count(~there, 'row')} without a time or an item")
     frame, moments, groups = frame[there], moments[there], groups[there]
     is_zoned = isinstance(frame[spec.time].dtype, pd.DatetimeTZDtype)
     days = is_zoned and frequencies.are_days(moments)
     if is_zoned and not days:
         notes.append("times are those of UTC")
     frequency, said = frequencies.of(frequencies.midnights(moments) if days else moments, groups, spec.frequency)
-    frequency.days = days
+    frequency.days, frequency.kind = days, written or frequency.kind
     seasons = [spec.season] if spec.season else frequency.seasons
     near = _near(groups, frequency.places(moments), numbers(frame[spec.target]))
     if not near.all():
@@ -236,7 +237,7 @@ def gathered(
     frame: pd.DataFrame, spec: ForecastSpec, frequency: Frequency, seasons: list[int], encodings: Encodings
 ) -> Panel:
     """The series of other rows, by the frequency and the covariates of those that were learned from."""
-    moments = moments_of(frame[spec.time])
+    moments = moments_of(frame[spec.time], frequency.kind)
     groups, keys = keys_of(frame, spec.items)
     for lacking, names in ((pd.isna(moments), spec.time), (groups < 0, " or no ".join(spec.items))):
         if lacking.any():

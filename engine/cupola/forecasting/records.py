@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from cupola.datasets import periods
 from cupola.datasets.records import Column, DatasetVersion
 from cupola.errors import BadOption, meant
 
@@ -119,7 +120,9 @@ def spec_of(
         raise BadOption(f"{aim.name} is a {aim.type}, and only numbers can be forecast", where="--target")
     moment = _column(version, time or time_of(version), "--time", "say which column is the time of a row")
     if moment.type not in TIMES:
-        hint = "a date, a time or a number has"
+        hint = (
+            f"a date, a time or a number has; `dataset import --type {moment.name}=date` reads {periods.EXAMPLES} too"
+        )
         raise BadOption(f"{moment.name} has no order in time", where="--time", hint=hint)
     roles = [
         one.name for one in version.columns if one.role in ("id", "group") and one is not moment and one is not aim

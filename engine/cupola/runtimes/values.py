@@ -4,6 +4,8 @@ import datetime
 import math
 from typing import Any
 
+from cupola.datasets import periods
+
 BOOLEANS = {"true": True, "t": True, "yes": True, "y": True, "1": True} | {
     "false": False, "f": False, "no": False, "n": False, "0": False
 }  # fmt: skip
@@ -51,14 +53,18 @@ def truth(value: Any) -> bool | None:
 
 
 def moment(value: Any, what: str) -> datetime.datetime | None:
-    """The moment that an ISO text names, None for none. what: the word for it in an error."""
+    """The moment that an ISO text names, or the first day of a month, quarter or week; None for none.
+
+    what: the word for it in an error.
+    """
     if value is None or value == "":
         return None
     if isinstance(value, str):
         try:
             return datetime.datetime.fromisoformat(value.strip())
         except ValueError:
-            pass
+            if day := periods.first_day(value):
+                return datetime.datetime.combine(day, datetime.time())
     raise Misfit(f"{shown(value)} is not a {what}; {ISO}")
 
 
