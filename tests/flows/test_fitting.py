@@ -59,6 +59,13 @@ def test_rows_are_dropped_and_repeated_in_training_only() -> None:
     assert (trained["age"] > 30).all() and trained["late"].value_counts().nunique() == 1
 
 
+def test_after_python_rows_that_come_later_are_none_of_those_that_train() -> None:
+    encode = step("target-encode", columns=["port"])
+    after_python = fit(step("python", code="df['half'] = df['age'] / 2"), encode)
+    found, wanted = (fitting.apply(one, people()).column("port") for one in (after_python, fit(encode)))
+    assert found.equals(wanted)
+
+
 def test_a_step_that_looks_at_other_rows_is_refused_for_single_ones() -> None:
     fitted = fit(step("lag", columns=["age"]))
     with pytest.raises(BadOption, match=r"step lag .* looks at other rows"):

@@ -200,7 +200,7 @@ class Execution:
         if ROW not in types:  # a SELECT of the user's own
             self._check_names(plain)
             here = split if split in plain else ""
-            train = f"{identifier(here)} = 'train'" if here else "true"
+            train = f"{identifier(here)} = 'train'" if here else str(not self.alone).lower()
             query = f"SELECT row_number() OVER () - 1 AS {ROW}, {train} AS {TRAIN}, * FROM ({query})"
             if split and not here:
                 self.unknown[step.id] = step.id
