@@ -63,6 +63,11 @@ def test_what_follows_two_dashes_is_positional_whatever_it_looks_like() -> None:
     assert parsed("--estimator E -- --help -x --") == {"estimator": "E", "dataset": "--help", "others": ["-x", "--"]}
 
 
+@pytest.mark.parametrize("text", ["0.5", "50%", "'50 %'"])
+def test_a_number_may_be_a_percentage(text: str) -> None:
+    assert parsed(f"d --estimator E --max-runtime {text}")["max_runtime"] == 0.5
+
+
 def test_a_negative_number_is_a_value() -> None:
     assert parsed("d --estimator E --cpus -3")["cpus"] == -3
     assert parsed("-5 --estimator E")["dataset"] == "-5"
@@ -76,6 +81,7 @@ def test_a_negative_number_is_a_value() -> None:
         ("d --estimator E --no-cpus", "there is no option --no-cpus", ""),
         ("d --estimator E --cpus two", "--cpus takes a whole number, not 'two'", ""),
         ("d --estimator E --max-runtime 1h", "--max-runtime takes a number, not '1h'", ""),
+        ("d --estimator E --max-runtime %", "--max-runtime takes a number, not '%'", ""),
         ("d --estimator E --mode bst", "--mode takes one of quick, best, not 'bst'", "best"),
         ("d --estimator E -p alpha", "--params takes KEY=VALUE, not 'alpha'", ""),
         ("d --estimator E --live=perhaps", "--live takes true or false, not 'perhaps'", ""),

@@ -1,7 +1,8 @@
 """Words to arguments and back: how a command line, the `:` prompt and a form fill in the parameters of an action.
 
 A parameter `max_runtime` is the option `--max-runtime` (a trailing `_`, which Python needs for its own words, is
-dropped); a boolean is a flag with a `--no-` twin; a list is given by repeating the option; a dict by `KEY=VALUE`.
+dropped); a boolean is a flag with a `--no-` twin; a list is given by repeating the option; a dict by `KEY=VALUE`. A
+number may be written as a percentage: 50% is 0.5.
 """
 
 import json
@@ -53,7 +54,7 @@ def convert(parameter: Parameter, text: str) -> Any:
     if what == "boolean":
         return _boolean(parameter, text)
     try:
-        return {"integer": int, "number": float, "path": Path}.get(what, str)(text)
+        return {"integer": int, "number": _number, "path": Path}.get(what, str)(text)
     except ValueError:
         article = {"integer": "a whole number", "number": "a number"}[what]
         raise BadOption(f"{_called(parameter)} takes {article}, not {text!r}") from None
@@ -185,6 +186,12 @@ def _choice(parameter: Parameter, text: str) -> str:
         listed = ", ".join(known)
         raise BadOption(f"{_called(parameter)} takes one of {listed}, not {text!r}", hint=meant(text, known))
     return text
+
+
+def _number(text: str) -> float:
+    """0.5, which may be written as 50% too."""
+    share = text.rstrip().removesuffix("%")
+    return float(text) if share == text.rstrip() else float(share) / 100
 
 
 def _boolean(parameter: Parameter, text: str) -> bool:

@@ -2,9 +2,11 @@
 
 import pytest
 
+from cupola.errors import BadInput
 from cupola.registry.signature import Writing
 from cupola.runtimes.tables import Form
-from cupola.serving.payloads import read_csv
+from cupola.serving.calls import typed
+from cupola.serving.payloads import read, read_csv
 
 EUROPEAN = Writing(delimiter=";", commas=True, missing=["?"])
 
@@ -44,3 +46,20 @@ def test_a_column_without_a_name_is_called_as_at_the_import(text: str) -> None:
 def test_a_delimiter_at_the_end_of_each_line_is_no_column(text: str) -> None:
     found = read_csv(text, form("a", "b"))
     assert (found.names or ["a", "b"], found.columns) == (["a", "b"], [["1", "3"], ["2", None]])
+
+
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [
+        ('[{"a": 1e400}]', "the body holds a number that is too large, at instances[0]"),
+        ("[[1, 1e400]]", "the body holds a number that is too large, at instances[0][1]"),
+        ('{"a": 1}\n{"a": 1e400}', "line 2 holds a number that is too large"),
+        ("[{}]", "the rows of instances hold no values"),
+        ("[]", "instances holds no row"),
+        ('[{"a": 1},]', "the body is not JSON: JSON is malformed: trailing comma"),
+    ],
+)
+def test_what_is_wrong_with_a_payload_that_is_typed_in_is_said_in_its_own_words(data: str, says: str) -> None:
+    with pytest.raises(BadInput) as caught:
+        read(*typed(data.encode()), form("a"))
+    assert caught.value.message.startswith(says)

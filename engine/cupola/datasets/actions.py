@@ -98,7 +98,8 @@ def import_(
     """Import a file as a new version of a dataset.
 
     The file's content decides what it is. Types are judged by every value; words such as NA among numbers are reported,
-    and read as missing only where --missing says so. The same bytes with the same options are the version there is.
+    and read as missing only where --missing says so. Lists and objects become JSON text, durations of Parquet seconds.
+    The same bytes with the same options are the version there is.
     """
     from cupola.jobs import errands
 

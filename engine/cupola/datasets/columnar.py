@@ -1,17 +1,21 @@
 """Parquet: a table whose columns have types already, brought to the few that Cupola tells apart."""
 
 from collections.abc import Iterator
+from typing import Any
 
+import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from cupola.datasets import headers
+from cupola.datasets.jsonlines import nested
 from cupola.datasets.records import ImportOptions
 from cupola.datasets.source import Progress, Source, silent
 from cupola.datasets.values import MOMENT, STAMP
 from cupola.errors import BadInput
 
+SECOND = {"s": 1, "ms": 1e3, "us": 1e6, "ns": 1e9}
 ROWS, BYTES = 1 << 16, 1 << 23  # of a batch, about
 
 
@@ -91,20 +95,37 @@ class Columnar:
             or is_.is_time(value)
         ):
             return pa.string()
-        hint = "leave the column out of the file, or flatten it"
+        if is_.is_duration(value):
+            self.notes.append(f"column {name}: durations are read as seconds")
+            return pa.float64()
+        if is_.is_nested(value):
+            self.notes += [] if name in self._asked else [nested(name)]
+            return pa.string()
+        if is_.is_binary(value) or is_.is_large_binary(value) or is_.is_binary_view(value):
+            return pa.string()
         raise BadInput(
-            f"column {name!r} holds {type}, and a column holds plain values", where=self.source.where, hint=hint
+            f"column {name!r} holds {type}, and a column holds plain values",
+            where=self.source.where,
+            hint="leave the column out of the file",
         )
 
     def _plain(self, column: pa.Array, index: int) -> pa.Array:
         name, target = self.names[index], self.types[index]
         if pa.types.is_dictionary(column.type):
             column = column.dictionary_decode()
+        if pa.types.is_duration(column.type):
+            column = pc.divide(column.cast(pa.int64()).cast(pa.float64()), SECOND[column.type.unit])
+        elif pa.types.is_nested(column.type):
+            values = column.to_pylist(maps_as_pydicts="lossy")
+            column = pa.array([None if one is None else _json(one) for one in values], pa.string())
         if pa.types.is_timestamp(column.type) and column.type.unit == "ns":
             column = self._to_microseconds(column, name)
         try:
             column = column.cast(target)
         except pa.ArrowInvalid as error:
+            if target == pa.string():
+                message, hint = f"column {name!r} holds bytes that are no text", "leave the column out of the file"
+                raise BadInput(message, where=self.source.where, hint=hint) from error
             hint = f"keep it as text: --type {name}=text"
             if self._asked.get(name) in ("text", "category", "number"):
                 return column.cast(pa.float64() if self._asked[name] == "number" else pa.string())
@@ -123,3 +144,7 @@ class Columnar:
         if note not in self.notes and not rounded.cast(column.type, safe=False).equals(column):
             self.notes.append(note)
         return rounded
+
+
+def _json(value: Any) -> str:
+    return msgspec.json.encode(value, enc_hook=str).decode()

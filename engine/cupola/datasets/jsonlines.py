@@ -3,7 +3,7 @@
 import itertools
 import json
 from collections.abc import Iterator
-from typing import Any, NoReturn
+from typing import Any
 
 import msgspec
 import pyarrow as pa
@@ -39,7 +39,7 @@ class JsonLines:
         self.names: list[str] = []
         self.kinds: dict[str, set[str]] = {}
         self._keys: dict[str, str] = {}
-        self._nested = {name for name, type in options.types.items() if type in ("text", "category")}
+        self._asked = options.types
         self._missing = set(options.missing)
 
     @property
@@ -51,7 +51,7 @@ class JsonLines:
         return ALLOWED.get(frozenset(self.kinds[name]), set())
 
     def batches(self, progress: Progress = silent) -> Iterator[pa.RecordBatch]:
-        """Every line's values as texts. Raises BadInput with the line that is no flat JSON object."""
+        """Every line's values as texts. Raises BadInput with the line that is no JSON object."""
         some: list[tuple[int, bytes]] = []
         empty, size = True, 0
         for number, line in self._lines(progress):
@@ -77,10 +77,10 @@ class JsonLines:
         rows = _decoded([line for _, line in lines]) or [self._row(number, line) for number, line in lines]
         if new := [key for key in dict.fromkeys(itertools.chain.from_iterable(rows)) if key not in self._keys]:
             self._add(new, next(lines[place][0] for place, row in enumerate(rows) if new[0] in row))
-        columns = [self._column(key, [row.get(key) for row in rows], lines) for key in self._keys]
+        columns = [self._column(key, [row.get(key) for row in rows]) for key in self._keys]
         return pa.record_batch(columns, names=self.names)
 
-    def _column(self, key: str, values: list[Any], lines: list[tuple[int, bytes]]) -> pa.StringArray:
+    def _column(self, key: str, values: list[Any]) -> pa.StringArray:
         """The values as texts; remembers of which kinds they were."""
         name = self._keys[key]
         if self._missing:
@@ -90,16 +90,10 @@ class JsonLines:
         if kinds <= {str}:
             return pa.array(values, pa.string())
         if kinds & {list, dict}:
-            if name not in self._nested:
-                self._refuse_nested(name, values, lines)
             self.kinds[name].add("str")
+            if name not in self._asked and (note := nested(name)) not in self.notes:
+                self.notes.append(note)
         return pa.array([value if value is None else _text(value) for value in values], pa.string())
-
-    def _refuse_nested(self, name: str, values: list[Any], lines: list[tuple[int, bytes]]) -> NoReturn:
-        place = next(place for place, value in enumerate(values) if isinstance(value, list | dict))
-        message = f"line {lines[place][0]}: {name!r} holds {_called(values[place])}, and a column holds plain values"
-        hint = f"flatten it, or keep it as JSON text: --type {name}=text"
-        raise BadInput(message, where=self.source.where, hint=hint)
 
     def _lines(self, progress: Progress) -> Iterator[tuple[int, bytes]]:
         """(number, line) of each line that is not blank."""
@@ -152,6 +146,13 @@ class JsonLines:
             self._keys[key] = name
             self.names.append(name)
             self.kinds[name] = set()
+
+
+def nested(name: str) -> str:
+    """The note on a column of lists or objects, which goes on as text."""
+    return (
+        f"column {name}: its lists and objects are kept as JSON text; unnest and explode, steps of flows, take it apart"
+    )
 
 
 def _decoded(lines: list[bytes]) -> list[dict[str, Any]] | None:

@@ -1,5 +1,6 @@
 """A file as a table, whatever it is: its content decides, never its name."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Protocol
@@ -17,6 +18,8 @@ from cupola.datasets.values import ASKED, ASKED_COMMA, ASKED_DATES, TEXT, Kind
 from cupola.errors import BadInput, BadOption
 
 GUESSED = ("integer", "number", "boolean", "date", "month", "datetime", "moment")
+# How JSON's arrays begin, and not a header such as [id],[age].
+ARRAY = re.compile(r'\[\s*([\[{"\]]|$|(-?\d[\d.eE+-]*|true|false|null)\s*(,|\]\s*([\r\n]|$)))')
 WRITTEN = ("dmy", "dmy time", "mdy", "mdy time")
 
 
@@ -179,7 +182,7 @@ def _format(source: Source) -> str:
     if source.is_parquet:
         return "parquet"
     start = source.head_text().lstrip()
-    if start.startswith("["):
+    if ARRAY.match(start):
         raise BadInput(
             "this is one JSON array",
             where=source.where,

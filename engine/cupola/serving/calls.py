@@ -127,6 +127,8 @@ def typed(body: bytes, file: str = "") -> tuple[bytes, str]:
     try:
         value = msgspec.json.decode(body)
     except msgspec.DecodeError:
+        if text[:1] == b"[":
+            return b'{"instances": ' + text + b"}", "application/json"  # the endpoint says what is wrong with it
         first = text.partition(b"\n")[0]
         lines = text[:1] == b"{" and first.rstrip().endswith(b"}")
         return body, "application/jsonlines" if lines else "application/json"

@@ -16,7 +16,7 @@ from cupola.registry.signature import Signature, SignatureColumn
 from cupola.runtimes.tables import Table
 from cupola.serving import tensors
 from cupola.serving.http import Header
-from cupola.serving.payloads import CELLS, WIDEST, TooLarge, not_json, refuse_too_many
+from cupola.serving.payloads import CELLS, WIDEST, TooLarge, not_json, refuse_too_many, unknown
 
 LENGTH = b"inference-header-content-length"
 EXTENSIONS = ["binary_tensor_data"]
@@ -78,7 +78,7 @@ def read(body: bytes, length: bytes | None) -> tuple[Request, list[Input]]:
     try:
         request = _request.decode(body[:end])
     except msgspec.ValidationError as error:
-        raise BadInput(f"the body is not a request for inference: {error}") from error
+        raise unknown("the body", error, "a request for inference") from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise not_json("the body", error, body[:end]) from error
     except RecursionError:

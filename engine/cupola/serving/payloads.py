@@ -218,11 +218,22 @@ def _decode(decoder: msgspec.json.Decoder[Any], body: bytes, what: str) -> Any:
     try:
         return decoder.decode(body)
     except msgspec.ValidationError as error:
-        raise BadInput(f"{what} is not a payload that is known here: {error}") from error
+        raise unknown(what, error, "a payload that is known here") from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise not_json(what, error, body) from error
     except RecursionError:
         raise BadInput(f"{what} is nested too deeply") from None
+
+
+def unknown(what: str, error: msgspec.ValidationError, wanted: str) -> BadInput:
+    """The error of a body of JSON that is not what was wanted, or holds a number that no computer would."""
+    said, _, place = str(error).partition(" - at ")
+    if said == "Number out of range":
+        hint = "numbers end at 1.8e308; send null for a missing value"
+        return BadInput(
+            f"{what} holds a number that is too large, at {place.strip('`$.') or 'its only value'}", hint=hint
+        )
+    return BadInput(f"{what} is not {wanted}: {error}")
 
 
 def not_json(what: str, error: Exception, body: bytes) -> BadInput:
@@ -284,8 +295,10 @@ def _from_records(records: list[Any], what: str) -> Table:
 
 
 def _filled(table: Table, what: str) -> Table:
-    if not table.rows or not table.columns:
+    if not table.rows:
         raise BadInput(f"{what} holds no row; send at least one")
+    if not table.columns:
+        raise BadInput(f'the rows of {what} hold no values; send each with its columns, as in {{"age": 41}}')
     return table
 
 
