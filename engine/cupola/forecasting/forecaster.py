@@ -60,7 +60,8 @@ class Forecaster:
         sent = panel.gathered(frame, spec, self.history.frequency, self.history.seasons, self.encodings)
         kept = {one.key: one for one in self.history.series}
         whole = [self._joined(one, kept.get(one.key)) for one in sent.series]
-        places = self.history.frequency.places(panel.moments_of(frame[spec.time]))
+        frequency = self.history.frequency
+        places = frequency.places(panel.moments_of(frame[spec.time], frequency.kind))
         asking = ~np.isfinite(panel.numbers(frame[spec.target]))
         ends = np.array([one.end for one in whole])[groups]
         steps = np.where(asking & (places >= ends), places - ends + 1, 0)
