@@ -6,11 +6,12 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
 import pytest
+from tests.waiting import until
 
 from cupola import actions
 from cupola.agent import stopping
@@ -28,13 +29,6 @@ def ws(home: Path) -> Iterator[Workspace]:
     workspace = Workspace.init(home / "ws")
     yield workspace
     stopping.stop(jobs=True)
-
-
-def wait_for(condition: Callable[[], object], what: str, cap: float = 180) -> None:
-    deadline = time.monotonic() + cap
-    while not condition():
-        assert time.monotonic() < deadline, f"never: {what}"
-        time.sleep(0.02)
 
 
 def agent() -> Process:
@@ -58,8 +52,7 @@ def starter() -> Process:
 
 def started(ws: Workspace, job: jobs.Job, number: int = 1) -> Started:
     path = f"{job.attempt(number)}/started.json"
-    wait_for(lambda: attempts.optional(ws.store, path, Started), "the attempt starts")
-    found: Started = attempts.optional(ws.store, path, Started)
+    found: Started = until(lambda: attempts.optional(ws.store, path, Started), "the attempt starts")
     return found
 
 
@@ -69,10 +62,10 @@ def sleep(ws: Workspace, seconds: str = "280", **more: object) -> jobs.Job:
 
 def test_it_starts_also_when_the_command_that_needed_it_is_killed(ws: Workspace):
     needed = subprocess.Popen(agents.COMMAND, cwd="/", stderr=subprocess.DEVNULL)
-    wait_for(lambda: tree.children(needed.pid) or needed.poll() is not None, "it is detached")
+    until(lambda: tree.children(needed.pid) or needed.poll() is not None, "it is detached")
     needed.kill()
     needed.wait()
-    wait_for(agents.running, "the agent starts")
+    until(agents.running, "the agent starts")
     me = agent()
     started(ws, sleep(ws, "0"))
     assert agent() == me
@@ -112,7 +105,7 @@ def test_one_that_is_just_ending_is_followed_by_the_next(ws: Workspace):
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as line:  # it still has both, and hears nobody any more
         line.bind(str(agents.socket_path()))
         with subprocess.Popen([sys.executable, "-c", "from cupola.jobs import agents; agents.start()"]) as asked:
-            wait_for(lambda: b"cupola.agent" in _words_below(asked.pid), "the agent is being started")
+            until(lambda: b"cupola.agent" in _words_below(asked.pid), "the agent is being started")
             assert asked.poll() is None
             ending.release()
             assert asked.wait(180) == 0
@@ -182,7 +175,7 @@ def test_the_starter_is_started_again_when_it_dies(ws: Workspace):
     gone = starter()
     runtime.send(gone, signal.SIGKILL)
     runtime.wait_end(gone, 180)
-    wait_for(lambda: tree.children(agent().pid), "another starter")
+    until(lambda: tree.children(agent().pid), "another starter")
     assert runtime.alive(keeper), "what it had forked goes on"
     other = jobs.file(ws.store, kind="command", command=["true"], directory=ws.root)
     assert jobs.wait(ws.store, other.id, timeout=180).status == "Completed"
@@ -212,7 +205,7 @@ def test_it_ends_when_its_runtime_directory_was_removed(ws: Workspace, home: Pat
 def test_an_idle_agent_uses_next_to_no_cpu(ws: Workspace):
     sleep(ws, "0")
     me = agent()
-    wait_for(lambda: not attempts.open_here(ws.store), "nothing runs")
+    until(lambda: not attempts.open_here(ws.store), "nothing runs")
 
     def spent() -> int:
         return sum(map(int, Path(f"/proc/{me.pid}/stat").read_text().rpartition(")")[2].split()[11:13]))
@@ -222,7 +215,7 @@ def test_an_idle_agent_uses_next_to_no_cpu(ws: Workspace):
         time.sleep(3)
         return spent() - before <= 9
 
-    wait_for(idles, "three seconds of which it uses at most 9 clock ticks, 3 %, once all that it begins with is done")
+    until(idles, "three seconds of which it uses at most 9 clock ticks, 3 %, once all that it begins with is done")
 
 
 def test_filing_says_why_when_no_agent_can_be_started(ws: Workspace, monkeypatch: pytest.MonkeyPatch):
@@ -240,7 +233,7 @@ def test_a_queued_job_says_what_it_waits_for(ws: Workspace):
     every = len(os.sched_getaffinity(0))
     first = sleep(ws, cpus=every)
     second = sleep(ws, "0", cpus=1)
-    wait_for(lambda: "waits for 1 CPU to be free" in jobs.state(ws.store, second.id).message, "it says why it waits")
+    until(lambda: "waits for 1 CPU to be free" in jobs.state(ws.store, second.id).message, "it says why it waits")
     kill_agent()
     assert "no agent runs on this host" in jobs.state(ws.store, second.id).message
     agents.ensure()
@@ -254,7 +247,7 @@ def test_one_that_wants_more_than_its_workspace_lets_it_have_holds_up_no_other(w
     settings.write_text(settings.read_text().replace("# cpus = 8", "cpus = 1"))
     greedy = sleep(ws, "0", cpus=2)
     assert jobs.wait(ws.store, sleep(ws, "0").id, timeout=180).status == "Completed"
-    wait_for(lambda: "workspace.toml" in jobs.state(ws.store, greedy.id).message, "it says why it waits")
+    until(lambda: "workspace.toml" in jobs.state(ws.store, greedy.id).message, "it says why it waits")
 
 
 def test_the_unit_names_this_interpreter(ws: Workspace):
@@ -294,8 +287,8 @@ def test_after_it_went_down_the_next_command_starts_it_and_work_goes_on(ws: Work
         runtime.send(keeper, signal.SIGKILL)
         runtime.wait_end(keeper, 180)
     command(ws, "job", "ls")
-    wait_for(lambda: jobs.state(ws.store, kept.id).status == "Completed", "the one with checkpoints goes on")
-    wait_for(lambda: jobs.state(ws.store, lost.id).secondary_status == "Interrupted", "the other is interrupted")
+    until(lambda: jobs.state(ws.store, kept.id).status == "Completed", "the one with checkpoints goes on")
+    until(lambda: jobs.state(ws.store, lost.id).secondary_status == "Interrupted", "the other is interrupted")
 
 
 def test_one_that_was_told_to_stop_stays_stopped(ws: Workspace):
@@ -307,7 +300,7 @@ def test_one_that_was_told_to_stop_stays_stopped(ws: Workspace):
     command(ws, "agent", "start")
     kill_agent()
     command(ws, "job", "ls")
-    wait_for(agents.running, "it is started again")
+    until(agents.running, "it is started again")
 
 
 def test_stopping_all_ends_what_killed_keepers_have_left_and_what_hangs(ws: Workspace, monkeypatch: pytest.MonkeyPatch):
@@ -317,7 +310,7 @@ def test_stopping_all_ends_what_killed_keepers_have_left_and_what_hangs(ws: Work
     )
     hung = sleep(ws)
     first, second = started(ws, orphans).keeper, started(ws, hung).keeper
-    wait_for(lambda: len(tree.descendants(first.pid)) == 3, "the tree is there")
+    until(lambda: len(tree.descendants(first.pid)) == 3, "the tree is there")
     below = tree.descendants(first.pid) + tree.descendants(second.pid)
     kill_agent()
     runtime.send(first, signal.SIGKILL)
@@ -352,7 +345,7 @@ def test_a_job_that_was_to_stop_when_its_keeper_was_killed_is_not_tried_again(ws
     keeper = started(ws, job).keeper
     locks = [runtime.lock(runtime.runtime_dir() / f"{name}-{ws.store.copy}.lock") for name in ("journals", "feed")]
     runtime.send(keeper, signal.SIGSTOP)  # while it holds none of them, which would keep the wish to stop it waiting
-    wait_for(lambda: _state(keeper) == "T", "it stands still")
+    until(lambda: _state(keeper) == "T", "it stands still")
     for held in filter(None, locks):
         held.release()
     jobs.stop(ws.store, job.id, "enough")

@@ -7,10 +7,11 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.waiting import until
 
 from cupola.agent import stopping
 from cupola.jobs import agents, attempts
@@ -37,13 +38,6 @@ def ws(home: Path) -> Iterator[Workspace]:
     stopping.stop(jobs=True)
 
 
-def wait_for(condition: Callable[[], object], what: str, cap: float = 180) -> None:
-    deadline = time.monotonic() + cap
-    while not condition():
-        assert time.monotonic() < deadline, f"never: {what}"
-        time.sleep(0.02)
-
-
 def in_a_terminal(ws: Workspace, script: str) -> tuple[int, int, str]:
     """Runs the app as the leader of a session with a terminal of its own: its pid, the terminal, its job."""
     pid, terminal = pty.fork()
@@ -60,7 +54,7 @@ def in_a_terminal(ws: Workspace, script: str) -> tuple[int, int, str]:
 def test_a_job_goes_on_when_its_app_and_its_terminal_are_gone(ws: Workspace, how: object):
     proof = ws.root / "proof"
     pid, terminal, job = in_a_terminal(ws, f"touch {proof}; sleep 1; echo finished")
-    wait_for(proof.exists, "the job runs")
+    until(proof.exists, "the job runs")
     if isinstance(how, signal.Signals):
         os.killpg(pid, how)
     os.close(terminal)
@@ -74,7 +68,7 @@ def test_a_job_goes_on_when_everything_but_its_keeper_is_killed(ws: Workspace):
     proof = ws.root / "proof"
     command = ["sh", "-c", f"touch {proof}; sleep 2; echo finished"]
     job = jobs.file(ws.store, kind="command", command=command, directory=ws.root)
-    wait_for(proof.exists, "the job runs")
+    until(proof.exists, "the job runs")
     agent = getattr(agents.running(), "pid", None)
     assert agent
     for pid in (*(int(one) for one in _children(agent)), agent):
@@ -83,7 +77,7 @@ def test_a_job_goes_on_when_everything_but_its_keeper_is_killed(ws: Workspace):
     ended = jobs.wait(ws.store, job.id, timeout=180)
     assert ended.status == "Completed"
     assert agents.poke() or agents.ensure() is None
-    wait_for(lambda: not list((ws.root / ".cupola/queue").iterdir()), "the next agent tidies up")
+    until(lambda: not list((ws.root / ".cupola/queue").iterdir()), "the next agent tidies up")
 
 
 def test_an_agent_that_is_killed_at_any_moment_loses_and_doubles_nothing(ws: Workspace):
@@ -111,7 +105,7 @@ def test_the_login_session_ends_with_all_its_processes(ws: Workspace):
     login = subprocess.Popen(
         ["sh", "-c", f"{sys.executable} -c '{APP}' {ws.root} 'touch {proof}; sleep 1.5' & wait"], start_new_session=True
     )
-    wait_for(proof.exists, "the job runs")
+    until(proof.exists, "the job runs")
     for number in (signal.SIGHUP, signal.SIGTERM, signal.SIGKILL):
         os.killpg(login.pid, number)
     login.wait()

@@ -5,12 +5,12 @@ import itertools
 import os
 import signal
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
 import pytest
+from tests.waiting import until
 
 from cupola.jobs import attempts, checkpoints, tree
 from cupola.jobs import records as jobs
@@ -24,17 +24,9 @@ Run = Callable[..., JobState]
 Log = Callable[..., str]
 
 
-def wait_for(condition: Callable[[], object], what: str, cap: float = 180) -> None:
-    deadline = time.monotonic() + cap
-    while not condition():
-        assert time.monotonic() < deadline, f"never: {what}"
-        time.sleep(0.02)
-
-
 def started(store: Store, job: jobs.Job, number: int = 1) -> Started:
     path = f"{job.attempt(number)}/started.json"
-    wait_for(lambda: attempts.optional(store, path, Started), "the attempt starts")
-    found: Started = attempts.optional(store, path, Started)
+    found: Started = until(lambda: attempts.optional(store, path, Started), "the attempt starts")
     return found
 
 
@@ -110,13 +102,13 @@ def test_stop_ends_the_whole_tree_even_what_has_a_session_of_its_own_and_does_no
     script = "trap '' TERM; setsid sh -c 'trap \"\" TERM; sleep 601' & sleep 602"
     job = jobs.file(store, kind="command", command=["sh", "-c", script], directory=ws.root)
     keeper = started(store, job).keeper
-    wait_for(lambda: len(tree.descendants(keeper.pid)) >= 4, "the tree is there")
+    until(lambda: len(tree.descendants(keeper.pid)) >= 4, "the tree is there")
     below = tree.descendants(keeper.pid)
     jobs.stop(store, job.id, "enough")
     ended = jobs.wait(store, job.id, timeout=180)
     assert (ended.status, ended.secondary_status) == ("Stopped", "Stopped")
     assert "stopped it: enough" in ended.reason
-    wait_for(lambda: not any(runtime.alive(process) for process in below), "all of it is gone")
+    until(lambda: not any(runtime.alive(process) for process in below), "all of it is gone")
 
 
 def test_what_a_job_leaves_running_ends_with_it(run: Run, log: Log):
@@ -236,7 +228,7 @@ def test_twenty_jobs_on_few_slots_all_end_and_never_more_run_than_fit(store: Sto
     running = list(itertools.accumulate(map(int, seen.read_text().split())))
     assert len(running) == 40
     assert max(running) <= len(os.sched_getaffinity(0))
-    wait_for(lambda: not list((ws.root / ".cupola/queue").iterdir()), "the queue is empty")
+    until(lambda: not list((ws.root / ".cupola/queue").iterdir()), "the queue is empty")
 
 
 def test_a_job_that_was_edited_by_hand_does_not_run_until_its_user_confirms(store: Store, ws: Workspace, log: Log):
@@ -276,13 +268,13 @@ def test_a_killed_keeper_takes_its_job_along_and_the_attempt_says_so(store: Stor
     script = "setsid sleep 604 & sleep 605"
     job = jobs.file(store, kind="command", command=["sh", "-c", script], directory=ws.root)
     keeper = started(store, job).keeper
-    wait_for(lambda: len(tree.descendants(keeper.pid)) == 3, "the tree is there")
+    until(lambda: len(tree.descendants(keeper.pid)) == 3, "the tree is there")
     below = tree.descendants(keeper.pid)
     runtime.send(keeper, signal.SIGKILL)
     ended = jobs.wait(store, job.id, timeout=180)
     assert (ended.status, ended.secondary_status) == ("Failed", "Interrupted")
     assert "its keeper was killed" in ended.reason
-    wait_for(lambda: not any(runtime.alive(process) for process in below), "nothing of it runs on")
+    until(lambda: not any(runtime.alive(process) for process in below), "nothing of it runs on")
 
 
 def test_an_interruption_is_tried_again_where_retries_allow_it(store: Store, ws: Workspace):
@@ -290,7 +282,7 @@ def test_an_interruption_is_tried_again_where_retries_allow_it(store: Store, ws:
     script = f"if [ -e {once} ]; then exit 0; fi; touch {once}; sleep 606"
     job = jobs.file(store, kind="command", command=["sh", "-c", script], directory=ws.root, retries=1)
     keeper = started(store, job).keeper
-    wait_for(once.exists, "the first attempt is under way")
+    until(once.exists, "the first attempt is under way")
     runtime.send(keeper, signal.SIGKILL)
     ended = jobs.wait(store, job.id, timeout=180)
     assert (ended.status, ended.attempt) == ("Completed", 2)
@@ -312,7 +304,7 @@ def test_what_a_job_keeps_goes_from_attempt_to_attempt(store: Store, ws: Workspa
     job = jobs.file(store, kind="command", command=command, directory=ws.root, checkpoints=True)
     for number in (1, 2):
         keeper = started(store, job, number).keeper
-        wait_for((ws.root / checkpoints.path(job, number) / f"ready{number}").exists, "it has left something")
+        until((ws.root / checkpoints.path(job, number) / f"ready{number}").exists, "it has left something")
         runtime.send(keeper, signal.SIGKILL)
     ended = jobs.wait(store, job.id, timeout=180)
     assert (ended.status, ended.attempt) == ("Completed", 3)
@@ -323,7 +315,7 @@ def test_what_a_job_keeps_goes_from_attempt_to_attempt(store: Store, ws: Workspa
 def test_what_a_job_that_was_lost_has_left_is_copied(store: Store, ws: Workspace):
     job = jobs.file(store, kind="command", command=["true"], directory=ws.root, checkpoints=True)
     jobs.wait(store, job.id, timeout=180)
-    wait_for(lambda: not (ws.root / ".cupola/queue" / job.id).exists(), "the agent is done with it")
+    until(lambda: not (ws.root / ".cupola/queue" / job.id).exists(), "the agent is done with it")
     left = ws.root / job.attempt(1) / "checkpoints"
     (left / "deep").mkdir()
     (left / "deep" / "n").write_text("7")

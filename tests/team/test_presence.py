@@ -3,25 +3,18 @@
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
 import pytest
 from tests.screen import bridge
+from tests.waiting import until
 
 from cupola.store import Store, files, names, runtime
 from cupola.team import presence
 from cupola.team.presence import Presence, Session
 from cupola.workspace import Workspace
-
-
-def until(true: Callable[[], object]) -> None:
-    """Waits for a condition."""
-    deadline = time.monotonic() + 180
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 class Clock:

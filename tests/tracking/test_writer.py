@@ -1,14 +1,14 @@
 """Disks that are full, failing or silent: no script is stopped by them, and what fits into memory is not lost."""
 
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.faults import disk
 from tests.tracking.conftest import only
+from tests.waiting import until
 
 import cupola
 from cupola.errors import DiskTrouble
@@ -26,13 +26,6 @@ def point(home: Path, tmp_path: Path) -> Iterator[Path]:
         yield point
 
 
-def wait_for(condition: Callable[[], object], what: str) -> None:
-    deadline = time.monotonic() + CAP
-    while not condition():
-        assert time.monotonic() < deadline, f"never: {what}"
-        time.sleep(0.02)
-
-
 def steps(workspace: Workspace) -> list[int | None]:
     return [one.step for one in histories.of_run(workspace.store, only(workspace)).logged]
 
@@ -47,7 +40,7 @@ def test_on_a_full_disk_a_script_goes_on_and_what_waited_is_written_when_there_i
         ballast = disk.fill(point, left=1000)
         for _ in range(2000):
             run.log_metric("loss", 1)
-        wait_for(lambda: run._pen.trouble, "the writer meets the full disk")
+        until(lambda: run._pen.trouble, "the writer meets the full disk")
         for _ in range(2000):
             run.log_metric("loss", 2)
         path = point / only(workspace).directory / "attempts/1/metrics.jsonl"
@@ -75,7 +68,7 @@ def test_a_disk_that_stays_full_delays_the_end_only_so_long(
     assert not run.flush()
     assert "its end could not be written" in capsys.readouterr().err
     ballast.unlink()
-    wait_for(lambda: only(workspace).status == "Completed", "the end is written after all")
+    until(lambda: only(workspace).status == "Completed", "the end is written after all")
     assert len(steps(workspace)) == 5000
 
 
