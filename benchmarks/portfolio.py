@@ -91,7 +91,7 @@ def _result(directory: Path, name: str) -> portfolio.Result:
     solved = problem.of(frame, training, 1)
     scores: dict[str, float] = {}
     search = Search(solved, portfolio.settings(task), workers=2, end=time.monotonic() + SECONDS)
-    search.looks = search.folds
+    search.looks = search.climb.looks = search.folds
     search.run()
     metric, truth = training.metric, solved.truth
     if numeric:

@@ -8,7 +8,8 @@ import numpy as np
 from tests.autopilot import searched
 from tests.training.conftest import table
 
-from cupola.autopilot import portfolio, problem, search
+from cupola.autopilot import assembling, portfolio, problem, search
+from cupola.autopilot.candidates import WHOLE
 from cupola.autopilot.fits import Answer
 from cupola.autopilot.problem import Problem
 from cupola.jobs.keeping import Kept
@@ -48,7 +49,7 @@ def test_a_search_goes_on_where_another_was_cut(workspace: Workspace) -> None:
     linear, trees, third, fourth = found.candidates
     made = {(linear.name, 0, fold): answer(of, fold) for fold in range(5)} | {(trees.name, 0, 0): answer(of)}
     found.resume(
-        made | {("unknown", 0, 0): answer(of), (linear.name, 0, search.WHOLE): answer(of)},
+        made | {("unknown", 0, 0): answer(of), (linear.name, 0, WHOLE): answer(of)},
         {third.name: ("failed", "it was broken")},
     )
     assert [one.state for one in found.candidates] == ["trying", "trying", "failed", "waiting"]
@@ -61,5 +62,5 @@ def test_a_search_goes_on_where_another_was_cut(workspace: Workspace) -> None:
     candidate, repeat, fold = unit
     assert (repeat, fold) not in candidate.fits, "no fit is made twice"
     assert candidate in (trees, fourth)
-    chosen, _ = found.together()
+    chosen, _ = assembling.together(found)
     assert linear in chosen

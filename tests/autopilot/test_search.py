@@ -14,7 +14,8 @@ from tests.autopilot import searched
 from tests.environments.built import built, known
 from tests.training.conftest import table
 
-from cupola.autopilot import fits, portfolio, problem, search
+from cupola.autopilot import assembling, climbing, fits, portfolio, problem, search
+from cupola.autopilot.candidates import WHOLE
 from cupola.errors import BadInput
 
 __all__ = ["built", "known"]
@@ -81,7 +82,7 @@ def test_a_baseline_with_one_fold_only_counts_where_it_is_better_there() -> None
         linear.fits[0, fold] = fits.Answer([said, np.zeros(len(solved.test))], b"", {}, 1.0, 1.0)
     rest = solved.folds[0][0][1]
     trees.fits[0, 0] = fits.Answer([solved.truth[rest], np.zeros(len(solved.test))], b"", {}, 1.0, 1.0)
-    chosen, rows = found.together()
+    chosen, rows = assembling.together(found)
     assert [one.name for one in chosen] == [trees.name]
     assert sorted(rows) == sorted(rest)
 
@@ -107,9 +108,9 @@ def climbed(found: search.Search, seconds: dict[str, float]) -> list[tuple[str, 
 
 def searching(monkeypatch: pytest.MonkeyPatch) -> search.Search:
     """A search of a table that is large for its time, with a ladder of three steps."""
-    monkeypatch.setattr(search, "FEWEST", 10)
-    monkeypatch.setattr(search, "LARGE", 0.01)
-    monkeypatch.setattr(search, "LOWEST", 0.01)
+    monkeypatch.setattr(climbing, "FEWEST", 10)
+    monkeypatch.setattr(climbing, "LARGE", 0.01)
+    monkeypatch.setattr(climbing, "LOWEST", 0.01)
     monkeypatch.setattr(search, "LOOKED_AT", 1)
     monkeypatch.setattr(search, "HALVING", 0.0)
     solved = problem.of(table(400), searched.training("value", "rmse"), 1)
@@ -141,13 +142,13 @@ def test_a_fit_on_more_rows_for_which_there_is_no_time_is_not_begun(monkeypatch:
     assert ("linear", 1) in made
     trees = next(one for one in found.candidates if one.name == "default trees")
     assert trees.learnt == 1 / 4
-    assert found.together()[0]
+    assert assembling.together(found)[0]
 
 
 def test_a_table_that_is_small_for_its_time_is_looked_at_with_all_rows() -> None:
-    assert search.ladder(5_900_000, 20_000, 60) == [1.0]
-    assert search.ladder(24_000_000, 80_000, 60) == [1 / 16, 1 / 4, 1.0]
-    assert search.ladder(24_000_000, 1_000, 60) == [1.0], "few rows are not made fewer"
+    assert climbing.ladder(5_900_000, 20_000, 60) == [1.0]
+    assert climbing.ladder(24_000_000, 80_000, 60) == [1 / 16, 1 / 4, 1.0]
+    assert climbing.ladder(24_000_000, 1_000, 60) == [1.0], "few rows are not made fewer"
 
 
 def test_a_share_of_the_rows_has_every_class_and_a_larger_one_has_the_rows_of_a_smaller() -> None:
@@ -174,7 +175,7 @@ def test_what_is_in_the_ensemble_is_fitted_on_all_rows_where_all_teach_clearly_m
         if repeat == 1:
             break
         candidate.state = "trying"
-        rest = solved.folds[repeat][0 if fold == search.WHOLE else fold][1]
+        rest = solved.folds[repeat][0 if fold == WHOLE else fold][1]
         said = [solved.truth[rest] + random.normal(size=len(rest)), np.zeros(len(solved.test))]
         found._take(candidate, repeat, fold, fits.Answer(said, b"", {}, 1.0, 1.0))
         worse = [said[0] + gain * random.normal(size=len(rest)), said[1]]
@@ -195,12 +196,12 @@ def test_what_has_no_time_for_its_folds_is_fitted_on_all_rows_before_it_has_one_
     while unit := found._next():
         candidate, repeat, fold = unit
         candidate.state = "trying"
-        rest = solved.folds[repeat][0 if fold == search.WHOLE else fold][1]
+        rest = solved.folds[repeat][0 if fold == WHOLE else fold][1]
         said = [solved.truth[rest] + (candidate is not trees), np.zeros(len(solved.test))]
         takes = 3000.0 if candidate is trees else 1.0
         found._take(candidate, repeat, fold, fits.Answer(said, b"", {}, takes, takes))
         begun += [fold] if candidate is trees else []
-    assert begun[:2] == [0, search.WHOLE]
+    assert begun[:2] == [0, WHOLE]
     assert trees.whole
 
 
@@ -232,7 +233,7 @@ def going(found: search.Search, seconds: dict[str, float], *, better: str = "") 
     while (unit := found._next()) and len(made) < 100:
         candidate, repeat, fold = unit
         candidate.state = "trying"
-        rest = solved.folds[repeat][0 if fold == search.WHOLE else fold][1]
+        rest = solved.folds[repeat][0 if fold == WHOLE else fold][1]
         noise = random.normal(size=len(rest)) * (0.1 if candidate.name == better else 1)
         said = solved.truth[rest] + noise
         if solved.classes:
@@ -274,7 +275,7 @@ def test_where_there_is_time_for_the_folds_or_all_rows_it_is_all_rows_if_these_t
         trees = found.candidates[1].name
         begun[is_rising] = [fold for name, fold in going(found, {trees: 2000.0}, better=trees) if name == trees]
     assert begun[False][:2] == [0, 1]
-    assert begun[True][:2] == [0, search.WHOLE]
+    assert begun[True][:2] == [0, WHOLE]
 
 
 def test_what_answers_with_the_best_is_fitted_on_all_rows_while_the_last_of_its_folds_is_under_way(
@@ -293,7 +294,7 @@ def test_what_answers_with_the_best_is_fitted_on_all_rows_while_the_last_of_its_
     monkeypatch.setattr(found, "_halve", lambda: None)
     found._promising(0)
     assert sorted(one.name for one in found._together) == sorted([quick.name, slow.name])
-    assert [found._all_rows(), found._all_rows()] == [(quick, 0, search.WHOLE), (slow, 0, search.WHOLE)]
+    assert [found._all_rows(), found._all_rows()] == [(quick, 0, WHOLE), (slow, 0, WHOLE)]
     assert found._all_rows() is None
 
 
@@ -334,6 +335,6 @@ def test_those_that_were_only_looked_at_answer_where_they_are_better_by_weights_
             for fold, (_, rest) in enumerate(solved.folds[0][: 1 if one.name == "light" else None]):
                 error = random.normal(size=len(rest)) * (noise if one.name == "light" else 1.0)
                 one.fits[0, fold] = fits.Answer([solved.truth[rest] + error, solved.test_truth], b"", {}, 1.0, 1.0)
-        together = {one.name for one in found.together()[0]}
+        together = {one.name for one in assembling.together(found)[0]}
         assert together & chosen
         assert ("light" in together) == ("light" in chosen)

@@ -17,10 +17,12 @@ from cupola.autopilot.candidates import Candidate
 from cupola.autopilot.fits import Answer
 from cupola.autopilot.measuring import RESAMPLES as FEW_RESAMPLES
 from cupola.autopilot.measuring import Floats, Measured, measured
+from cupola.autopilot.portfolio import BASELINES
 from cupola.autopilot.problem import Problem
 from cupola.autopilot.scoring import predictions, score
 from cupola.autopilot.search import Search
 from cupola.autopilot.timing import MEASURED
+from cupola.errors import BadInput
 from cupola.training import flowing
 from cupola.training.blending import BlendedClasses, BlendedNumbers, tempered
 from cupola.training.deciding import JUDGED_BY, Decided
@@ -51,15 +53,54 @@ class Assembled:
         return sum(len(one.fitted) for one in self.kept) / 2**20
 
 
+def together(search: Search, *, single: bool = False) -> tuple[list[Candidate], NDArray[np.intp]]:
+    """The candidates that answer together (or the best alone), with their weights, and the rows that these were
+    found on.
+
+    Those of all folds, unless those that were only looked at are better on rows that both have.
+    Raises BadInput where none was fitted.
+    """
+    known = [one for one in search.candidates if search.is_usable(one) and one.state != "failed"]
+    if not known:
+        whys = [f"{one.name}: {one.why}" for one in search.candidates if one.why]
+        raise BadInput(f"no candidate could be fitted in the time; {'; '.join(whys)[:500]}")
+    # A baseline that had no time for all of its first folds counts by those that it has.
+    looked = [one for one in known if one.has(search.looks) or one.name in BASELINES] or known[:1]
+    whole = [one for one in known if search.is_complete(one)]
+    chosen = looked
+    if whole:
+        rows = saying.rows(search.problem, looked)
+        chosen = max(whole, looked, key=lambda group: _expected(search, group, rows))
+    rows = saying.rows(search.problem, chosen)
+    if single:
+        alone = [saying.value(search.problem, one, rows) for one in chosen]
+        shares = [float(place == int(np.argmax(alone))) for place in range(len(alone))]
+    else:
+        shares = search.weights(chosen, rows)
+    for one, share in zip(chosen, shares, strict=True):
+        one.weight = share
+    return [one for one in chosen if one.weight], rows
+
+
 def assemble(search: Search, *, single: bool) -> Assembled:
     """The candidates that answer together (or the best alone), as a fitted training. Their weights are set."""
-    chosen, places = search.together(single=single)
+    chosen, places = together(search, single=single)
     return _assembled(search, chosen, places, _left(search), RESAMPLES)
 
 
 def least(search: Search, made: Assembled) -> Assembled:
     """The smallest model in its place: one fit of the candidate that weighs most."""
     return _assembled(search, made.chosen, made.places, 0.0, FEW_RESAMPLES)
+
+
+def _expected(search: Search, candidates: list[Candidate], rows: NDArray[np.intp]) -> float:
+    """What these should reach together: with weights from one half of the rows on the other, both ways."""
+    first, second = np.array_split(np.random.default_rng(0).permutation(rows), 2)
+    reached = [
+        saying.value_together(search.problem, candidates, search.weights(candidates, learnt), judged)
+        for learnt, judged in ((first, second), (second, first))
+    ]
+    return float(np.mean(reached))
 
 
 def _assembled(

@@ -12,6 +12,8 @@ SAVING = 0.15  # seconds of a CPU that it takes to write a member of the ensembl
 ASKED = 0.02  # for each member, to ask it about a few rows
 LARGEST = 48 << 20  # bytes of the members that a candidate has; one may be larger
 COPIED = 0.02  # for each megabyte, which is hashed, brought to disk, and copied when it is registered
+HALF = -1  # in the place of a fold: the first, with half of its rows to learn from
+WHOLE = -2  # likewise: none, with all rows to learn from
 
 
 @dataclass
@@ -32,6 +34,10 @@ class Candidate:
     folds: int = 0
     weight: float = 0.0
     share: float = 1.0
+
+    def has(self, folds: int, repeat: int = 0) -> bool:
+        """Whether it was fitted on the first so many folds of a repeat."""
+        return all((repeat, fold) in self.fits for fold in range(folds))
 
     @property
     def seconds(self) -> float:
@@ -72,3 +78,7 @@ class Candidate:
             for name, value in one.grown.items():
                 grown.setdefault(name, []).append(value)
         return self.setting.params | {name: int(np.median(values)) for name, values in grown.items()}
+
+
+Unit = tuple[Candidate, int, int]  # a fit: whose, of which repeat and fold
+Begun = set[tuple[int, int, int]]  # those under way, a candidate by its id()

@@ -1,4 +1,4 @@
-"""The search: which fit comes next, until the time is over, and what the candidates amount to then.
+"""The search: which fit comes next, until the time is over.
 
 1. Baselines: a linear model and scikit-learn's default boosted trees.
 2. Looks: every setting of the portfolio on the first folds, in the order in which they worked elsewhere.
@@ -22,50 +22,29 @@ those that answer best before their other folds. There are no repeats then.
 
 import time
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.utils import _safe_indexing
 
-from cupola.autopilot import fits, halving, saying
-from cupola.autopilot.candidates import Candidate
-from cupola.autopilot.fits import Answer, Children, Rows
+from cupola.autopilot import climbing, halving, making, saying
+from cupola.autopilot.candidates import HALF, WHOLE, Begun, Candidate, Unit
+from cupola.autopilot.climbing import SURE, Climb
+from cupola.autopilot.fits import Answer, Children
 from cupola.autopilot.parts import Parts
 from cupola.autopilot.portfolio import BASELINES, Setting
 from cupola.autopilot.problem import Problem
 from cupola.autopilot.timing import Timing
-from cupola.errors import BadInput
 
 REPEATS = 6
 LOOKED_AT = 1000  # validation rows that a first look should have at least
 LOOKING = 0.45  # of the time
 QUICK, BRIEF = 0.15, 0.2  # of the cost of the default trees; of the time that is left: such a look comes at any time
-LARGE = 100_000  # cells for each second of the search; of more a look is at a share of the rows
-LOWEST = 25_000  # cells for each second, to which that share comes down, so that a busy host has time for it too
-STEP = 4  # times as many rows as a step below
-FEWEST = 1000  # rows of a fold that the lowest step has
-SURE = 0.8  # of the time that is left, which a climb may take, as far as that is known
 PROMOTED = 5  # of the best alone, beside those that are best together
 TICK, LEAST_TICK = 0.25, 0.02  # seconds that it waits for a fit to end, at most and at least
-HALF = -1  # in the place of a fold: the first, with half of its rows to learn from
-WHOLE = -2  # likewise: none, with all rows to learn from
 HALVING = 0.1  # of the time that is left, which finding out whether more rows would help may take
 KEPT = 512 << 20  # bytes of fits that are kept for after a kill
 
-
 Tell = Callable[[Candidate], None]
-Unit = tuple[Candidate, int, int]
-
-
-def ladder(cells: float, rows: int, seconds: float) -> list[float]:
-    """The shares of the rows that looks are at, rising to all of them; of a table that is small for the time just 1."""
-    found = [1.0]
-    if cells <= LARGE * seconds:
-        return found
-    while cells * found[0] > LOWEST * seconds and rows * found[0] >= STEP * FEWEST:
-        found.insert(0, found[0] / STEP)
-    return found
 
 
 class Search:
@@ -99,18 +78,17 @@ class Search:
         learning, validated = (len(part) for part in problem.folds[0][0])
         columns = len(problem.training.features)
         self.timing = Timing(self.candidates, time.monotonic(), end, measuring, columns)
-        self.ladder = ladder(learning * problem.width, learning, self.until - self.timing.begun)
+        self.ladder = climbing.ladder(learning * problem.width, learning, self.until - self.timing.begun)
         for one in self.candidates:
             one.share = self.ladder[0]
         self.folds = len(problem.folds[0])
         self.looks = min(self.folds, max(1, round(LOOKED_AT / validated)))
+        self.climb = Climb(self.timing, self.ladder, self.looks, workers)
         self.half: tuple[Candidate, Answer] | None = None
         self._halving = False
         self._whole: dict[str, float] = {}  # the share of all rows that the last fit on them was begun with
         self._chosen_by: tuple[tuple[int, int], list[Candidate]] = (0, 0), []
         self._parts = Parts()
-        self._step, self._ends_step = 0, 0.0
-        self._climbing: list[Candidate] = []
         self._order: list[Candidate] = []
         self._together: list[Candidate] = []
 
@@ -153,10 +131,10 @@ class Search:
     def _is_over(self, now: float) -> bool:
         """Whether it is time to end, or somebody has asked for that. Without any fit there would be no model: for the
         first one it goes on."""
-        fitted = any(self._is_usable(one) for one in self.candidates)
+        fitted = any(self.is_usable(one) for one in self.candidates)
         return fitted and (now >= self.until or self.stop())
 
-    def _is_usable(self, candidate: Candidate) -> bool:
+    def is_usable(self, candidate: Candidate) -> bool:
         """Whether a model can be made of it."""
         return bool(candidate.fits) and (candidate.whole is not None or not self.only_whole)
 
@@ -168,27 +146,33 @@ class Search:
     # ---- what comes next
 
     def _next(self) -> Unit | None:
-        begun = {(id(one), *unit) for one, *unit in self.children.tags}
-        if unit := self._sure():
+        """The fit that comes next; None where it depends on what is under way, or nothing is left to do."""
+        begun = {(id(one), repeat, fold) for one, repeat, fold in self.children.tags}
+        if unit := self._sure() or self.climb.trees(begun) or self._look(begun):
             return unit
-        if unit := self._trees_climb(begun):
+        if any(one.state == "trying" and not one.has(self.looks) for one in self.candidates) and not self._order:
+            return None  # what is looked at may be better than what is known
+        if unit := self.climb.next(begun, self._chosen):
             return unit
+        if self.climb.is_under_way(begun) and not self._order:
+            return None  # with more rows it may be better than what is known
+        return self._more(begun)
+
+    def _look(self, begun: Begun) -> Unit | None:
+        """A look at a candidate, on the first folds."""
         for candidate in self._to_look_at():
             if not candidate.fits and any(one is candidate for one, *_ in self.children.tags):
                 continue  # how long a fit of it takes is not known yet: it may hang
-            missing = [fold for fold in range(self.looks) if (0, fold) not in candidate.fits]
-            open_ = [fold for fold in missing if (id(candidate), 0, fold) not in begun]
+            open_ = self._open(candidate, 0, self.looks, begun)
             if open_ and self._is_too_long(candidate, open_):
                 candidate.state, candidate.why = "dropped", f"a look at {self._first_folds} takes too long"
                 self.tell(candidate)
             elif open_:
                 return candidate, 0, open_[0]
-        if any(one.state == "trying" and not self._looked(one) for one in self.candidates) and not self._order:
-            return None  # what is looked at may be better than what is known
-        if unit := self._climb(begun):
-            return unit
-        if any(one in self._climbing for one, *_ in self.children.tags) and not self._order:
-            return None  # with more rows it may be better than what is known
+        return None
+
+    def _more(self, begun: Begun) -> Unit | None:
+        """All rows or another fold for one of those that answer best."""
         for candidate in self._promising(0) if self.only_whole else []:
             if self._lacks_whole(candidate) and candidate.takes(candidate.share) < self.until - time.monotonic():
                 return self._on_all_rows(candidate)
@@ -204,16 +188,21 @@ class Search:
                 is_of_best = repeat == 0 and candidate in self._together
                 if repeat == 0 and not is_of_best and not waits and (unit := self._all_rows() or self._one_more(begun)):
                     return unit
-                missing = [fold for fold in range(self.folds) if (repeat, fold) not in candidate.fits]
-                open_ = [fold for fold in missing if (id(candidate), repeat, fold) not in begun]
+                open_ = self._open(candidate, repeat, self.folds, begun)
                 if not open_ or (is_of_best and waits):
                     continue
+                missing = [fold for fold in range(self.folds) if (repeat, fold) not in candidate.fits]
                 is_begun = len(missing) < self.folds - (self.looks if repeat == 0 else 0)
                 if self._fits_in(candidate, open_[:1] if is_begun else missing):
                     return candidate, repeat, open_[0]
                 if is_of_best and self._may_have_all_rows(candidate):
                     return self._on_all_rows(candidate)
         return self._all_rows() or (None if waits else self._one_more(begun))
+
+    def _open(self, candidate: Candidate, repeat: int, folds: int, begun: Begun) -> list[int]:
+        """Those of its first folds that no fit was begun of."""
+        units = [(repeat, fold) for fold in range(folds)]
+        return [unit[1] for unit in units if unit not in candidate.fits and (id(candidate), *unit) not in begun]
 
     def _is_short(self) -> bool:
         """Whether there is no time for all the folds that those lack which answer best together, and for all rows."""
@@ -231,7 +220,7 @@ class Search:
         is_there = any(one.whole for one in self.candidates) or any(fold == WHOLE for *_, fold in self.children.tags)
         known = [one for one in self.candidates if one.fits and one.state == "trying" and self._lacks_whole(one)]
         for one in known:
-            if one.name in BASELINES and self._looked(one) and one.share == one.learnt:
+            if one.name in BASELINES and one.has(self.looks) and one.share == one.learnt:
                 return self._on_all_rows(one)
         return self._on_all_rows(known[0]) if known and not is_there else None
 
@@ -242,47 +231,6 @@ class Search:
     def _on_all_rows(self, candidate: Candidate) -> Unit:
         self._whole[candidate.name] = candidate.share
         return candidate, 0, WHOLE
-
-    def _trees_climb(self, begun: set[tuple[Any, ...]]) -> Unit | None:
-        """The default trees go before all others, so that nothing ends below them where they can be fitted in time."""
-        trees = next((one for one in self.candidates if one.name == BASELINES[1] and one.state == "trying"), None)
-        if trees is None or not self._looked(trees):
-            return None
-        if trees.share < 1 and all(one.share >= trees.share for one in trees.fits.values()):
-            higher = trees.share * STEP
-            if self._has_time(trees, higher):
-                trees.share = higher
-        return self._look_again(trees, begun)
-
-    def _climb(self, begun: set[tuple[Any, ...]]) -> Unit | None:
-        """A look at one of the best with more rows. Each step gets an equal part of the time that is left for them."""
-        while True:
-            share = self.ladder[self._step]
-            for candidate in self._climbing:
-                if candidate.state != "trying" or candidate.share > share:
-                    continue
-                is_in_time = time.monotonic() < self._ends_step and self._has_time(candidate, share)
-                if candidate.share == share or is_in_time:
-                    candidate.share = share
-                    if unit := self._look_again(candidate, begun):
-                        return unit
-            if self._step == len(self.ladder) - 1 or any(one in self._climbing for one, *_ in self.children.tags):
-                return None
-            self._climbing = [one for one in self._chosen() if one.learnt >= share and one.name != BASELINES[1]]
-            self._step += 1
-            now, steps = time.monotonic(), len(self.ladder) - self._step
-            self._ends_step = now + (self.until - now) / steps
-
-    def _look_again(self, candidate: Candidate, begun: set[tuple[Any, ...]]) -> Unit | None:
-        """A first fold that it has been fitted on with fewer rows than it may have by now."""
-        for fold in range(self.looks):
-            if candidate.fits[0, fold].share < candidate.share and (id(candidate), 0, fold) not in begun:
-                return candidate, 0, fold
-        return None
-
-    def _has_time(self, candidate: Candidate, share: float) -> bool:
-        takes = candidate.takes(share) * self.looks / min(self.looks, self.workers)
-        return takes < SURE * (self.until - time.monotonic())
 
     def _all_rows(self) -> Unit | None:
         """All rows, for one of those that answer best together, while there is time for it."""
@@ -301,20 +249,17 @@ class Search:
         is_known = not all(one.is_cut for one in candidate.fits.values())
         return candidate.name not in self._whole and candidate.learnt == 1 and is_known and is_in_time
 
-    def _one_more(self, begun: set[tuple[Any, ...]]) -> Unit | None:
+    def _one_more(self, begun: Begun) -> Unit | None:
         """A fold of one of those that answer best together, where there is no time for all that are missing."""
-        left = self.until - time.monotonic()
         for candidate in self._together:
-            for fold in range(self.folds):
-                if (0, fold) not in candidate.fits and (id(candidate), 0, fold) not in begun:
-                    if candidate.takes(candidate.share) < left:
-                        return candidate, 0, fold
-                    break
+            open_ = self._open(candidate, 0, self.folds, begun)
+            if open_ and candidate.takes(candidate.share) < self.until - time.monotonic():
+                return candidate, 0, open_[0]
         return None
 
     def _to_look_at(self) -> list[Candidate]:
         """Those to be looked at, while there is time for it."""
-        waiting = [one for one in self.candidates if one.state in ("waiting", "trying") and not self._looked(one)]
+        waiting = [one for one in self.candidates if one.state in ("waiting", "trying") and not one.has(self.looks)]
         now = time.monotonic()
         left = self.timing.begun + LOOKING * (self.until - self.timing.begun) - now
         known = [one for one in self.candidates if one.name == BASELINES[1] and one.fits]
@@ -332,9 +277,6 @@ class Search:
     @property
     def _first_folds(self) -> str:
         return "the first fold" if self.looks == 1 else f"the first {self.looks} folds"
-
-    def _looked(self, candidate: Candidate) -> bool:
-        return all((0, fold) in candidate.fits for fold in range(self.looks))
 
     def _is_too_long(self, candidate: Candidate, missing: list[int]) -> bool:
         """Whether looking at it on the other folds would leave too little time for those that are known by then."""
@@ -364,7 +306,7 @@ class Search:
 
     def _chosen(self) -> list[Candidate]:
         """The best of those looked at: first those that answer best together, then by what they reach alone."""
-        looked = [one for one in self.candidates if one.state == "trying" and self._looked(one)]
+        looked = [one for one in self.candidates if one.state == "trying" and one.has(self.looks)]
         if not looked:
             return []
         rows = saying.rows(self.problem, looked)
@@ -390,14 +332,15 @@ class Search:
         chosen = next((one for one in order if one.learnt == 1 and one.takes(0.5) < left), None)
         if chosen and not self._halving:
             self._halving = True
-            self._fit(chosen, 0, 0, self.until, half=True)
+            self._fit(chosen, 0, HALF, self.until)
 
     def is_rising(self) -> bool:
         """Whether all rows teach clearly more than half of them, as far as that is known."""
         return self.half is not None and halving.is_rising(self.problem, *self.half)
 
     def is_complete(self, candidate: Candidate, repeat: int = 0) -> bool:
-        return all((repeat, fold) in candidate.fits for fold in range(self.folds))
+        """Whether it was fitted on all folds of a repeat."""
+        return candidate.has(self.folds, repeat)
 
     # ---- a fit
 
@@ -410,50 +353,22 @@ class Search:
             self.tell(candidate)
         self._fit(candidate, repeat, fold, limit)
 
-    def _fit(self, candidate: Candidate, repeat: int, fold: int, limit: float, *, half: bool = False) -> None:
-        problem, setting = self.problem, candidate.setting
-        style = candidate.style = candidate.style or problem.style(setting)
-        whole, anew = fold == WHOLE, self.only_whole and fold != WHOLE
-        prepared = None if anew else problem.matrices(style)
-        shared = None
-        if anew and candidate.share == 1 and not half:
-            shared = self._parts.begin((id(candidate), repeat, fold), (style, fold))
-        truth = problem.learnt_truth if whole else problem.truth
-        train, rest = (np.arange(len(truth)), np.arange(1)) if whole else problem.folds[repeat][fold]
-        params = setting.params
-        if whole:
-            stopped = any("max_iter" in one.grown for one in candidate.fits.values())
-            params = candidate.params | ({"early_stopping": False} if stopped else {})
-        seed = problem.training.seed + 1000 * repeat + max(0, fold)
-        share = 0.5 if half else candidate.share
-        if share < 1:
-            train = problem.some(train, truth, share, seed)
-
-        kept = sum(answer.size for one in self.candidates for answer in one.fits.values()) < KEPT and not half
+    def _fit(self, candidate: Candidate, repeat: int, fold: int, limit: float) -> None:
+        candidate.style = candidate.style or self.problem.style(candidate.setting)
+        part = None
+        if self.only_whole and fold not in (WHOLE, HALF) and candidate.share == 1:
+            part = self._parts.begin((id(candidate), repeat, fold), (candidate.style, fold))
+        made = making.fit_of(self.problem, candidate, repeat, fold, until=limit, part=part)
+        size = sum(answer.size for one in self.candidates for answer in one.fits.values())
+        is_kept = size < KEPT and fold != HALF
 
         def work() -> Answer:
-            if prepared is None:
-                made = shared.read() if shared and shared.is_there else problem.part(style, train, rest)
-                if shared and not shared.is_there:
-                    shared.write(made)
-                X, y, watched, asked = made
-            else:
-                X, y, watched = (
-                    _safe_indexing(one, part)
-                    for one, part in ((prepared[1], train), (truth, train), (prepared[1], rest))
-                )
-                asked = problem.tested(style)
-            rows = Rows(X, y, (watched, truth[rest]), [watched, asked])
-            answer = fits.fit(
-                setting.estimator, params, rows, classes=problem.classes, seed=seed, until=limit,
-                weighed=(repeat, fold) == (0, 0) and not half, early=not whole,
-            )  # fmt: skip
-            answer.share = share
-            if kept:
+            answer = made()
+            if is_kept:
                 self.keep((candidate.name, repeat, fold), answer)
             return answer
 
-        self.children.begin((candidate, repeat, HALF if half else fold), work)
+        self.children.begin((candidate, repeat, fold), work)
 
     def _take(self, candidate: Candidate, repeat: int, fold: int, answer: Answer | str) -> None:
         self._parts.end((id(candidate), repeat, fold), well=isinstance(answer, Answer))
@@ -498,12 +413,10 @@ class Search:
             candidate.state, candidate.why = "dropped", "there was no time to look at it"
         elif candidate.state == "trying" and not candidate.fits:
             candidate.state, candidate.why = "dropped", "its first fit took longer than there was time"
-        elif candidate.state == "trying" and not self._is_usable(candidate):
+        elif candidate.state == "trying" and not self.is_usable(candidate):
             candidate.state, candidate.why = "dropped", "there was no time to fit it on all rows, behind the flow"
         elif candidate.state == "trying":
             candidate.state = "kept"
-
-    # ---- what the candidates amount to
 
     def weights(self, candidates: list[Candidate], rows: NDArray[np.intp]) -> list[float]:
         """The weights with which these answer best together, by rows that all of them were validated on."""
@@ -511,40 +424,3 @@ class Search:
         found = saying.weights(self.problem, candidates, rows)
         self.timing.weighing = max(self.timing.weighing, time.process_time() - begun)
         return found
-
-    def together(self, *, single: bool = False) -> tuple[list[Candidate], NDArray[np.intp]]:
-        """The candidates that answer together (or the best alone), with their weights, and the rows that these were
-        found on.
-
-        Those of all folds, unless those that were only looked at are better on rows that both have.
-        Raises BadInput where none was fitted.
-        """
-        known = [one for one in self.candidates if self._is_usable(one) and one.state != "failed"]
-        if not known:
-            whys = [f"{one.name}: {one.why}" for one in self.candidates if one.why]
-            raise BadInput(f"no candidate could be fitted in the time; {'; '.join(whys)[:500]}")
-        # A baseline that had no time for all of its first folds counts by those that it has.
-        looked = [one for one in known if self._looked(one) or one.name in BASELINES] or known[:1]
-        whole = [one for one in known if self.is_complete(one)]
-        chosen = looked
-        if whole:
-            rows = saying.rows(self.problem, looked)
-            chosen = max(whole, looked, key=lambda group: self._expected(group, rows))
-        rows = saying.rows(self.problem, chosen)
-        if single:
-            alone = [saying.value(self.problem, one, rows) for one in chosen]
-            shares = [float(place == int(np.argmax(alone))) for place in range(len(alone))]
-        else:
-            shares = self.weights(chosen, rows)
-        for one, share in zip(chosen, shares, strict=True):
-            one.weight = share
-        return [one for one in chosen if one.weight], rows
-
-    def _expected(self, candidates: list[Candidate], rows: NDArray[np.intp]) -> float:
-        """What these should reach together: with weights from one half of the rows on the other, both ways."""
-        first, second = np.array_split(np.random.default_rng(0).permutation(rows), 2)
-        reached = [
-            saying.value_together(self.problem, candidates, self.weights(candidates, learnt), judged)
-            for learnt, judged in ((first, second), (second, first))
-        ]
-        return float(np.mean(reached))
