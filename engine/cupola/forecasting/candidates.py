@@ -15,6 +15,7 @@ from cupola.forecasting.panel import Panel
 from cupola.forecasting.records import WINDOWS
 
 MANY = 20  # series
+TELLING = 3  # values, at least, that tell how much a series varies
 FARTHEST = 50.0  # of a logarithm: a forecast beyond is none
 
 
@@ -51,10 +52,11 @@ METHODS = {
 class Local:
     """A method that looks at each series by itself; what it has found of an item is kept by the item's name.
 
-    turn: by which of the panel's seasons.
+    turn: by which of the panel's seasons. usual: how far the next value of such a series is, as a part of its size; of
+    one with a value or two, which do not tell, it is as far.
     """
 
-    turn = 0
+    turn, usual = 0, 0.0
 
     def __init__(self, method: str, quantiles: list[float], until: float | None = None, turn: int = 0) -> None:
         self.method, self.quantiles, self.turn = method, quantiles, turn
@@ -72,6 +74,7 @@ class Local:
                 raise OutOfTime
             self.keys.append("\0".join(series.key))
             self.parameters.append(fit(series.filled, panel.seasons[self.turn]) if len(series.values) else np.zeros(0))
+        self.usual = usual_step(panel)
 
     def forecast(self, panel: Panel, horizon: int) -> Floats:
         known = dict(zip(self.keys, self.parameters, strict=True))
@@ -84,7 +87,10 @@ class Local:
             key = "\0".join(series.key)
             parameters = known[key] if key in known else method.fit(values, season)
             path = method.forecast(values, season, parameters, horizon)
-            spread = path.mean[:, None] + path.deviation[:, None] * scores
+            deviation = path.deviation
+            if len(values) < TELLING:
+                deviation = np.maximum(deviation, self.usual * np.abs(path.mean) * np.sqrt(np.arange(1, horizon + 1)))
+            spread = path.mean[:, None] + deviation[:, None] * scores
             found[place] = np.exp(np.minimum(spread, FARTHEST)) if path.logged else spread
         return found
 
@@ -99,6 +105,13 @@ class Local:
         whole = state.pop("parameters")
         self.__dict__.update(state)
         self.parameters = [whole[start:end] for start, end in itertools.pairwise(ends)]
+
+
+def usual_step(panel: Panel) -> float:
+    """The median, over the series that tell, of how far a value lies from the last, as a part of their size."""
+    told = [one.filled for one in panel.series if len(one.values) >= TELLING]
+    steps = [np.sqrt(np.mean(np.diff(one) ** 2)) / size for one in told if (size := np.abs(one).mean()) > 0]
+    return float(np.median(steps)) if steps else 0.0
 
 
 def of(panel: Panel, quantiles: list[float], horizon: int, seed: int, until: float | None) -> dict[str, Candidate]:

@@ -14,6 +14,7 @@ import pandas as pd
 
 from cupola.forecasting import calibrating, candidates, panel
 from cupola.forecasting.candidates import Candidate
+from cupola.forecasting.frequencies import Frequency
 from cupola.forecasting.naive import Floats
 from cupola.forecasting.panel import Encodings, Panel, Series
 from cupola.forecasting.records import ForecastSpec
@@ -62,7 +63,10 @@ class Forecaster:
         whole = [self._joined(one, kept.get(one.key)) for one in sent.series]
         frequency = self.history.frequency
         places = frequency.places(panel.moments_of(frame[spec.time], frequency.kind))
-        asking = ~np.isfinite(panel.numbers(frame[spec.target]))
+        values = panel.numbers(frame[spec.target])
+        asking = frame[spec.target].isna().to_numpy()
+        if (lost := np.isnan(values) & ~asking).any():
+            raise ValueError(f"row {int(lost.argmax()) + 1}: {spec.target} is too large to be forecast")
         ends = np.array([one.end for one in whole])[groups]
         steps = np.where(asking & (places >= ends), places - ends + 1, 0)
         row = int(steps.argmax())
@@ -88,8 +92,16 @@ class Forecaster:
                 raise ValueError(f"nothing is known of the item {named!r}: send its recent rows, with their values")
             return sent
         if len(sent.values):
-            apart = sent.start - kept.end
-            return kept.followed_by(sent) if apart <= max(self.history.season, self.spec.horizon) else sent
+            apart, season = sent.start - kept.end, self.history.season
+            if apart <= max(season, self.spec.horizon):
+                return kept.followed_by(sent)
+            if len(sent.values) <= season:
+                of = f" of {'/'.join(sent.key)}" if sent.key else ""
+                raise ValueError(
+                    f"{apart} steps before the first value{of} are not known: send these rows too, or more than "
+                    f"{season} of the newest, with their values"
+                )
+            return sent
         last = min(sent.start + len(sent.known), kept.end + self.spec.horizon)
         known = np.full((max(0, last - kept.start), kept.known.shape[1]), np.nan)
         known[: len(kept.known)] = kept.known[: len(known)]
@@ -99,14 +111,17 @@ class Forecaster:
         return Series(kept.key, kept.start, kept.values, known, kept.past, sent.static)
 
     def _step(self, series: Series, said: Floats, step: int) -> dict[str, Any]:
-        moment = moment_text(self.history.frequency.moments([series.end + step - 1])[0])
+        moment = moment_text(self.history.frequency, series.end + step - 1)
         values = {f"{level:g}": float(value) for level, value in zip(self.spec.quantiles, said[step - 1], strict=True)}
         return {"time": moment, "step": step, **values}
 
 
-def moment_text(moment: Any) -> Any:
-    """A moment as JSON has it: a date, a time or a number."""
+def moment_text(frequency: Frequency, place: int) -> Any:
+    """When a step begins, as JSON has it: a date, a time or a number."""
+    moment = frequency.moments([place])[0]
     if not isinstance(moment, np.datetime64):
         return int(moment) if float(moment).is_integer() else float(moment)
     when: datetime.datetime = moment.astype("datetime64[us]").item()
-    return when.date().isoformat() if when.time() == datetime.time() else when.isoformat()
+    if frequency.has_days and when.time() == datetime.time():
+        return when.date().isoformat()
+    return when.isoformat() + "Z" * frequency.zoned

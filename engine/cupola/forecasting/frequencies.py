@@ -32,10 +32,11 @@ class Frequency:
     unit: "seconds", "business" (days), "months" or "numbers" (a column that counts). size: of a step, in it. kind: what
     the moments are ("time", "number", "decimal": years such as 1949.083, or numbers that `dated` reads). origin:
     microseconds since 1970 for seconds and business days, months since the year 0, or a number. day: of the month, 31
-    for its end. days: moments are days of a time zone, whose midnights are not those of UTC.
+    for its end. days: moments are days of a time zone, whose midnights are not those of UTC; zoned: they are times of
+    one.
     """
 
-    days = False
+    days, zoned = False, False
 
     def __init__(self, unit: str, size: float, kind: str, origin: float = 0, day: int = 1) -> None:
         self.unit, self.size, self.kind, self.origin, self.day = unit, size, kind, origin, day
@@ -53,6 +54,11 @@ class Frequency:
         sizes = {"days": DAY, "hours": HOUR, "minutes": MINUTE} if self.unit == "seconds" else {}
         unit = next((one for one, size in sizes.items() if self.size % size == 0), self.unit)
         return f"every {self.size / sizes.get(unit, 1):g} {unit}"
+
+    @property
+    def has_days(self) -> bool:
+        """Whether no step is shorter than a day."""
+        return self.unit in ("business", "months") or (self.unit == "seconds" and self.size % DAY == 0)
 
     @property
     def seasons(self) -> list[int]:

@@ -196,7 +196,7 @@ def read(frame: pd.DataFrame, spec: ForecastSpec) -> tuple[Panel, Encodings, lis
     if is_zoned and not days:
         notes.append("times are those of UTC")
     frequency, said = frequencies.of(frequencies.midnights(moments) if days else moments, groups, spec.frequency)
-    frequency.days, frequency.kind = days, written or frequency.kind
+    frequency.days, frequency.zoned, frequency.kind = days, is_zoned and not days, written or frequency.kind
     seasons = [spec.season] if spec.season else frequency.seasons
     near = _near(groups, frequency.places(moments), numbers(frame[spec.target]))
     if not near.all():
@@ -239,7 +239,8 @@ def gathered(
     """The series of other rows, by the frequency and the covariates of those that were learned from."""
     moments = moments_of(frame[spec.time], frequency.kind)
     groups, keys = keys_of(frame, spec.items)
-    for lacking, names in ((pd.isna(moments), spec.time), (groups < 0, " or no ".join(spec.items))):
+    dateless = f"{spec.time} that is one of its {frequency.kind}" if frequency.kind in dated.EXAMPLES else spec.time
+    for lacking, names in ((pd.isna(moments), dateless), (groups < 0, " or no ".join(spec.items))):
         if lacking.any():
             raise BadInput(f"row {int(np.argmax(lacking)) + 1} has no {names}")
     return _gathered(frame, spec, moments, groups, keys, frequency, seasons, encodings)[0]

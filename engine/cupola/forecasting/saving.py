@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import numpy as np
 import pandas as pd
 
 from cupola.datasets.records import DatasetVersion
@@ -69,8 +68,8 @@ def _sample(model: Forecaster, spec: ForecastSpec, described: Signature) -> list
             named[one.name] = int(named[one.name])
     empty = {one.name: None for one in described.columns}
     steps = min(SAMPLED, spec.horizon)
-    moments = model.history.frequency.moments(first.end + np.arange(steps))
-    return [empty | named | {spec.time: moment_text(moment)} for moment in moments]
+    moments = [moment_text(model.history.frequency, first.end + step) for step in range(steps)]
+    return [empty | named | {spec.time: moment} for moment in moments]
 
 
 def _frame(sample: list[dict[str, Any]], described: Signature) -> pd.DataFrame:
