@@ -7,13 +7,11 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from tests.waiting import until
 
-from cupola.agent import stopping
 from cupola.jobs import agents, attempts
 from cupola.jobs import records as jobs
 from cupola.store import runtime
@@ -32,10 +30,8 @@ time.sleep(280)
 
 
 @pytest.fixture
-def ws(home: Path) -> Iterator[Workspace]:
-    workspace = Workspace.init(home / "ws")
-    yield workspace
-    stopping.stop(jobs=True)
+def ws(host: Path, tmp_path: Path) -> Workspace:
+    return Workspace.init(tmp_path / "ws")
 
 
 def in_a_terminal(ws: Workspace, script: str) -> tuple[int, int, str]:

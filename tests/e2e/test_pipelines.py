@@ -68,6 +68,16 @@ parameters = { name = "last of ${steps.job.outputs.value} and ${steps.lambda.out
 """
 
 
+@pytest.fixture
+def ws(host: Path, tmp_path: Path) -> api.Workspace:
+    """A workspace with the steps; one agent serves those of all tests."""
+    made = cupola.init(tmp_path / "ws")
+    (made.root / "src").mkdir()
+    (made.root / "pipelines").mkdir()
+    (made.root / "src" / "steps.py").write_text(STEPS)
+    return made
+
+
 def driver(ws: api.Workspace, job: str) -> Started:
     """What drives an execution: the newest attempt of its job."""
     store = Workspace.open(ws.root).store
@@ -100,12 +110,8 @@ def kill_all(ws: api.Workspace, job: str) -> None:
 
 @pytest.mark.parametrize("kill", [kill_job, kill_keeper, kill_all], ids=["driver", "keeper", "agent and keeper"])
 def test_an_execution_that_was_killed_goes_on_at_its_step(
-    home: Path, tmp_path: Path, kill: Callable[[api.Workspace, str], None]
+    ws: api.Workspace, kill: Callable[[api.Workspace, str], None]
 ) -> None:
-    ws = cupola.init(tmp_path / "ws")
-    (ws.root / "src").mkdir()
-    (ws.root / "pipelines").mkdir()
-    (ws.root / "src" / "steps.py").write_text(STEPS)
     (ws.root / "pipelines" / "long.toml").write_text(PIPELINE)
     started = ws.pipeline.run("long")
     called = ws.root / "called.txt"
@@ -122,11 +128,7 @@ def test_an_execution_that_was_killed_goes_on_at_its_step(
     assert len([one for one in ws.job.ls() if one.kind == "processing"]) == 1
 
 
-def test_a_job_goes_on_though_what_waits_for_it_was_killed(home: Path, tmp_path: Path) -> None:
-    ws = cupola.init(tmp_path / "ws")
-    (ws.root / "src").mkdir()
-    (ws.root / "pipelines").mkdir()
-    (ws.root / "src" / "steps.py").write_text(STEPS)
+def test_a_job_goes_on_though_what_waits_for_it_was_killed(ws: api.Workspace) -> None:
     (ws.root / "pipelines" / "long.toml").write_text(PIPELINE.partition("[steps.lambda]")[0])
     started = ws.pipeline.run("long")
     until(lambda: next(one for one in ws.pipeline.show(started.execution).steps if one.name == "job").job)
@@ -161,11 +163,7 @@ depends_on = ["fails", "job"]
 """
 
 
-def test_an_execution_that_has_failed_stays_so_though_it_was_killed_before_its_end(home: Path, tmp_path: Path) -> None:
-    ws = cupola.init(tmp_path / "ws")
-    (ws.root / "src").mkdir()
-    (ws.root / "pipelines").mkdir()
-    (ws.root / "src" / "steps.py").write_text(STEPS)
+def test_an_execution_that_has_failed_stays_so_though_it_was_killed_before_its_end(ws: api.Workspace) -> None:
     (ws.root / "pipelines" / "fails.toml").write_text(FAILS)
     started = ws.pipeline.run("fails")
 
@@ -181,11 +179,7 @@ def test_an_execution_that_has_failed_stays_so_though_it_was_killed_before_its_e
     assert [one.status for one in steps().values()] == ["Failed", "Succeeded", "Waiting"]
 
 
-def test_an_execution_that_was_edited_by_hand_is_not_run(home: Path, tmp_path: Path) -> None:
-    ws = cupola.init(tmp_path / "ws")
-    (ws.root / "src").mkdir()
-    (ws.root / "pipelines").mkdir()
-    (ws.root / "src" / "steps.py").write_text(STEPS)
+def test_an_execution_that_was_edited_by_hand_is_not_run(ws: api.Workspace) -> None:
     (ws.root / "pipelines" / "long.toml").write_text(PIPELINE)
     started = ws.pipeline.run("long")
     until(lambda: (ws.root / "called.txt").exists())
@@ -194,6 +188,7 @@ def test_an_execution_that_was_edited_by_hand_is_not_run(home: Path, tmp_path: P
     kill_job(ws, started.jobs[0])
     found = until(lambda: (now := ws.pipeline.show(started.execution)).over and now)
     assert found.status == "Failed" and "is not what was filed" in found.reason
+    (ws.root / "go.txt").write_text("")
 
 
 @pytest.mark.timeout(1200)  # it trains and tunes, three times
