@@ -176,6 +176,8 @@ CASES: list[tuple[str, dict[str, Any], dict[str, str]]] = [
     ("schedule restore", {"trash": "{trash}"}, {}),
     ("pipeline step", {"pipeline": "made", "step": "ask", "type": "Callback", "argument": {"message": "go on?"}}, {}),
     ("pipeline step", {"pipeline": "made", "step": "end", "type": "Fail", "after": ["ask"]}, {}),
+    ("pipeline undo", {"pipeline": "made"}, {}),
+    ("pipeline redo", {"pipeline": "made"}, {}),
     ("pipeline unstep", {"pipeline": "made", "step": "end"}, {}),
     ("pipeline rm", {"pipeline": "made"}, {"trash": "trash"}),
     ("pipeline restore", {"trash": "{trash}"}, {}),

@@ -1,7 +1,9 @@
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from cupola.errors import BadOption
-from cupola.jobs.amounts import seconds, size
+from cupola.jobs.amounts import seconds, size, written
 
 
 @pytest.mark.parametrize(
@@ -10,6 +12,11 @@ from cupola.jobs.amounts import seconds, size
 )
 def test_sizes(text, value):
     assert size(text) == value
+
+
+@given(st.integers(1, 1 << 50))
+def test_a_size_comes_back_as_it_was_written(bytes):
+    assert size(written(bytes)) == bytes
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from cupola.errors import BadInput, BadOption, NotFound
+from cupola import actions
+from cupola.errors import BadInput, BadOption, NotFound, NotReady
 from cupola.pipelines import definition, editing
 from cupola.store import files, records
 from cupola.workspace import Workspace
@@ -60,6 +61,30 @@ def test_a_step_is_changed_within_its_lines_and_the_version_before_is_kept(ws: W
     assert len(kept) == 2
     put(ws, "prepare", unset=["timeout"])
     assert text(ws) == TEXT
+
+
+def test_changes_are_taken_back_one_after_the_other_and_made_again(ws: Workspace) -> None:
+    put(ws, "tell", type="Lambda", arguments={"function": "work:tell"})
+    by_hand = text(ws).replace("work:tell", "work:told")
+    (ws.root / "pipelines" / "p.toml").write_text(by_hand)
+    put(ws, "tell", arguments={"timeout": "5m"})
+    editing.remove_step(ws.store, "p", "tell")
+    last = text(ws)
+    found = []
+    for _ in range(4):
+        editing.undo(ws.store, "p")
+        found.append(text(ws))
+    assert found[1:] == [by_hand, by_hand.replace("work:told", "work:tell"), TEXT]
+    with pytest.raises(NotReady, match="no change of p to take back"):
+        editing.undo(ws.store, "p")
+    for _ in range(4):
+        editing.redo(ws.store, "p")
+    assert text(ws) == last
+    editing.undo(ws.store, "p")
+    put(ws, "tell", arguments={"timeout": "6m"})
+    with pytest.raises(NotReady, match="taken back"):
+        editing.redo(ws.store, "p")
+    assert not [one for one in actions.run(ws, "check").notes if "p.toml" in one.path]
 
 
 def test_conditions_stand_on_one_line_as_people_write_them(ws: Workspace) -> None:

@@ -1,7 +1,7 @@
 """What is exported says the same when it is read again."""
 
 from pathlib import Path
-from types import SimpleNamespace
+from typing import Any
 
 import msgspec
 import pytest
@@ -9,8 +9,12 @@ import pytest
 from cupola.errors import BadInput
 from cupola.experiments.records import Run
 from cupola.flows.records import Flow, create
+from cupola.jobs.wish import Job
 from cupola.pipelines import definition, exporting, python
 from cupola.pipelines.records import Parameter, Pipeline, Step
+from cupola.store import records
+from cupola.tuning import records as tunings
+from cupola.tuning.records import Stops, Tuning
 from cupola.workspace import Workspace
 
 SAMPLE = Path(__file__).parents[2] / "workspaces" / "flights" / "pipelines" / "late-flights.toml"
@@ -61,14 +65,33 @@ def test_a_function_of_the_file_itself_cannot_be_taken_to_toml() -> None:
         exporting.toml(made)
 
 
-def test_a_tuning_becomes_one_that_registers_its_best() -> None:
-    found = SimpleNamespace(
+def filed(workspace: Workspace, **given: Any) -> str:
+    """A job that was given that to work with; its id."""
+    job = Job(
+        id="j1", kind="train", name="j", command=[], directory="/", user="u", host="h", submitted="2026-11", **given
+    )
+    workspace.store.root.joinpath(job.directory_in_store).mkdir(parents=True)
+    records.write(workspace.store, f"{job.directory_in_store}/job.json", job, kind="job", ref=job.id)
+    return job.id
+
+
+def test_a_tuning_becomes_one_that_registers_its_best(workspace: Workspace) -> None:
+    job = filed(workspace, memory=3 << 29)
+    asked = Tuning(
+        id="t1", name="brave-otter", experiment="e", user="u", host="h", submitted="2026", directions=["maximize"],
+        stops=Stops(trials=5, seconds=90, patience=3), parallel=2, jobs=[job],
+    )  # fmt: skip
+    tunings.create(workspace.store, asked)
+    found = tunings.TuningState(
+        tuning="t1", experiment="e", status="Completed",
         target="late", estimator="LogisticRegression", space=["C=0.1..10:log"], strategy="Random",
         objectives=["roc_auc"], wanted=5, options={"metric": "f1", "seed": 3, "unknown": 1}, dataset="flights@2-abcd",
         name="brave-otter",
     )  # fmt: skip
-    made = exporting._of_tuning(found)
+    made = exporting._of_tuning(workspace.store, found)
     tune, register = made.steps
+    more = {"parallel": 2, "trials": 5, "timeout": "90s", "patience": 3, "memory": "1536M"}
+    assert more.items() <= tune.arguments.items() and not {"until", "cpus", "gpus"} & tune.arguments.keys()
     assert tune.arguments["metric"] == ["f1"] and tune.arguments["dataset"] == "${parameters.dataset}"
     assert "unknown" not in tune.arguments
     assert register.arguments == {"run": "${steps.tune.outputs.best_run}", "name": "${parameters.model}"}
@@ -76,13 +99,13 @@ def test_a_tuning_becomes_one_that_registers_its_best() -> None:
     assert definition.parse(exporting.toml(made), "t", "pipelines/t.toml", "").step("tune").arguments == tune.arguments
 
 
-def test_a_forecast_becomes_one_that_makes_and_registers_it() -> None:
+def test_a_forecast_becomes_one_that_makes_and_registers_it(workspace: Workspace) -> None:
     run = Run(
         id="r", name="sales", experiment="default", user="u", host="h", submitted="", dataset="sales@2-abcd",
         target="amount", task="forecasting", estimator="Ensemble", params={"ets": 1.0},
         split={"kind": "time", "windows": 4, "horizon": 7}, options={"item": ["shop"], "budget": "10s"},
     )  # fmt: skip
-    made = definition.parse(exporting.toml(exporting._of_run(run)), "f", "pipelines/f.toml", "")
+    made = definition.parse(exporting.toml(exporting._of_run(workspace.store, run)), "f", "pipelines/f.toml", "")
     assert made.step("forecast").arguments == {
         "action": "forecast",
         "arguments": {
@@ -92,15 +115,16 @@ def test_a_forecast_becomes_one_that_makes_and_registers_it() -> None:
     assert made.step("register").arguments["run"] == "${steps.forecast.outputs.run}"
 
 
-def test_an_autopilot_becomes_one_that_learns_from_the_same_columns_and_rows() -> None:
+def test_an_autopilot_becomes_one_that_learns_from_the_same_columns_and_rows(workspace: Workspace) -> None:
     run = Run(
         id="r", name="ap", experiment="ap", user="u", host="h", submitted="", dataset="flights@2-abcd", target="late",
         task="classification", estimator="Autopilot",
         options={"exclude": ["delay"], "split": "time:70/15/15", "cv": 8, "budget": "60s", "mode": "auto"},
+        job=filed(workspace, cpus=1, max_runtime=3600),
     )  # fmt: skip
-    assert exporting._of_run(run).step("search").arguments == {
+    assert exporting._of_run(workspace.store, run).step("search").arguments == {
         "dataset": "${parameters.dataset}", "target": "late", "exclude": ["delay"], "split": "time:70/15/15",
-        "budget": "60s", "mode": "auto",
+        "budget": "60s", "mode": "auto", "cpus": 1,
     }  # fmt: skip
 
 

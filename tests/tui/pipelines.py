@@ -136,7 +136,7 @@ def answer(name: str, arguments: Record) -> Any:
         return {"said": "", "changes": ["src/features.py has changed", "parameters.threshold: 0.6, now 0.7"]}
     if name == "pipeline log":
         return {"execution": arguments["execution"], "step": arguments["step"], "path": "", "text": "fold 5 of 5\n"}
-    if name in ("pipeline step", "pipeline unstep"):
+    if name in ("pipeline step", "pipeline unstep", "pipeline undo", "pipeline redo"):
         return pipelines()[0]
     if name == "pipeline run":
         return running() | {"execution": "e000000004"}

@@ -11,13 +11,12 @@ from typing import Any
 import msgspec
 
 from cupola.errors import BadInput, BadOption, NotFound, meant
-from cupola.store import Store, files, names, records
-from cupola.store.records import HISTORY, Record
+from cupola.store import Store, files, names, records, undoing
+from cupola.store.records import Record
 
 DIRECTORY = "flows"
 SUFFIX = ".toml"
 JOIN = "join"  # the transform that may look rows up
-WALKED = 200  # versions of the file that undoing walks back
 FITTED = "flow.json"  # beside the rows of a version that a flow has made: what it had learned
 
 
@@ -205,26 +204,9 @@ def flow_hash(flow: Flow, inputs: dict[str, str], last: str | None = None) -> st
 
 
 def changes(store: Store, name: str) -> tuple[list[bytes], list[bytes]]:
-    """What the file has been, the oldest first, and is; and what was undone and can be done again, the next one last.
-
-    Of a long history the newest changes. A version that says what the one before its predecessor said is an undoing;
-    the history needs no marks for it.
-    """
-    done: list[tuple[Flow, bytes]] = []
-    back: list[tuple[Flow, bytes]] = []
-    for data in [*_kept(store, name), files.read_bytes(store, path(name))]:
-        flow = msgspec.structs.replace(_decoded(data, path(name)), revision=0)
-        if done and done[-1][0] == flow:
-            continue
-        if len(done) > 1 and done[-2][0] == flow:
-            back.append(done.pop())
-        else:
-            if back and back[-1][0] == flow:
-                back.pop()
-            else:
-                back.clear()
-            done.append((flow, data))
-    return [data for _, data in done], [data for _, data in back]
+    """What the file has been and is; and what was undone and can be done again, as `undoing.changes` gives it."""
+    here = path(name)
+    return undoing.changes(store, here, lambda data: msgspec.structs.replace(_decoded(data, here), revision=0))
 
 
 def put_back(store: Store, name: str, data: bytes) -> Flow:
@@ -236,22 +218,6 @@ def put_back(store: Store, name: str, data: bytes) -> Flow:
 def _become(flow: Flow, other: Flow) -> None:
     for field in ("description", "seed", "sources", "steps"):
         setattr(flow, field, getattr(other, field))
-
-
-def _kept(store: Store, name: str) -> list[bytes]:
-    directory = f"{HISTORY}/{path(name)}"
-    kept = [one.split("-") for one in files.listing(store, directory) if one.partition("-")[0].isdigit()]
-    return [files.read_bytes(store, f"{directory}/{'-'.join(one)}") for one in _in_order(kept)[-WALKED:]]
-
-
-def _in_order(kept: list[list[str]]) -> list[list[str]]:
-    """Versions (REVISION, CONTENT, what it was before) as they followed each other, also those of one revision."""
-    found: list[list[str]] = []
-    for one in sorted(kept, key=lambda parts: (int(parts[0]), len(parts))):
-        place = next((at + 1 for at, other in enumerate(found) if one[2:] == other[1:2]), len(found))
-        later = [at for at, other in enumerate(found) if at >= place and int(other[0]) > int(one[0])]
-        found.insert(min(later, default=len(found)), one)
-    return found
 
 
 def _decoded(data: bytes, where: str) -> Flow:

@@ -19,6 +19,12 @@ def size(text: str | None, option: str = "--memory") -> int | None:
     return int(float(match[1]) * SIZES[match[2].lower()])
 
 
+def written(size: int) -> str:
+    """Bytes as `size` reads them: "2G", "512M"."""
+    unit = next(one for one in ("t", "g", "m", "k", "") if size % SIZES[one] == 0)
+    return f"{size // SIZES[unit]}{unit.upper()}"
+
+
 def seconds(text: str | None, option: str = "--max-runtime") -> float | None:
     """Seconds: "90", "90s", "15m", "1h30m", "2d"; None stays None."""
     if text is None:

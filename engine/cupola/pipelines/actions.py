@@ -52,6 +52,8 @@ class PipelineState(msgspec.Struct, kw_only=True):
     executions: int = 0
     execution: str | None = None
     status: str | None = None
+    secondary_status: str = ""
+    message: str = ""
     started: str | None = None
     ended: str | None = None
     user: str = ""
@@ -324,7 +326,10 @@ def step(
     else_steps: Annotated[list[str] | None, Arg(help="of a Condition: what is run where not; '' for none")] = None,
     unset: Annotated[list[str] | None, Arg(help="arguments that it is no longer to have")] = None,
 ) -> PipelineState:
-    """Add a step to a pipeline, or change one; the comments of its file stay, and nothing is written that is wrong."""
+    """Add a step to a pipeline, or change one; `pipeline undo` takes it back.
+
+    The comments of its file stay, and nothing is written that is wrong.
+    """
     lists = [one if one is None else [each for each in one if each] for one in (after, if_steps, else_steps)]
     editing.put_step(
         ws.store, pipeline, step, type=type, after=lists[0], if_steps=lists[1], else_steps=lists[2],
@@ -339,8 +344,22 @@ def unstep(
     pipeline: PipelineName,
     step: Annotated[str, Arg(help="the step that is taken out")],
 ) -> PipelineState:
-    """Take a step out of a pipeline, and out of what other steps say of it; `.cupola/history` keeps the file before."""
+    """Take a step out of a pipeline, and out of what other steps say of it; `pipeline undo` brings it back."""
     editing.remove_step(ws.store, pipeline, step)
+    return _state(ws, pipeline)
+
+
+@action("pipeline undo", about="pipeline")
+def undo(ws: Workspace, pipeline: PipelineName) -> PipelineState:
+    """Take the last change of a pipeline's steps back; again for the one before it."""
+    editing.undo(ws.store, pipeline)
+    return _state(ws, pipeline)
+
+
+@action("pipeline redo", about="pipeline")
+def redo(ws: Workspace, pipeline: PipelineName) -> PipelineState:
+    """Make a change again that was taken back."""
+    editing.redo(ws.store, pipeline)
     return _state(ws, pipeline)
 
 
@@ -371,6 +390,7 @@ def _state(ws: Workspace, name: str) -> PipelineState:
         last = standing.of(ws.store, made[0])
         found.execution, found.status, found.user = last.execution, last.status, last.user
         found.started, found.ended = last.started, last.ended
+        found.secondary_status, found.message = last.secondary_status, last.message
         same = made[0].definition
         if not found.steps and same.sha256 == (found.version and read.sha256):
             found.parameters, found.steps, found.edges = same.parameters, same.steps, graph.edges(same, {})

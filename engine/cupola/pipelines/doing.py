@@ -111,8 +111,13 @@ def waited(asked: Asked, action: actions.Action, record: Any) -> Outcome:
     """What becomes of what an action has started."""
     job = _job_of(action, record)
     asked.say(Said(job=job))
+
+    def tell(state: Any) -> None:
+        if not job:
+            asked.say(Said(waits=f"the {action.waits} {waiting.name_of(action, record)} is {state.status}"))
+
     try:
-        return outcome_of(waiting.wait(asked.ws, action, record))
+        return outcome_of(waiting.wait(asked.ws, action, record, progress=tell))
     except WorkFailed as error:
         return Outcome(error=error.info(), causes=["WorkFailed", *_causes(asked.ws, job)])
 

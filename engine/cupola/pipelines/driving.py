@@ -269,7 +269,9 @@ class Driver:
 
     def _ask(self, state: StepState, arguments: dict[str, Any]) -> None:
         """Waits for the answer to a Callback, which is looked for now and then."""
-        state.message = str(arguments.get("message") or "")
+        file = arguments.get("file")
+        state.message = str(arguments.get("message") or (f"waits for the file {file}" if file else ""))
+        state.secondary_status = "WaitingForFile" if file else "WaitingForAnswer"
         self.states[state.name] = state
         seconds = amounts.seconds(arguments.get("timeout"), "timeout")
         self.waiting[state.name] = None if seconds is None else time.monotonic() + seconds - results.age(state.started)
@@ -279,6 +281,7 @@ class Driver:
         """A ForEach becomes as many steps as it has items; it is over when they are."""
         items = references.resolved(step.arguments["items"], self.known)
         inner = foreach.steps(step, items, self.known)
+        state.items = len(inner)
         self.states[step.name] = state
         self._line(Line(op="begin", step=step.name, state=state))
         self.expanded[step.name] = [one.name for one in inner]
@@ -320,6 +323,9 @@ class Driver:
         if said.job and said.job != state.job:
             state.job = said.job
             self._line(Line(op="job", step=name, job=said.job))
+        if said.waits:
+            state.secondary_status, state.message = "Waiting", said.waits
+            self._line(Line(op="waits", step=name, state=state))
 
     def _ended(self, state: StepState, outcome: Outcome) -> None:
         """A try is over: with what it has come to, or failed, or to be tried again. After an interruption it is left
@@ -332,7 +338,7 @@ class Driver:
             return
         said = str(from_info(outcome.error))
         if self.stopping:
-            self._over(msgspec.structs.replace(state, status="Stopped", ended=now(), message=""))
+            self._over(msgspec.structs.replace(state, status="Stopped", ended=now()))
             return
         if "interrupted" in outcome.causes and state.interruptions < INTERRUPTIONS and not self.failed:
             self._later(msgspec.structs.replace(state, interruptions=state.interruptions + 1), said, 1)
@@ -343,12 +349,12 @@ class Driver:
             self._later(state, said, again.interval * again.backoff ** (tries - 1))
             return
         cause = outcome.causes[0] if outcome.causes else ""
-        self._over(msgspec.structs.replace(state, status="Failed", ended=now(), reason=said, cause=cause, message=""))
+        self._over(msgspec.structs.replace(state, status="Failed", ended=now(), reason=said, cause=cause))
 
     def _succeeded(self, step: Step, state: StepState, outcome: Outcome) -> None:
         made = msgspec.structs.replace(
             state, status="Succeeded", ended=now(), outputs=outcome.outputs, metrics=outcome.metrics,
-            properties=outcome.properties, message="",
+            properties=outcome.properties,
         )  # fmt: skip
         if state.fingerprint and step.cache:
             written = doing.written(self.execution, made)
@@ -358,13 +364,14 @@ class Driver:
 
     def _later(self, state: StepState, why: str, seconds: float) -> None:
         message = f"tried again in {seconds:g} s: {why}"
-        again = msgspec.structs.replace(state, attempt=state.attempt + 1, job="", message=message)
-        self.states[state.name] = again
+        waits = {"secondary_status": "WaitingForRetry", "message": message, "job": ""}
+        self.states[state.name] = msgspec.structs.replace(state, attempt=state.attempt + 1, **waits)
         self.later[state.name] = time.monotonic() + seconds
-        self._line(Line(op="begin", step=state.name, state=again))
+        self._line(Line(op="begin", step=state.name, state=self.states[state.name]))
 
     def _over(self, state: StepState) -> None:
         """Writes down how a step has ended."""
+        state = msgspec.structs.replace(state, secondary_status="", message="")
         self.states[state.name] = state
         self._line(Line(op="end", step=state.name, state=state))
         self._know(state)

@@ -5,11 +5,12 @@ from typing import Any
 
 from cupola import arguments as words
 from cupola.actions import Parameter
-from cupola.errors import BadInput, BadOption, NotFound
+from cupola.errors import BadInput, BadOption, NotFound, NotReady
 from cupola.pipelines import definition, references, types
 from cupola.pipelines.records import DIRECTORY, Pipeline
-from cupola.store import Store, basis, claims, feed, files, records
+from cupola.store import Store, basis, claims, feed, files, undoing
 from cupola.store.names import check_name
+from cupola.store.records import HISTORY, content_name
 
 NAMED = ("depends_on", "if_steps", "else_steps")
 
@@ -115,10 +116,40 @@ def _inline(value: Any) -> Any:
     return found
 
 
+def undo(store: Store, name: str) -> Pipeline:
+    """Takes the last change of the file back. Raises NotReady where there is none."""
+    there, _ = _changes(store, name)
+    if len(there) < 2:
+        raise NotReady(f"there is no change of {name} to take back")
+    return _write(store, name, lambda _: there[-2].decode())
+
+
+def redo(store: Store, name: str) -> Pipeline:
+    """Makes a change again that was taken back. Raises NotReady where there is none."""
+    _, there = _changes(store, name)
+    if not there:
+        raise NotReady(f"there is no change of {name} that was taken back")
+    return _write(store, name, lambda _: there[-1].decode())
+
+
+def _changes(store: Store, name: str) -> tuple[list[bytes], list[bytes]]:
+    return undoing.changes(store, definition.path_of(store, name), lambda data: data)
+
+
 def _edit(store: Store, name: str, change: Callable[[Any], None]) -> Pipeline:
-    """Changes the file under its claim, once what comes of it can be read as a pipeline; keeps the version before."""
+    """Has `change` change the file as a document, in place."""
     import tomlkit
 
+    def changed(text: str) -> str:
+        document = tomlkit.parse(text)
+        change(document)
+        return tomlkit.dumps(document)
+
+    return _write(store, name, changed)
+
+
+def _write(store: Store, name: str, change: Callable[[str], str]) -> Pipeline:
+    """Changes the file under its claim, once what comes of it can be read as a pipeline; keeps the version before."""
     check_name(name, "name of a pipeline")
     try:
         path = definition.path_of(store, name)
@@ -130,12 +161,20 @@ def _edit(store: Store, name: str, change: Callable[[Any], None]) -> Pipeline:
     with claims.held(store, f"edit/{path}"):
         data = files.read_bytes(store, path) if path.rpartition("/")[2] in files.listing(store, DIRECTORY) else b""
         basis.check(path, lambda: basis.of_content(data))
-        document = tomlkit.parse(data.decode())
-        change(document)
-        text = tomlkit.dumps(document)
+        text = change(data.decode())
         found = definition.parse(text, name, path, "")
-        before = records.keep(store, path, 1, data) if data else ""
+        if data:
+            _keep(store, path, data)
         files.write_bytes(store, path, text.encode())
-        records.keep(store, path, 1, text.encode(), before)
+        _keep(store, path, text.encode())
     feed.announce(store, "pipeline", name, 0)
     return found
+
+
+def _keep(store: Store, path: str, data: bytes) -> None:
+    """Keeps a version as the next one, unless it is the last: one that was taken back comes again."""
+    kept = sorted((one.split("-") for one in files.listing(store, f"{HISTORY}/{path}")), key=lambda one: int(one[0]))
+    number, before = (int(kept[-1][0]), kept[-1][1]) if kept else (0, "")
+    if content_name(data) != before:
+        name = "-".join([str(number + 1), content_name(data), *([before] if before else [])])
+        files.write_bytes(store, f"{HISTORY}/{path}/{name}", data)

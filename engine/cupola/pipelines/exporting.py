@@ -1,5 +1,6 @@
 """A pipeline as a file of its own: of another pipeline, or of what a run, a tuning, an autopilot or a flow has done."""
 
+import contextlib
 import keyword
 from typing import Any
 
@@ -10,11 +11,16 @@ from cupola.autopilot import records as autopilots
 from cupola.errors import BadInput, NotFound
 from cupola.experiments import records as runs
 from cupola.forecasting import records as forecasts
+from cupola.jobs import amounts
+from cupola.jobs import records as jobs
 from cupola.pipelines import definition, records, references, types
 from cupola.pipelines.records import Parameter, Pipeline, Step
-from cupola.store import files
+from cupola.store import Store, files
+from cupola.tuning import records as tunings
+from cupola.tuning.records import TuningState
 from cupola.workspace import Workspace
 
+PLAIN = (*types.RESOURCES, "parallel", "converged")  # what is not written where it is as it is anyway
 PYTHON = {"String": "str", "Integer": "int", "Float": "float", "Boolean": "bool", "List": "list"}
 
 
@@ -28,14 +34,14 @@ def of(ws: Workspace, reference: str) -> Pipeline:
     if f"{reference}.toml" in files.listing(ws.store, "flows"):
         arguments = {"flow": reference, "arguments": {"dataset": "${parameters.dataset}"}}
         return _one("prepare", "Processing", arguments, reference)  # what it makes is called as `flow run` calls it
-    for kind, of_kind in (("tuning", _of_tuning), ("run", _of_run)):
-        try:
-            found = actions.run(ws, f"{kind} show", **{actions.find(f"{kind} show").parameters[0].name: reference})
-        except NotFound:
-            continue
-        return of_kind(found)
-    hint = "a pipeline, a flow, a tuning, an autopilot or a run can be exported"
-    raise NotFound(f"there is nothing called {reference!r} here", hint=hint)
+    with contextlib.suppress(NotFound):
+        return _of_tuning(ws.store, tunings.state(ws.store, reference))
+    try:
+        run = runs.find(ws.store, reference)
+    except NotFound:
+        hint = "a pipeline, a flow, a tuning, an autopilot or a run can be exported"
+        raise NotFound(f"there is nothing called {reference!r} here", hint=hint) from None
+    return _of_run(ws.store, run)
 
 
 def toml(pipeline: Pipeline) -> str:
@@ -113,35 +119,44 @@ def _of_pipeline(ws: Workspace, name: str) -> Pipeline:
     return made[0].definition
 
 
-def _of_run(run: runs.Run) -> Pipeline:
+def _of_run(store: Store, run: runs.Run) -> Pipeline:
+    given = run.options | _resources(store, run.job)
     if autopilots.is_one(run):
-        return _of_autopilot(run)
+        arguments = {"target": run.target, "horizon": run.split.get("horizon")} | given
+        return _registered("search", "AutoML", arguments, run.dataset, "outputs.autopilot", run.name)
     if run.task == forecasts.TASK:
-        return _of_forecast(run)
+        takes = {one.name for one in actions.find("forecast").parameters}
+        asked = {"dataset": "${parameters.dataset}", "target": run.target, "horizon": run.split["horizon"]}
+        asked |= {name: one for name, one in given.items() if name in takes}
+        arguments = {"action": "forecast", "arguments": asked}
+        return _registered("forecast", "Processing", arguments, run.dataset, "outputs.run", run.name)
     arguments = {"target": run.target, "estimator": run.estimator, "param": run.params, "flow": run.flow or None}
-    arguments |= run.options
-    return _registered("train", "Training", arguments, run.dataset, "outputs.run", run.name)
+    return _registered("train", "Training", arguments | given, run.dataset, "outputs.run", run.name)
 
 
-def _of_forecast(run: runs.Run) -> Pipeline:
-    takes = {one.name for one in actions.find("forecast").parameters}
-    asked = {"dataset": "${parameters.dataset}", "target": run.target, "horizon": run.split["horizon"]}
-    asked |= {name: one for name, one in run.options.items() if name in takes}
-    arguments = {"action": "forecast", "arguments": asked}
-    return _registered("forecast", "Processing", arguments, run.dataset, "outputs.run", run.name)
-
-
-def _of_tuning(found: Any) -> Pipeline:
+def _of_tuning(store: Store, found: TuningState) -> Pipeline:
+    asked = tunings.read(store, found.tuning)
+    stops = asked.stops
     arguments = {
         "target": found.target, "estimator": found.estimator, "space": found.space, "strategy": found.strategy,
-        "metric": found.objectives, "trials": found.wanted,
-    } | found.options  # fmt: skip
+        "metric": found.objectives, "trials": found.wanted, "parallel": asked.parallel,
+        "timeout": None if stops.seconds is None else f"{stops.seconds:g}s", "until": stops.value,
+        "patience": stops.patience, "converged": stops.converged, "warm_start": asked.warm_start,
+    } | found.options | _resources(store, asked.jobs[0] if asked.jobs else None)  # fmt: skip
     return _registered("tune", "Tuning", arguments, found.dataset, "outputs.best_run", found.name)
 
 
-def _of_autopilot(run: runs.Run) -> Pipeline:
-    arguments = {"target": run.target, "horizon": run.split.get("horizon")} | run.options
-    return _registered("search", "AutoML", arguments, run.dataset, "outputs.autopilot", run.name)
+def _resources(store: Store, job: str | None) -> dict[str, Any]:
+    """What a job was given to work with; nothing where there is no job (any more)."""
+    try:
+        wish = jobs.find(store, job) if job else None
+    except NotFound:
+        wish = None
+    if wish is None:
+        return {}
+    memory = None if wish.memory is None else amounts.written(wish.memory)
+    runtime = None if wish.max_runtime is None else f"{wish.max_runtime:g}s"
+    return {"cpus": wish.cpus, "gpus": wish.gpus, "memory": memory, "max_runtime": runtime}
 
 
 def _registered(name: str, type: str, arguments: dict[str, Any], dataset: str, run: str, model: str) -> Pipeline:
@@ -159,7 +174,8 @@ def _one(name: str, type: str, arguments: dict[str, Any], dataset: str) -> Pipel
     """A pipeline of one step, with only what its type takes."""
     kept = {}
     for field in types.find(type).fields:
-        if (value := arguments.get(field.name)) not in (None, "", [], {}):
+        value = arguments.get(field.name)
+        if value not in (None, "", [], {}) and not (field.name in PLAIN and value == field.default):
             alone = field.repeated and not field.arg.pairs and isinstance(value, str)
             kept[field.name] = [value] if alone else value
     parameter = Parameter(name="dataset", type="String", default=dataset or None)

@@ -137,11 +137,12 @@ class Compiled(Record, kw_only=True):
 class StepState(msgspec.Struct, kw_only=True):
     """How a step stands. status: Waiting, Executing, Succeeded, Failed, Stopped, or Skipped (its branch is not taken).
 
-    cached: its result is that of an earlier execution, where nothing has changed. job: what does it in the background,
-    and secondary_status, progress and message how that stands (not written down: they are the job's).
-    values: of a Condition, what it has compared, and what came of it. attempt: the how manieth try this is;
-    which `retry` does not count are the `interruptions` (those that a keeper or a host had not outlived), and the
-    `earlier` ones, before people had it gone on with.
+    cached: its result is that of an earlier execution, where nothing has changed. job: what does it in the background.
+    secondary_status, progress and message: how that stands (not written down: they are the job's), or what it waits
+    for: WaitingForAnswer, WaitingForFile, WaitingForRetry, Waiting.
+    values: of a Condition, what it has compared, and what came of it. items: of a ForEach, how many.
+    attempt: the how manieth try this is; which `retry` does not count are the `interruptions` (those that a keeper or a
+    host had not outlived), and the `earlier` ones, before people had it gone on with.
     """
 
     name: str
@@ -162,6 +163,7 @@ class StepState(msgspec.Struct, kw_only=True):
     job: str = ""
     values: list["Compared"] = []
     result: bool | None = None
+    items: int = 0
     progress: float | None = None
     message: str = ""
     fingerprint: dict[str, str] = {}
@@ -170,6 +172,11 @@ class StepState(msgspec.Struct, kw_only=True):
     @property
     def over(self) -> bool:
         return self.status in STEP_OVER
+
+    @property
+    def waits(self) -> bool:
+        """Whether it is under way, and nothing is done for it now."""
+        return self.secondary_status.startswith("Waiting") or self.secondary_status == "Pending"
 
 
 class Compared(msgspec.Struct, kw_only=True):
@@ -223,7 +230,8 @@ class ExecutionState(msgspec.Struct, kw_only=True):
 
 
 class Line(msgspec.Struct, kw_only=True):
-    """A line of a driver's journal: op is "begin" (a round, or a step's try), "job", "end" (of a step), "over"."""
+    """A line of a driver's journal: op is "begin" (a round, or a step's try), "job", "waits" or "end" (of a step), or
+    "over"."""
 
     op: str
     step: str = ""

@@ -1,5 +1,7 @@
 """What an execution amounts to: its journals folded, step by step, and what became of the job that drives it."""
 
+from collections import Counter
+
 import msgspec
 
 from cupola.errors import NotFound
@@ -9,6 +11,10 @@ from cupola.pipelines import graph, records
 from cupola.pipelines.records import Execution, ExecutionState, Line, Pipeline, StepState
 from cupola.store import Store, files, journals
 
+WAITS = {
+    "WaitingForAnswer": "waits for an answer", "WaitingForFile": "waits for its file",
+    "WaitingForRetry": "waits for its next try", "WaitingForRoom": "waits for room on the disk",
+}  # fmt: skip
 AGAIN = ("Failed", "Stopped", "Skipped", "Executing")  # what another round does again
 
 
@@ -46,6 +52,8 @@ def of(store: Store, execution: Execution) -> ExecutionState:
     else:
         now.secondary_status, now.message = driver.secondary_status, driver.message
     _tell_of_jobs(now, known)
+    _tell_of_items(now)
+    _tell_of_waiting(execution.definition, now)
     return _told(execution, now)
 
 
@@ -57,14 +65,37 @@ def _tell_of_jobs(now: ExecutionState, known: dict[str, JobState]) -> None:
             step.message = job.message or step.message
 
 
+def _tell_of_items(now: ExecutionState) -> None:
+    """How far each ForEach is."""
+    over = Counter(one.name.partition("[")[0] for one in now.steps if "[" in one.name and one.over)
+    for step in now.steps:
+        if step.items and step.status == "Executing":
+            step.progress, step.message = over[step.name] / step.items, f"{over[step.name]} of {step.items}"
+
+
+def _tell_of_waiting(definition: Pipeline, now: ExecutionState) -> None:
+    """What steps wait for that have not begun; and what all that have begun wait for, the execution waits for."""
+    if now.status != "Executing" or any(one.status == "Failed" for one in now.steps):
+        return
+    over, before = {one.name for one in now.steps if one.over}, graph.before(definition)
+    for step in now.steps:
+        if step.status == "Waiting":
+            left = [one for one in before.get(step.name, []) if one not in over]
+            step.message = f"comes after {', '.join(left)}" if left else "begins when others have made room"
+    at_work = [one for one in now.steps if one.status == "Executing" and not one.items]
+    if at_work and all(one.waits for one in at_work):
+        now.secondary_status = at_work[0].secondary_status
+
+
 def _told(execution: Execution, now: ExecutionState) -> ExecutionState:
     """How far it is; of one that is over no step is at work any more."""
     if now.over:
         for step in now.steps:
             if step.status == "Executing":
                 step.status, step.ended = "Stopped" if now.status == "Stopped" else "Failed", now.ended
-    counted = [one for one in now.steps if not execution.steps or one.name in execution.steps]
-    now.progress = sum(one.over for one in counted) / len(counted) if counted else None
+    counted = [one for one in now.steps if (one.name in execution.steps if execution.steps else "[" not in one.name)]
+    shares = [1.0 if one.over else one.progress or 0.0 for one in counted]
+    now.progress = sum(shares) / len(shares) if shares else None
     now.message = now.message or _message(now)
     return now
 
@@ -79,8 +110,10 @@ def in_order(steps: dict[str, StepState]) -> list[StepState]:
 
 
 def _message(now: ExecutionState) -> str:
-    running = [one.name for one in now.steps if one.status == "Executing"]
-    return f"at {', '.join(running)}" if running else ""
+    under_way = [one for one in now.steps if one.status == "Executing" and not one.items]
+    at_work = [one.name for one in under_way if not one.waits]
+    waits = [f"{one.name} {WAITS.get(one.secondary_status, 'waits')}" for one in under_way if one.waits]
+    return ", ".join([*([f"at {', '.join(at_work)}"] if at_work else []), *waits])
 
 
 def lines(store: Store, execution: Execution, drivers: list[str]) -> list[Line]:
@@ -107,7 +140,7 @@ def fold(definition: Pipeline, written: list[Line]) -> dict[str, StepState]:
     for line in written:
         if line.op == "begin" and not line.step:
             begin_round(found)
-        elif line.op in ("begin", "end") and line.state is not None:
+        elif line.op in ("begin", "waits", "end") and line.state is not None:
             found[line.step] = line.state
         elif line.op == "job" and line.step in found:
             found[line.step].job = line.job

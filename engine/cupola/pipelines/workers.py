@@ -50,9 +50,11 @@ class Task(msgspec.Struct, kw_only=True):
 
 
 class Said(msgspec.Struct, kw_only=True):
-    """A line of a worker to the driver; `killed` where it has none to say any more, since somebody has killed it."""
+    """A line of a worker to the driver: the job that it has filed, or what else it waits for, or the outcome; `killed`
+    where it has none to say any more, since somebody has killed it."""
 
     job: str = ""
+    waits: str = ""
     killed: bool = False
     outcome: Outcome | None = None
 

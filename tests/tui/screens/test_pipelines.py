@@ -316,6 +316,10 @@ async def test_marked_steps_are_connected_and_a_step_is_taken_out_after_a_y(
         await pilot.press("y")
         await settled(pilot, lambda: acted(bridge, "pipeline unstep"))
         assert acted(bridge, "pipeline unstep") == [{"pipeline": "retrain", "step": "select"}]
+        for key, name in (("u", "pipeline undo"), ("ctrl+r", "pipeline redo")):
+            await pilot.press(key)
+            await settled(pilot, lambda name=name: acted(bridge, name))
+            assert acted(bridge, name) == [{"pipeline": "retrain"}]
 
 
 def test_arguments_are_typed_as_they_are_read() -> None:

@@ -82,6 +82,8 @@ EXAMPLES: dict[str, list[str]] = {
         "cupola pipeline step nightly train -a 'param=C=0.1' --after prepare",
     ],
     "pipeline unstep": ["cupola pipeline unstep nightly train"],
+    "pipeline undo": ["cupola pipeline undo nightly"],
+    "pipeline redo": ["cupola pipeline redo nightly"],
     "pipeline schedule": [
         "cupola pipeline schedule flights --cron '0 3 * * mon-fri' --zone Europe/Berlin --misfire skip",
         "cupola pipeline schedule flights --on dataset:flights -p data={ref} --name on-new-data",

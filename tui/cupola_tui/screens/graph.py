@@ -319,9 +319,20 @@ class Graph(Dialog[None]):
 
         if await self._may_edit() and (step := await self._written()):
             asked = f"Take the step {clean(step['name'])} out?"
-            loss = "It goes from the file, and from what other steps say of it; .cupola/history keeps the file before."
+            loss = "It goes from the file, and from what other steps say of it; u brings it back."
             if await self.app.push_screen_wait(Question(asked, [loss], "")):
                 await self._change("pipeline unstep", {"step": step["name"]})
+
+    @work(group="verb", exit_on_error=False)
+    async def action_undo(self, name: str) -> None:
+        """Takes the last change of the steps back, or does it again."""
+        if await self._may_edit():
+            try:
+                changed = await asyncio.wrap_future(self.actions.bridge.act(name, {"pipeline": self.pipeline["name"]}))
+            except CupolaError as error:
+                self.app.say(error.message, "warning")
+            else:
+                self._show_definition(changed)
 
     async def _change(self, name: str, arguments: Record) -> None:
         from cupola_tui.screens.panel import Panel

@@ -34,7 +34,14 @@ if TYPE_CHECKING:
 
 NEWEST = 100  # executions that a tab lists
 BESIDE = 8  # steps of a ForEach that are drawn beside one another
-WAITING = ("Waiting", "Pending", "WaitingForRoom")  # how the job of a step may stand that is not at work
+WAITING = {  # how a step under way may stand for which nothing is done now
+    "Waiting": "waits", "Pending": "waits", "WaitingForRoom": "no room", "WaitingForRetry": "retries",
+    "WaitingForAnswer": "asks", "WaitingForFile": "no file",
+}  # fmt: skip
+SHORT = {
+    "Processing": "Process", "Training": "Train", "NotebookJob": "Notebook", "RegisterModel": "Register",
+    "QualityCheck": "Quality", "ClarifyCheck": "Bias", "Transform": "Score", "Condition": "If",
+}  # fmt: skip
 TOLD = ("Failed", "Executing")  # of more than that only those that stand so
 BAR = 8  # cells of a bar in a table
 
@@ -60,6 +67,8 @@ def _name(record: Record) -> str:
 def _stands(record: Record) -> tuple[str, str]:
     if record.get("error"):
         return "✗ unusable", "bad"
+    if record.get("status") == "Executing" and (waits := WAITING.get(str(record.get("secondary_status")))):
+        return f"○ {waits}", "warn"
     return badge(record.get("status")) if record.get("status") else ("· never run", "dim")
 
 
@@ -133,7 +142,7 @@ def _counted(step: Record, steps: list[Record], folded: dict[str, list[str]]) ->
     if step["name"] not in folded:
         return ""
     inner = [one for one in steps if str(one["name"]).startswith(f"{step['name']}[")]
-    return f"{sum(one.get('status') == 'Succeeded' for one in inner)}/{len(inner)}"
+    return f"{sum(one.get('status') == 'Succeeded' for one in inner)}/{step.get('items') or len(inner)}"
 
 
 def node(step: Record, counted: str = "") -> Node:
@@ -144,6 +153,7 @@ def node(step: Record, counted: str = "") -> Node:
         glyph=glyph.partition(" ")[0],
         style=style,
         below=str(step.get("type") or ""),
+        short=SHORT.get(str(step.get("type")), ""),
         aside=counted or _aside(step),
         faint=word in ("Skipped", "Waiting"),
     )
@@ -154,8 +164,8 @@ def _aside(step: Record) -> str:
     if step.get("cached"):
         return "cached"
     share = step.get("progress")
-    if step.get("status") == "Executing" and step.get("secondary_status") in WAITING:
-        return "waits"
+    if step.get("status") == "Executing" and (waits := WAITING.get(str(step.get("secondary_status")))):
+        return waits
     if step.get("status") == "Executing" and isinstance(share, int | float):
         return f"{share:.0%}"
     if step.get("result") is not None:

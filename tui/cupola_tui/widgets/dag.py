@@ -31,7 +31,8 @@ PLAIN, DOUBLE = "┌─┐│└┘", "╔═╗║╚╝"
 
 @dataclass(frozen=True)
 class Node:
-    """A box: its two lines, the second with something to the right; `style` of its glyph and frame."""
+    """A box: its two lines, the second with something to the right; `style` of its glyph and frame. short: what stands
+    for `below` where there is no room for that."""
 
     name: str
     glyph: str
@@ -39,6 +40,7 @@ class Node:
     below: str = ""
     aside: str = ""
     faint: bool = False
+    short: str = ""
 
 
 @dataclass(frozen=True)
@@ -277,7 +279,8 @@ def _box(canvas: _Canvas, place: _Place, y: int, node: Node, chosen: bool, marke
     canvas.put(place.x, y, frame[0] + frame[1] * (width - 2) + frame[2], style)
     name = fit(clean(node.name), width - 6)
     aside = clean(node.aside)[: width - 4]
-    below = fit(clean(node.below), max(0, width - 5 - cell_len(aside)))
+    room = width - 4 - (cell_len(aside) + 1 if aside else 0)
+    below = node.below if cell_len(node.below) <= room else node.short or node.below
     text = "dim" if node.faint else ""
     canvas.put(place.x, y + 1, frame[3], style)
     canvas.put(place.x + 2, y + 1, node.glyph, node.style)
@@ -285,7 +288,7 @@ def _box(canvas: _Canvas, place: _Place, y: int, node: Node, chosen: bool, marke
     canvas.put(place.x + width - 2, y + 1, "◆" if marked else " ", "mark")
     canvas.put(place.x + width - 1, y + 1, frame[3], style)
     canvas.put(place.x, y + 2, frame[3], style)
-    canvas.put(place.x + 2, y + 2, below, "dim")
+    canvas.put(place.x + 2, y + 2, fit(clean(below), max(0, room)), "dim")
     canvas.put(place.x + width - 2 - cell_len(aside), y + 2, aside, "dim" if node.faint else node.style)
     canvas.put(place.x + width - 1, y + 2, frame[3], style)
     canvas.put(place.x, y + 3, frame[4] + frame[1] * (width - 2) + frame[5], style)
