@@ -229,6 +229,9 @@ def test_rows_are_filtered_sorted_sampled_and_made_distinct(made: Made) -> None:
     assert found["port"].iloc[0] == "Łódź" and found["port"].isna().iloc[-1]
     found = made(*CASES["drop-duplicates"]).frame
     assert found["id"].tolist() == BEFORE.drop_duplicates(["port", "group"])["id"].tolist()
+    pairs = step("keep-columns", columns=["port", "group", "split"])
+    found = made(step("split"), pairs, step("drop-duplicates")).frame  # one row is in one part
+    assert len(found) == len(BEFORE.drop_duplicates(["port", "group"]))
     found = made(*CASES["sample"]).frame
     assert len(found) == 50 and found["id"].is_monotonic_increasing
     assert made(*CASES["sample"], seed=1).frame["id"].tolist() != found["id"].tolist()

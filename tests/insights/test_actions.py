@@ -129,15 +129,37 @@ def test_what_was_mended_is_not_warned_of_again(ws: Workspace, tmp_path: Path) -
     gone[3] = gone[2]
     table = pd.DataFrame(random.normal(size=(400, 4)), columns=["a", "b", "c", "d"]).mask(gone.T)
     table = table.assign(b=pd.Series(random.choice(["x", "y"], 400)).mask(gone[1]))
+    off, rows = random.random((400, 5)) < 0.1, np.arange(400)
+    table = table.assign(**{f"off{one}": np.where(off[:, one], -999, random.integers(0, 90, 400)) for one in range(5)})
+    table = table.assign(
+        **{f"far{one}": np.where(rows == 40 + 9 * one, 99.0, random.normal(size=400)) for one in range(5)}
+    )
     pd.concat([table, table.head(30)]).to_csv(tmp_path / "twice.csv", index=False)
     actions.run(ws, "dataset import", source=str(tmp_path / "twice.csv"), name="twice")
     found = actions.run(ws, "dataset report", dataset="twice")
     assert isinstance(found, Report)
     kinds = [one.kind for one in found.warnings]
-    assert kinds == ["duplicate_rows", "missing_few", "missing_few", "missing_together"]
-    done = actions.run(ws, "dataset fix", dataset="twice", warnings=[1, 2, 3, 4])
-    assert isinstance(done, Fixed) and len(done.steps) == 4
+    few = ["missing_few", "missing_few", "missing_together", "outliers"]
+    assert kinds == ["disguised_missing", "duplicate_rows", *few] and len(found.warnings[0].by_column) == 5
+    numbers = [5, 3, 4, 6, 2, 1]  # in whichever order they are asked for
+    done = actions.run(ws, "dataset fix", dataset="twice", warnings=numbers)
+    assert isinstance(done, Fixed) and len(done.steps) == 6
     order = [one.type for one in flows.find(ws.store, done.flow).steps]
-    assert order == ["drop-duplicates", "missing-indicator", "fill-missing", "fill-missing"]
+    fills = ["missing-indicator", "fill-missing", "fill-missing"]
+    assert [one for one in order if one in fills] == fills
     mended = actions.run(ws, "flow report", flow=done.flow)
-    assert isinstance(mended, Report) and mended.rows == 400 and not mended.warnings
+    assert isinstance(mended, Report) and mended.rows == 400
+    assert [(one.kind, len(one.columns)) for one in mended.warnings] == [("missing", 5)]  # what was blanked
+
+
+def test_what_is_blanked_is_blanked_before_it_is_filled_or_read_as_numbers(ws: Workspace, tmp_path: Path) -> None:
+    random = np.random.default_rng(3)
+    told = np.where(random.random(400) < 0.05, "N/A", random.integers(0, 60, 400).astype(str))
+    pd.DataFrame({"told": np.where(random.random(400) < 0.1, "about ten", told)}).to_csv(tmp_path / "told.csv")
+    actions.run(ws, "dataset import", source=str(tmp_path / "told.csv"), name="told")
+    found = actions.run(ws, "dataset report", dataset="told")
+    assert isinstance(found, Report)
+    place = {one.kind: number for number, one in enumerate(found.warnings, 1) if one.columns == ["told"]}
+    done = actions.run(ws, "dataset fix", dataset="told", warnings=[place["mixed_types"], place["disguised_missing"]])
+    assert isinstance(done, Fixed)
+    assert [one.type for one in flows.find(ws.store, done.flow).steps] == ["blank-values", "parse-type"]

@@ -102,6 +102,22 @@ def test_two_columns_that_compute_the_target_are_named(look: Look, how: str) -> 
     assert look(computed()[how]).of("leakage_pair", "a", "b").severity == "high"
 
 
+def beside_good_columns(part: float) -> pd.DataFrame:
+    """A class that four columns tell nearly for certain together, and `a`, which is it but for slips in a part of the
+    rows; of p and q one is drawn by chance."""
+    given = random(8)
+    y = given.random(600) < 0.4
+    good = {f"x{one}": y + given.normal(0, 0.45, 600) for one in range(4)}
+    pair = given.random(600) < 0.5
+    return pd.DataFrame({**good, "a": y ^ (given.random(600) < part), "p": pair, "q": pair ^ y, "y": y})
+
+
+def test_what_is_the_class_or_makes_it_is_named_however_well_other_columns_tell_it(look: Look) -> None:
+    seen = look(beside_good_columns(0.02))
+    assert seen.of("leakage_column", "a") and seen.of("leakage_pair", "p", "q")
+    assert not look(beside_good_columns(0.06).drop(columns="q")).leaking  # as good as the others are
+
+
 @pytest.mark.parametrize("rows", [150, 3_000])
 def test_a_column_that_is_the_target_in_other_words_is_named(look: Look, rows: int) -> None:
     y = random(0).integers(0, 3, rows)

@@ -21,6 +21,10 @@ from cupola.store.names import as_name
 from cupola.workspace import Workspace
 
 KIND = "report"
+ORDER = (  # of steps that are about the same columns
+    "drop-duplicates", "blank-values", "parse-type", "clip-outliers", "missing-indicator", "fill-missing",
+    "target-encode",
+)  # fmt: skip
 Target = Annotated[
     str | None, Arg(help="the column to predict (default: the dataset's target; '' for none)", completes="column")
 ]
@@ -120,19 +124,19 @@ def fix(
             if params is not None and (each.transform, params) not in [(step.type, step.params) for step in one.steps]:
                 added.append(editing.add(one, f"{each.transform} {msgspec.json.encode(params).decode()}"))
                 words.append(each.words)
-                _before_it_is_filled(one, added[-1])
+                _in_order(one, added[-1])
 
     flows.change(ws.store, name, change)
     return Fixed(flow=name, ref=version.ref, made=new, steps=added, words=words)
 
 
-def _before_it_is_filled(flow: Flow, flag: FlowStep) -> None:
-    """Moves a step that says where values are missing before that which fills them."""
-    if flag.type == "missing-indicator":
-        mine = set(flag.params["columns"])
-        fills = (one for one in flow.steps if one.type == "fill-missing" and mine & set(one.params["columns"]))
-        if first := next(fills, None):
-            editing.move(flow, f"{flag.id} before={first.id}")
+def _in_order(flow: Flow, added: FlowStep) -> None:
+    """Moves a step before those of the same columns that would leave it nothing to do, or something else."""
+    mine = {*added.params.get("columns", [])}
+    after = ORDER[ORDER.index(added.type) + 1 :] if added.type in ORDER else ()
+    later = (one for one in flow.steps if one.type in after and (not mine or mine & {*one.params["columns"]}))
+    if first := next(later, None):
+        editing.move(flow, f"{added.id} before={first.id}")
 
 
 def _of_columns_left(flow: Flow, params: dict[str, Any]) -> dict[str, Any] | None:

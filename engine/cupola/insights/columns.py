@@ -23,7 +23,6 @@ NUMBERS = (-1.0, -9.0, -99.0, -999.0, -9999.0, -99999.0, 99.0, 999.0, 9999.0, 99
 DAYS = {0.0: "1970-01-01", -2208988800.0: "1900-01-01", 253402214400.0: "9999-12-31"}  # in seconds since 1970
 REPEATED = 5  # rows of a value at least, for it to stand for a missing one
 NUMBER = re.compile(r"\s*[-+]?(\d+([.,]\d*)?|[.,]\d+)([eE][-+]?\d+)?\s*")
-FAR = 4.0  # times as far from the 95th percentile as that is from the median (and the same below)
 MIXED = 0.02  # of the texts are numbers
 FEWEST = 50  # rows of a column, to say what it names
 CATEGORIES = 50
@@ -43,13 +42,14 @@ def check(sample: Sample, version: DatasetVersion, profile: Profile, target: str
             continue
         constant = list(_constant(one, shape, version.rows))
         yield from constant
-        yield from _disguised(one)
+        disguised = list(_disguised(one))
+        yield from disguised
         mixed = list(_mixed(one)) if one.texts is not None else []
         yield from mixed
         numbers = any(each.fix for each in mixed)  # with words among them, which say nothing of names
         if not constant and not numbers and one.name != target and one.role == "feature":
             yield from _identifying(one, shape, version.rows)
-        if not constant and one.type in ("integer", "number") and one.role not in ("id", "group"):
+        if not (constant or disguised) and one.type in ("integer", "number") and one.role not in ("id", "group"):
             yield from _outliers(one, shape)
 
 
@@ -69,7 +69,7 @@ def _missing(used: list[Feature], shapes: dict[str, ColumnProfile], rows: int, t
             most = gone > MOST * rows
             words, fix = (
                 counted(f"{said(one.name)} is missing in "),
-                fixes.drop([one.name]) if most else fixes.fill(one),
+                fixes.drop([one.name]) if most else fixes.fill([one]),
             )
             grave = "high" if most else "medium"
             yield Found("missing", [one.name], grave, words, f"{one.sql} IS NULL", fix, gone)
@@ -85,15 +85,13 @@ def _missing(used: list[Feature], shapes: dict[str, ColumnProfile], rows: int, t
 
 def _missing_in_few(few: list[Feature], shapes: dict[str, ColumnProfile], rows: int) -> Found:
     """One warning for all numbers, or all others, that are missing now and then."""
-    worst = max(few, key=lambda one: shapes[one.name].missing)
-    most, names = share(shapes[worst.name].missing, rows), [one.name for one in few]
-    if len(few) == 1:
-        words, fix = counted(f"{said(worst.name)} is missing in "), fixes.fill(worst)
-    else:
-        sentence = f"{listed(names)} are missing now and then (at most in {most} of the rows: {said(worst.name)})"
-        words, fix = plain(sentence), fixes.fill_all(few)
+    few = sorted(few, key=lambda one: -shapes[one.name].missing)
+    gone = {one.name: shapes[one.name].missing for one in few}
+    first, names, most = few[0].name, [*gone], share(shapes[few[0].name].missing, rows)
+    many = f"{listed(names)} are missing now and then (at most in {most} of the rows: {said(first)})"
+    words = plain(many) if len(few) > 1 else counted(f"{said(first)} is missing in ")
     where = " OR ".join(f"{one.sql} IS NULL" for one in few)
-    return Found("missing_few", names, "low", words, where, fix)
+    return Found("missing_few", names, "low", words, where, fixes.fill(few), by_column=gone if len(few) > 1 else {})
 
 
 def _together(lacking: list[Feature], flags: list[Feature]) -> Iterator[Found]:
@@ -112,7 +110,7 @@ def _together(lacking: list[Feature], flags: list[Feature]) -> Iterator[Found]:
             names = [one.name for one in group]
             words = counted(f"{listed(names)} are missing together, in ", ": that they are may tell something")
             where = " AND ".join(f"{one.sql} IS NULL" for one in group)
-            yield Found("missing_together", names, "low", words, where, fixes.flag_missing(first))
+            yield Found("missing_together", names, "low", words, where, fixes.flag_missing([first.name]))
 
 
 def _constant(one: Feature, shape: ColumnProfile, rows: int) -> Iterator[Found]:
@@ -134,25 +132,19 @@ def _disguised(one: Feature) -> Iterator[Found]:
     """Values that probably stand for a missing one."""
     found: list[str] = []
     if one.texts is not None:
-        keys = one.coded[1]
-        words = [key for key in keys if key.strip().casefold() in WORDS]
-        if len(words) < len(keys):
-            found = words
+        found = [key for key in one.coded[1] if key.strip().casefold() in WORDS]
+        found = found if len(found) < len(one.coded[1]) else []
     elif one.type in ("integer", "number"):
-        values = _sentinels(one.numbers)
-        if values:
-            yield _stands_for_none(one, listed(map(number, values)), [literal(value) for value in values])
+        found = [literal(value) for value in _sentinels(one.numbers)]
     elif one.numbers is not None and one.type in ("date", "datetime"):
         found = [day for seconds, day in DAYS.items() if _stands_out(one.numbers, seconds)]
     if found:
-        shown = listed(word if word.strip() else "an empty text" for word in found)
-        yield _stands_for_none(one, shown, [literal(word) for word in found])
-
-
-def _stands_for_none(one: Feature, what: str, values: list[str]) -> Found:
-    words = counted(f"{said(one.name)} is {what} in ", ", which looks like a word for a missing value")
-    where = f"{one.sql} IN ({', '.join(values)})"
-    return Found("disguised_missing", [one.name], "medium", words, where, fixes.blank(one, values, what))
+        fix = fixes.blank([one.name], found)
+        words = counted(
+            f"{said(one.name)} is {fixes.shown(found)} in ", ", which looks like a word for a missing value"
+        )
+        values = found if one.type in ("integer", "number") else map(literal, found)
+        yield Found("disguised_missing", [one.name], "medium", words, f"{one.sql} IN ({', '.join(values)})", fix)
 
 
 def _sentinels(numbers: Floats | None) -> list[float]:
@@ -196,7 +188,7 @@ def _mixed(one: Feature) -> Iterator[Found]:
     words = counted(f"{said(one.name)} holds numbers and words: ", f" {what}, such as {examples}")
     where = f"{one.sql} IS NOT NULL AND TRY_CAST({one.sql} AS DOUBLE) IS {'' if mostly else 'NOT '}NULL"
     grave: Severity = "medium" if mostly and not known else "low"
-    yield Found("mixed_types", [one.name], grave, words, where, fixes.to_number(one.name) if mostly else None)
+    yield Found("mixed_types", [one.name], grave, words, where, fixes.to_number([one.name]) if mostly else None)
 
 
 def names_rows(one: Feature, distinct: int, there: int) -> bool:
@@ -223,7 +215,7 @@ def _identifying(one: Feature, shape: ColumnProfile, rows: int) -> Iterator[Foun
         times = there / shape.distinct
         words = plain(f"{name} has {distinct} different values, each in {times:,.1f} rows on average")
         yield Found(
-            "high_cardinality", [one.name], "low", words, f"{one.sql} IS NOT NULL", fixes.encode(one.name), there
+            "high_cardinality", [one.name], "low", words, f"{one.sql} IS NOT NULL", fixes.encode([one.name]), there
         )
 
 
@@ -248,8 +240,8 @@ def _outliers(one: Feature, shape: ColumnProfile) -> Iterator[Found]:
     low, middle, high = (float(edge) for edge in edges if edge is not None)
     if low == high:
         return
-    below = float(f"{low - FAR * ((middle - low) or (high - middle)):.4g}")
-    above = float(f"{high + FAR * ((high - middle) or (middle - low)):.4g}")
+    below = float(f"{low - fixes.FAR * ((middle - low) or (high - middle)):.4g}")
+    above = float(f"{high + fixes.FAR * ((high - middle) or (middle - low)):.4g}")
     sides = [f"{one.sql} < {literal(below)}"] * (shape.min < below) + [f"{one.sql} > {literal(above)}"] * (
         shape.max > above
     )

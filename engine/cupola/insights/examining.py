@@ -12,6 +12,7 @@ from cupola.insights import (
     anomalies,
     columns,
     fixes,
+    grouping,
     leakage,
     learning,
     order,
@@ -59,11 +60,13 @@ def report(store: Store, version: DatasetVersion, target: str | None, tell: Prog
                 found += whole.doubles(sample)
                 tell(0.95, "counting the rows")
                 whole.count(found)
+                found = grouping.grouped([one for one in found if one.rows or not one.filter], version.rows)
+                whole.count(found)
             finally:
                 whole.close()
     else:
         made.notes.append("it has no rows")
-    made.warnings = [one.warning(version.rows) for one in sorted(found, key=_grave) if one.rows or not one.filter]
+    made.warnings = [one.warning(version.rows) for one in sorted(found, key=_grave)]
     if len(made.warnings) > LISTED:
         made.notes.append(f"{len(made.warnings) - LISTED:,} more warnings, none graver, are left out")
         made.warnings = made.warnings[:LISTED]
@@ -143,7 +146,7 @@ def _leakage(sample: Sample, features: list[Feature], found: list[Power], aimed:
     for pair in pairs.suspects(left, found, few):
         mine = {one.name for one in pair.features}
         others = _hits(sample, left, found, few, without=mine)
-        if leakage.beats(pair, others, leakage.BY_CHANCE_PAIR):
+        if pair.by_itself or leakage.beats(pair, others, leakage.BY_CHANCE_PAIR):
             leaking |= mine
             yield leakage.said_of_two(pair, others, found)
     named = set(quick.columns(features, found)) - leaking

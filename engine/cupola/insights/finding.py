@@ -1,7 +1,7 @@
 """What a check has found, until it is known how many rows of the whole version it is about."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from cupola.datasets import sql
@@ -17,7 +17,8 @@ LONGEST = 48  # characters of a name or a value in a sentence
 @dataclass
 class Found:
     """A warning to be. words: its sentence, of how many rows its filter selects and how many there are in all;
-    rows: how many those are, where it is known already. It is dropped where the filter selects none."""
+    rows: how many those are, where it is known already. It is dropped where the filter selects none. by_column: how
+    many of them each column has, where it is about several with the same trouble."""
 
     kind: str
     columns: list[str]
@@ -26,6 +27,7 @@ class Found:
     filter: str | None = None
     fix: Fix | None = None
     rows: int | None = None
+    by_column: dict[str, int] = field(default_factory=dict)
 
     def warning(self, total: int) -> DataWarning:
         return DataWarning(
@@ -36,6 +38,7 @@ class Found:
             filter=self.filter,
             rows=self.rows,
             fix=self.fix,
+            by_column=self.by_column,
         )
 
 
@@ -59,7 +62,7 @@ def listed(names: Iterable[str]) -> str:
     """Names in a sentence: a, b and c; a, b, c, d and 5 more."""
     shown = [said(one) for one in names]
     if len(shown) > NAMED:
-        return f"{', '.join(shown[:NAMED])} and {len(shown) - NAMED} more"
+        return f"{', '.join(shown[:NAMED])} and {len(shown) - NAMED:,} more"
     return " and ".join([", ".join(shown[:-1]), shown[-1]] if len(shown) > 1 else shown)
 
 

@@ -14,8 +14,9 @@ It is said to leak where all of this holds on held-out rows:
    BY_CHANCE_PAIR, as so many are tried) if it were as good (McNemar's exact test).
 
 All of it among the rows that have the column, where it does not hold for all rows: a copy that is filled in for some
-rows only is one. And a column that is the target itself, a value for each class or on a straight line without a miss,
-is compared with no others.
+rows only is one. Compared with no others is what no column is that only goes with the target, however well others do:
+the target itself, in other words (a value for each class, but for slips) or on a straight line without a miss, and two
+columns that tell the class although neither tells half of it.
 
 So a flower that is told by its petals leaks nothing (its other measures tell it too, and none tells all); nor does a
 measurement that goes with the target as closely as 0.99 (its numbers are not met).
@@ -53,7 +54,7 @@ Hits = NDArray[np.bool_]
 class Suspect:
     """A column, or two, and which rows it meets of those that are aimed at. how: in words, what of it tells the target.
 
-    by_itself: whatever the other columns tell, as it is the target, or names the row and should tell nothing.
+    by_itself: whatever the others tell, as it is the target or makes it, or names the row and should tell nothing.
     among: the rows that have it, as a mask over those that all were asked about; None: all of them.
     """
 
@@ -130,11 +131,15 @@ def _suspected(one: Feature, aimed: Aim, among: Hits | None = None) -> Suspect |
 
 
 def _is_the_target(one: Feature, aimed: Aim) -> bool:
-    """Whether a column has a value of its own for each class, or is a straight line of the numbers, in every row."""
+    """Whether a column has a value of its own for each class, but for slips, or is a straight line of the numbers."""
     if aimed.task == "classification":
-        codes = one.coded[0][aimed.rows]
-        pairs = {*zip(codes.tolist(), aimed.codes.tolist(), strict=True)}
-        return len(pairs) == len({*codes.tolist()}) == len(aimed.classes) and not aimed.folded
+        values, codes = np.unique(one.coded[0][aimed.rows], return_inverse=True)
+        if len(values) != len(aimed.classes) or aimed.folded:
+            return False
+        counts = np.bincount(codes * len(values) + aimed.codes, minlength=len(values) ** 2).reshape(2 * [len(values)])
+        own, place = counts.max(axis=1), counts.argmax(axis=1)
+        most = np.maximum(counts.sum(axis=1), counts.sum(axis=0)[place])
+        return len({*place.tolist()}) == len(values) and bool((own >= CERTAIN_CLASS * most).all())
     if one.numbers is None or np.isnan(column := one.numbers[aimed.rows]).any():
         return False
     slope, above = np.polyfit(column - column.mean(), aimed.values, 1)

@@ -21,6 +21,7 @@ LOOKED_AT = 12  # pairs of numbers
 APART = 20  # pairs of times, or of dates
 CATEGORIES, LOOKED_UP = 40, 24  # values of a category, columns with so few
 NAMED = 5  # pairs
+HALF = 0.5  # of the certainty
 DAY = 1440
 
 
@@ -39,12 +40,11 @@ def suspects(features: list[Feature], found: list[Power], aimed: Aim) -> list[Su
 
 
 def _more_than_either(suspect: Suspect, aimed: Aim) -> bool:
-    misses = int((~suspect.hits).sum())
-    for one in suspect.features:
-        alone = leakage.hits(one, aimed)
-        if leakage.FEWER * misses > int((~alone).sum()):
-            return False
-    return True
+    """Whether either tells much less; where neither tells half of the class, the two make it, whatever others tell."""
+    alone = [leakage.hits(one, aimed) for one in suspect.features]
+    most = max(leakage.certainty(hits, aimed) for hits in alone)
+    suspect.by_itself = aimed.task == "classification" and most <= HALF
+    return all(leakage.FEWER * int((~suspect.hits).sum()) <= int((~hits).sum()) for hits in alone)
 
 
 def _apart(features: list[Feature], aimed: Aim) -> Iterator[Suspect]:

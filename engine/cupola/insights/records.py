@@ -15,7 +15,7 @@ from cupola.errors import CupolaError
 from cupola.store import Store, feed, files, records
 from cupola.store.records import Record
 
-FORMAT = 3  # counted up whenever a report comes to say something else of the same rows
+FORMAT = 4  # counted up whenever a report comes to say something else of the same rows
 Severity = Literal["high", "medium", "low"]
 SEVERITIES: tuple[Severity, ...] = ("high", "medium", "low")
 LEAKAGE = "leakage"  # what the kinds of all warnings about leakage begin with
@@ -31,7 +31,8 @@ class Fix(msgspec.Struct, kw_only=True):
 
 class DataWarning(msgspec.Struct, kw_only=True):
     """One thing that is amiss. filter: an SQL expression that selects the rows in question, as `dataset preview
-    --filter` takes it. rows: how many those are, where that is known."""
+    --filter` takes it. rows: how many those are, where that is known; by_column: how many each column has it in, where
+    several have the same trouble."""
 
     kind: str
     columns: list[str]
@@ -40,6 +41,7 @@ class DataWarning(msgspec.Struct, kw_only=True):
     filter: str | None = None
     rows: int | None = None
     fix: Fix | None = None
+    by_column: dict[str, int] = msgspec.field(default_factory=dict)
 
 
 class Power(msgspec.Struct, kw_only=True):

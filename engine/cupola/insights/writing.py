@@ -7,7 +7,8 @@ from cupola.insights.records import SEVERITIES, DataWarning, Report
 from cupola.plots import pages
 from cupola.plots.svg import words
 
-COLUMNS = 30  # whose score is written
+COLUMNS = 30  # whose score is written, or that a warning is about
+LONGEST = 300  # characters of a filter that is shown at once
 BARS = 30
 _CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
 _MARKUP = re.compile(r"([\\`*_{}\[\]<>#|~!&$])")
@@ -62,7 +63,9 @@ def _facts(report: Report) -> str:
 
 def _warning(number: int, one: DataWarning) -> str:
     lines = [f"{number}. **{one.kind}** {_plain(one.message)}"]
-    if one.filter and len(one.filter) <= 300:
+    if one.by_column:
+        lines.append(f"    columns: {_plain(_each(one, COLUMNS))}")
+    if one.filter and len(one.filter) <= LONGEST:
         lines.append(f"    rows: {_code(one.filter)}")
     if one.fix:
         lines.append(f"    fix: {_plain(one.fix.words)} ({one.fix.transform})")
@@ -72,10 +75,26 @@ def _warning(number: int, one: DataWarning) -> str:
 def _list(some: list[tuple[int, DataWarning]]) -> str:
     items = []
     for number, one in some:
-        more = f"<pre>{words(_clean(one.filter))}</pre>" if one.filter else ""
+        more = ""
+        if one.by_column:
+            more += _folded(f"{len(one.by_column):,} columns", f"<p>{words(_clean(_each(one)))}</p>")
+        if one.filter:
+            rows = f"<pre>{words(_clean(one.filter))}</pre>"
+            more += rows if len(one.filter) <= LONGEST else _folded("filter", rows)
         fix = f'<p class="dim">fix: {words(_clean(one.fix.words))} ({words(one.fix.transform)})</p>' if one.fix else ""
         items.append(f'<li value="{number}"><b>{words(one.kind)}</b> {words(_clean(one.message))}{more}{fix}</li>')
     return f"<ol>{''.join(items)}</ol>"
+
+
+def _each(one: DataWarning, most: int | None = None) -> str:
+    """The columns that have the same trouble, each with how many rows it is in, as far as there is room."""
+    shown = ", ".join(f"{name} ({rows:,})" for name, rows in [*one.by_column.items()][:most])
+    more = len(one.by_column) - (most or len(one.by_column))
+    return f"{shown} and {more:,} more" if more > 0 else shown
+
+
+def _folded(title: str, content: str) -> str:
+    return f"<details><summary>{words(title)}</summary>{content}</details>"
 
 
 def _tables(report: Report) -> list[tuple[str, list[str], list[list[str]], str]]:

@@ -11,6 +11,7 @@ from textual.pilot import Pilot
 
 from cupola import errors
 from cupola.flows.records import Flow
+from cupola_tui.screens import reports
 from cupola_tui.screens.choice import Menu
 from cupola_tui.screens.report import ReportView
 from cupola_tui.screens.result import Result
@@ -61,6 +62,15 @@ async def test_warnings_are_gone_through_with_their_rows_and_fixes(studio: Studi
         await settled(pilot, lambda: studio.screen is view)
         await pilot.press("escape")
         await settled(pilot, lambda: studio.screen is studio.main)
+
+
+def test_columns_with_the_same_trouble_are_listed_with_their_rows() -> None:
+    rows = {f"[b]c{place}[/b]\x1b": 2_000 - place for place in range(70)}
+    warning = {"kind": "missing", "columns": [*rows], "severity": "medium", "message": "70 columns lack values"}
+    lines, _ = reports.whole({"warnings": [warning | {"by_column": rows, "rows": 2_000}]}, 0, 80)
+    text = " ".join(words for line in lines for words, _ in line)
+    assert "[b]c0[/b]" in text and "(2,000)" in text and "and 10 more" in text and "\x1b" not in text
+    assert max(sum(len(words) for words, _ in line) for line in lines) <= 80
 
 
 async def test_f_adds_the_fix_to_a_new_flow(studio: Studio, bridge: Double, settled: Settled) -> None:

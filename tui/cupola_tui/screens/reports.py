@@ -14,6 +14,7 @@ TITLE = "Report"
 STYLES = {"high": ("✗", "bad"), "medium": ("⚠", "warn"), "low": ("·", "dim")}
 MOST = 12  # columns whose score is drawn, classes and bars of the target
 BAR = 24
+EACH = 60  # columns with the same trouble that are named, with the rows of each
 LONGEST = 400  # characters of a filter that are shown
 
 
@@ -56,7 +57,7 @@ def whole(report: Record, cursor: int | None, width: int) -> tuple[list[Line], l
         lines += _warning(number, one, width, number == cursor)
     if not report["warnings"]:
         lines.append([(" ✓ nothing is amiss", "good")])
-    for part in (_target(report, width), _power(report, width), _model(report), _anomalies(report, width)):
+    for part in (_target(report, width), _power(report, width), _model(report, width), _anomalies(report, width)):
         lines += [[], *part] if part else []
     for note in report.get("notes") or []:
         lines += [[], *said(note, width, "dim")]
@@ -72,6 +73,7 @@ def _warning(number: int, one: Record, width: int, chosen: bool) -> list[Line]:
     lines: list[Line] = [[*head, (words[: len(kind) + 1], style), (words[len(kind) + 1 :], first[1][1])], *rest]
     if not chosen:
         return lines
+    lines += _each(one.get("by_column") or {}, width)
     rows = "" if one.get("rows") is None else f"{one['rows']:,} rows  "
     if one.get("filter"):
         shown = clean(one["filter"])
@@ -79,6 +81,15 @@ def _warning(number: int, one: Record, width: int, chosen: bool) -> list[Line]:
     fix = one.get("fix")
     words = f"f: {clean(fix['words'])}  ({clean(fix['transform'])})" if fix else "no transform mends it"
     return [*lines, *said(words, width, "good" if fix else "dim", 8)]
+
+
+def _each(rows: dict[str, int], width: int) -> list[Line]:
+    """The columns with the same trouble, each with how many rows it is in."""
+    if not rows:
+        return []
+    named = [f"{clean(name)} ({count:,})" for name, count in [*rows.items()][:EACH]]
+    more = f" and {len(rows) - EACH:,} more" if len(rows) > EACH else ""
+    return said(", ".join(named) + more, width, "", 8)
 
 
 def _target(report: Record, width: int) -> list[Line]:
@@ -119,13 +130,13 @@ def _power(report: Record, width: int) -> list[Line]:
     return [heading("What each column tells by itself (0 nothing, 1 all)"), *lines]
 
 
-def _model(report: Record) -> list[Line]:
+def _model(report: Record, width: int) -> list[Line]:
     model = report.get("model")
     if not model:
         return []
     lines: list[Line] = [heading(f"Quick model: {clean(model['estimator'])}")]
-    held = f" on {model['held_out']:,} rows held out of {model['trained'] + model['held_out']:,}"
-    lines.append([(held + (f"; {clean(model['note'])}" if model.get("note") else ""), "dim")])
+    held = f"on {model['held_out']:,} rows held out of {model['trained'] + model['held_out']:,}"
+    lines += said("; ".join(filter(None, [held, model.get("note")])), width, "dim")
     for name, value in model["metrics"].items():
         lines.append([(f" {fit(clean(name), 22)} ", "dim"), (figures.measured(value, model["errors"].get(name)), "")])
     classes = model.get("classes") or []

@@ -81,7 +81,7 @@ def _sort(params: SortRows, state: State, table: Table) -> str:
 
 
 def _distinct(params: DropDuplicates, state: State, table: Table) -> str:
-    same = columns(params.columns or [*table.columns])
+    same = columns(params.columns or [one for one in table.columns if one != table.split])
     return select(table, rest=f"QUALIFY row_number() OVER (PARTITION BY {same} ORDER BY {ROW}) = 1 ORDER BY {ROW}")
 
 
