@@ -7,7 +7,7 @@ from hypothesis import strategies as some
 
 from cupola.errors import BadInput
 from cupola.training.records import Split
-from cupola.training.splitting import Parts, split
+from cupola.training.splitting import Parts, folds_of, split
 
 
 def whole(parts: Parts) -> list[int]:
@@ -97,3 +97,22 @@ def test_groups_that_another_split_may_tear_are_noted() -> None:
     parts = split(target, Split(kind="time"), 0, times=np.arange(30), groups=groups)
     assert parts.notes == ["rows of one group may be in several parts: the split is time, not by group"]
     assert split(target, Split(kind="group"), 0, groups=groups).notes == []
+
+
+@given(some.lists(some.integers(0, 12), min_size=2, max_size=60), some.integers(2, 8), some.integers(0, 3))
+def test_every_fold_learns_from_each_class_and_validates_each_row_that_is_not_alone_in_its_class(
+    classes: list[int], folds: int, seed: int
+) -> None:
+    codes = np.unique(classes, return_inverse=True)[1]
+    rows = np.arange(len(codes))
+    others = [row for row in rows if (codes == codes[row]).sum() > 1]
+    if len(others) < folds:
+        with pytest.raises(BadInput, match="folds cannot be made"):
+            folds_of(codes, rows, Split(kind="stratified", folds=folds), seed, None, None)
+        return
+    made = folds_of(codes, rows, Split(kind="stratified", folds=folds), seed, None, None)
+    assert sorted(np.concatenate([held for _, held in made]).tolist()) == others
+    for train, held in made:
+        assert len(held)
+        assert sorted([*train, *held]) == rows.tolist()
+        assert set(codes[train]) == set(codes)

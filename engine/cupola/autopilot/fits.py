@@ -29,6 +29,7 @@ PR_SET_PDEATHSIG = 1
 PATIENCE = 50  # rounds of boosting without a better one
 PATIENT = 60.0  # seconds, the longest that is waited for a fit at once
 PIECE = 25  # trees that a forest grows by
+MANY = 10_000  # rows; of more scikit-learn's boosting stops by itself
 
 Floats = NDArray[np.float64]
 Grown = tuple[dict[str, int], bool]  # rounds or trees, by the parameter that says so; whether the clock has cut it
@@ -226,12 +227,17 @@ def _grown(estimator: Any, name: str, rows: Rows, until: float) -> Grown:
         return _light(estimator, made, rows, watched, until)
     if name.startswith("XGB") and made.get_params().get("n_estimators") and len(watched[1]):
         return _extreme(estimator, made, rows, watched, until)
-    if name.startswith("HistGradientBoosting") and made.early_stopping is True:
+    if name.startswith("HistGradientBoosting") and (made.early_stopping is True or _cannot_hold_out(rows.y)):
         estimator.fit(rows.X, rows.y, X_val=watched[0], y_val=watched[1])
         return {"max_iter": int(estimator.n_iter_)}, False
     if name.startswith(("RandomForest", "ExtraTrees")):
         return _forest(estimator, rows, until)
     return {}, False
+
+
+def _cannot_hold_out(y: NDArray[Any]) -> bool:
+    """Whether scikit-learn's boosting would hold rows out to stop by, and refuse to, for a class of one row."""
+    return len(y) > MANY and y.dtype.kind != "f" and bool((np.bincount(y) == 1).any())
 
 
 def _light(estimator: Any, made: Any, rows: Rows, watched: tuple[Any, Any], until: float) -> Grown:

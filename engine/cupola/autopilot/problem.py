@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from sklearn.utils import _safe_indexing
 
 from cupola.autopilot.portfolio import Likeness, Setting
+from cupola.errors import BadInput
 from cupola.training import effects, estimators, fitting, flowing, splitting
 from cupola.training.fitting import Through, Usable
 from cupola.training.flowing import Flowing
@@ -167,7 +168,8 @@ def of(table: pd.DataFrame, training: Training, repeats: int) -> Problem:
     """The problem of a table. Folds are drawn anew for each repeat, where they can be; a holdout is one fold.
 
     Where fewer rows (or groups) are left to learn from than there should be folds, it has a training with as many folds
-    as there are of these, and a note. Raises BadInput as `fitting.usable` does.
+    as there are of these, and a note. Rows of a class that those have not that learn in their fold validate nothing.
+    Raises BadInput as `fitting.usable` does, and where no row can validate.
     """
     wanted, notes = training.split, []
     usable = fitting.usable(table, _split(training, 0))
@@ -178,11 +180,12 @@ def of(table: pd.DataFrame, training: Training, repeats: int) -> Problem:
         folds = [[(places[: len(parts.train)], places[len(parts.train) :])]]
     else:
         rows = np.sort(rows)
-        by_group = wanted.kind == "group" and usable.groups is not None
-        units = len(np.unique(usable.groups[rows])) if by_group and usable.groups is not None else len(rows)
+        units, what = _units(usable, rows, wanted.kind)
+        if not units:
+            raise BadInput(f"each row to learn from has a {training.target} of its own: none can validate")
         if units < wanted.folds:
             training = _split(training, units)
-            notes = [f"validated by {units} folds: {units} {'groups' if by_group else 'rows'} are left to learn from"]
+            notes = [f"validated by {units} folds: {units} {what}"]
         at = np.full(len(usable.table), -1, dtype=np.intp)
         at[rows] = np.arange(len(rows))
         times = moments(training.time, usable.table[training.time]) if training.time else None
@@ -191,15 +194,39 @@ def of(table: pd.DataFrame, training: Training, repeats: int) -> Problem:
             for repeat in range(repeats if wanted.kind in ("random", "stratified") else 1)
         ]
         folds = [[(at[train], at[rest]) for train, rest in one] for one in several]
+    truth = target.codes[rows]
+    if target.classes:
+        folds = [[(train, _known(truth, train, rest)) for train, rest in one] for one in folds]
+        few = [
+            target.classes[one] for one in np.setdiff1d(truth, truth[np.concatenate([rest for _, rest in folds[0]])])
+        ]
+        shown = ", ".join(map(str, few[:5])) + (", ..." if len(few) > 5 else "")
+        notes += [f"learnt from, and too few to be validated on: {training.target} = {shown}"] if few else []
     usable.notes += notes
     return Problem(
         training=training,
         usable=usable,
         classes=len(target.classes or []),
         rows=rows,
-        truth=target.codes[rows],
+        truth=truth,
         folds=folds,
     )
+
+
+def _units(usable: Usable, rows: Rows, kind: str) -> tuple[int, str]:
+    """How many there are that folds can be made of, and what they are."""
+    if kind == "group" and usable.groups is not None:
+        return len(np.unique(usable.groups[rows])), "groups are left to learn from"
+    if kind == "stratified":
+        alone, others = splitting.alone_of(usable.target.codes, rows)
+        return len(others), "rows are of a class that others are of" if len(alone) else "rows are left to learn from"
+    return len(rows), "rows are left to learn from"
+
+
+def _known(truth: NDArray[Any], train: Rows, rest: Rows) -> Rows:
+    """Those of a class that is learnt; all of them where there would be none: nothing can be said of such a fold."""
+    known = rest[np.isin(truth[rest], truth[train])]
+    return known if len(known) else rest
 
 
 def _split(training: Training, folds: int) -> Training:

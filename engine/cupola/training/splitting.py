@@ -130,7 +130,10 @@ def _by_group(groups: NDArray[Any], how: Split, seed: int) -> tuple[Rows, Rows, 
 def folds_of(
     target: NDArray[Any], rest: Rows, how: Split, seed: int, times: NDArray[Any] | None, groups: NDArray[Any] | None
 ) -> list[tuple[Rows, Rows]]:
-    """The rows of `rest` as (train, validation) pairs, each row validated once. Raises BadInput for too few."""
+    """The rows of `rest` as (train, validation) pairs, each row validated once. Raises BadInput for too few.
+
+    stratified: of each class there are rows in training; what is alone in its class trains in every fold.
+    """
     from sklearn.model_selection import GroupKFold, KFold, StratifiedKFold, TimeSeriesSplit
 
     chosen: Any = KFold(how.folds, shuffle=True, random_state=seed)
@@ -140,9 +143,31 @@ def folds_of(
         chosen = TimeSeriesSplit(how.folds)
     elif how.kind == "group" and groups is not None:
         chosen, given = GroupKFold(how.folds), (rest, None, groups[rest])
-    elif how.kind == "stratified" and np.bincount(target[rest]).max() >= how.folds:
-        chosen, given = StratifiedKFold(how.folds, shuffle=True, random_state=seed), (rest, target[rest])
+    elif how.kind == "stratified":
+        alone, rest = alone_of(target, rest)
+        if len(rest) < how.folds:
+            what = f"{how.folds} folds cannot be made: {len(rest)} rows are of a class that another row is of too"
+            raise BadInput(what, where="--cv")
+        if np.bincount(target[rest]).max() >= how.folds:
+            chosen = StratifiedKFold(how.folds, shuffle=True, random_state=seed)
+            held = [rest[validation] for _, validation in chosen.split(rest, target[rest])]
+        else:
+            held = _dealt(target, rest, how.folds, seed)
+        return [(np.setdiff1d(np.append(rest, alone), one), one) for one in held]
     try:
         return [(rest[train], rest[validation]) for train, validation in chosen.split(*given)]
     except ValueError as error:
         raise BadInput(f"{how.folds} folds cannot be made: {error}", where="--cv") from None
+
+
+def alone_of(target: NDArray[Any], rows: Rows) -> tuple[Rows, Rows]:
+    """The rows that are alone in their class, and the others."""
+    is_alone = np.bincount(target[rows])[target[rows]] == 1
+    return rows[is_alone], rows[~is_alone]
+
+
+def _dealt(target: NDArray[Any], rows: Rows, folds: int, seed: int) -> list[Rows]:
+    """The rows of each fold, where classes have fewer than there are folds: each is dealt to as many as it has rows."""
+    order = np.random.default_rng(seed).permutation(rows)
+    order = order[np.argsort(target[order], kind="stable")]
+    return [np.sort(order[fold::folds]) for fold in range(folds)]
