@@ -53,6 +53,14 @@ def test_markdown_has_all_and_a_pipe_ends_no_cell() -> None:
     assert row.replace("\\|", "").count("|") == heads.count("|")
 
 
+def test_it_says_what_candidates_were_told_apart_by() -> None:
+    for task, said in (
+        ("regression", "a paired bootstrap of the same rows"),
+        ("timeseries", "over the windows and series"),
+    ):
+        assert said in reporting.html(state(task=task))
+
+
 def test_an_autopilot_that_has_found_nothing_yet_has_a_report() -> None:
     assert "brave-otter" in reporting.html(state(leaderboard=[], importance=[], groups=[], advice=[]))
     assert "brave\\-otter" in reporting.markdown(state(leaderboard=[], importance=[], groups=[], advice=[]))

@@ -8,6 +8,8 @@ from cupola.plots import pages
 from cupola.plots.svg import words
 
 VERDICTS = {"best": "best", "tied": "= best", "worse": "", "": ""}
+ROWS = "a paired bootstrap of the same rows, Bonferroni"  # what tells candidates apart
+WINDOWS = "in pairs, over the windows and series of the back-test"
 MARKUP = re.compile(r"([\\`*_{}\[\]()#+!|<>~&$-])")
 
 
@@ -86,8 +88,8 @@ def _sections(state: AutopilotState) -> list[tuple[str, list[str], tuple[list[st
         ("What the data is missing", state.advice, none, ""),
         (
             "Leaderboard", [], (heads, board),
-            "± is one standard error; '= best': no worse than the best candidate by more than chance may do (a paired "
-            "bootstrap of the same rows, Bonferroni).",
+            "± is one standard error; '= best': no worse than the best candidate by more than chance may do "
+            f"({WINDOWS if state.task == 'timeseries' else ROWS}).",
         ),
         (
             "Importance", [], (["column", f"{name} lost when it is shuffled"], matters),
