@@ -6,10 +6,11 @@ number may be written as a percentage: 50% is 0.5.
 """
 
 import json
+import re
 import shlex
 import types
 import typing
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,6 +18,7 @@ from cupola.actions import Action, Parameter
 from cupola.errors import BadOption, meant
 
 Kind = Literal["text", "integer", "number", "boolean", "choice", "pairs", "path"]
+ITEM = re.compile(r'\s*(?:"((?:[^"]|"")*)"|((?:\((?:[^()]|\([^()]*\))*\)|[^,])*?))\s*,')
 
 
 def option(parameter: Parameter) -> str:
@@ -53,8 +55,9 @@ def convert(parameter: Parameter, text: str) -> Any:
         return _choice(parameter, text)
     if what == "boolean":
         return _boolean(parameter, text)
+    readers: dict[Kind, Callable[[str], Any]] = {"integer": int, "number": _number, "path": Path}
     try:
-        return {"integer": int, "number": _number, "path": Path}.get(what, str)(text)
+        return readers.get(what, str)(text)
     except ValueError:
         article = {"integer": "a whole number", "number": "a number"}[what]
         raise BadOption(f"{_called(parameter)} takes {article}, not {text!r}") from None
@@ -106,6 +109,23 @@ def split(text: str) -> list[str]:
         return shlex.split(text)
     except ValueError as error:
         raise BadOption(f"{text!r}: {str(error).lower()}") from None
+
+
+def items(text: str) -> list[str]:
+    """The items of a list: what stands between its commas, but for those within brackets; `"a, b"` is one item."""
+    found = (quoted.replace('""', '"') or plain.strip() for quoted, plain in ITEM.findall(f"{text},"))
+    return [one for one in found if one]
+
+
+def listed(values: Sequence[str]) -> str:
+    """A list as one types it: `items` gives its values."""
+    return ",".join(map(_quoted, values))
+
+
+def _quoted(value: str) -> str:
+    if '"' not in value and items(f"{value},)") == [value, ")"]:  # the brackets that it opens it closes
+        return value
+    return '"' + value.replace('"', '""') + '"'
 
 
 class _Arguments:
