@@ -55,3 +55,7 @@ def test_the_columns_that_a_model_takes_are_rows_of_their_own() -> None:
         ["name", "type"], ["hour", "integer"], ["carrier", "category"]
     ]  # fmt: skip
     assert not any("hour" in line for line in lines[:at])
+
+
+def test_what_is_true_is_said_as_in_json() -> None:
+    assert cells.cell([True, False, None]) == "true, false, -"

@@ -32,6 +32,8 @@ def test_records_tell_who_made_them_newest_first_and_without_the_feed(ws: Worksp
     shutil.rmtree(ws.root / ".cupola" / "feed")
     acts = ws.action("activity")
     assert short(acts) == MADE
+    assert {one.name for one in acts if one.kind in ("run", "job")} == {"brave-otter-1", "sleeper"}
+    assert ws.action("activity", ref="brave-otter-1")[0].name == "brave-otter-1"
     assert [one.text for one in acts] == [
         "from run run0000001", "sleeper: sleep 600", "mae 0.25", "brave-otter-1: Ridge on flights@1-abcd",
         "24,000 rows from flights.csv",

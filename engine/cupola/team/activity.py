@@ -11,6 +11,8 @@ from collections.abc import Iterable, Iterator
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import msgspec
+
 from cupola.errors import CupolaError, NotFound
 from cupola.store import Store, feed, journals, names
 
@@ -72,20 +74,30 @@ def newest(store: Store, reference: str | None = None) -> Iterator["Act"]:
     """
     from cupola.team import subjects
 
+    called: dict[str, str] = {}
     if reference is None:
-        return _merged(*_everything(store))
+        return _named(_merged(*_everything(store, called)), called)
     try:
         subject = subjects.find(store, reference)
     except NotFound as error:
         kind, colon, rest = reference.partition(":")
         gone = rest if colon and kind in subjects.FINDERS else reference
-        found = [act for act in _merged(*_everything(store)) if act.ref == gone or act.ref.startswith(f"{gone}@")]
+        found = [
+            act for act in _merged(*_everything(store, called)) if act.ref == gone or act.ref.startswith(f"{gone}@")
+        ]
         if not found:
             raise error from None
         return iter(found)
     whole = subject.name if subject.kind in ("dataset", "model") and "@" not in subject.ref else None
     acts = [act for act in _of(store, subject) if act.kind == subject.kind]
-    return _merged([act for act in acts if act.ref == subject.ref or (whole and act.ref.partition("@")[0] == whole)])
+    acts = [act for act in acts if act.ref == subject.ref or (whole and act.ref.partition("@")[0] == whole)]
+    return _named(_merged(acts), {subject.ref: subject.name} if subject.kind in ("run", "job") else {})
+
+
+def _named(acts: Iterable["Act"], called: dict[str, str]) -> Iterator["Act"]:
+    """The acts with the names of what they were done to, where these are known by ids."""
+    for act in acts:
+        yield msgspec.structs.replace(act, name=called[act.ref]) if act.ref in called else act
 
 
 class _Later(NamedTuple):
@@ -116,7 +128,8 @@ def _merged(acts: list["Act"], later: Iterable[_Later] = (), store: Store | None
             yield act
 
 
-def _everything(store: Store) -> tuple[list["Act"], list[_Later], Store]:
+def _everything(store: Store, called: dict[str, str]) -> tuple[list["Act"], list[_Later], Store]:
+    """What _merged takes; `called` gets the names of runs and jobs, by their ids."""
     from cupola.datasets import records as datasets
     from cupola.experiments import records as runs
     from cupola.jobs import records as jobs
@@ -131,12 +144,14 @@ def _everything(store: Store) -> tuple[list["Act"], list[_Later], Store]:
             acts += deeds.of_dataset(version)
     directories = wish.directories(store)
     for run in runs.ls(store):
+        called[run.id] = run.name
         if run.tuning or run.part_of:  # what somebody did was to tune, to forecast or to start an autopilot
             continue
         acts += deeds.of_run(run)
         if deeds.in_attempts(run) and run.job in directories:
             later.append(_Later(run.ended or NOT_YET, directories[run.job], "run", run.id))
     for job in jobs.ls(store):
+        called[job.id] = job.name
         if not job.run:
             acts += deeds.of_job(job)
             if deeds.in_attempts(job):

@@ -23,8 +23,9 @@ SHOWN = 200  # characters of a command
 class Act(msgspec.Struct, frozen=True, kw_only=True):
     """One thing that somebody did: `verb` in the past tense ("registered"), on the record `ref` of that kind.
 
-    mentions: the people whom a comment names as @user. said: what tells this comment from any other. unread: it names
-    the user who asks, who has not said that they have read it.
+    name: what people call a run or a job, whose `ref` is an id. mentions: the people whom a comment names as @user.
+    said: what tells this comment from any other. unread: it names the user who asks, who has not said that they have
+    read it.
     """
 
     time: str
@@ -36,6 +37,7 @@ class Act(msgspec.Struct, frozen=True, kw_only=True):
     text: str = ""
     mentions: tuple[str, ...] = ()
     said: str = ""
+    name: str = ""
     unread: bool = False
 
 

@@ -130,7 +130,7 @@ LISTS: dict[str, dict[str, Look]] = {
         "host": "host",
         "verb": deed,
         "kind": "kind",
-        "ref": "ref",
+        "ref": lambda act: act["name"] or act["ref"],
         "text": "text",
     },
     "find": {name: name for name in ("kind", "ref", "name", "status", "user", "time", "text")},

@@ -31,7 +31,7 @@ def _verb(act: Record) -> tuple[str, str]:
 
 
 def _record(act: Record) -> tuple[str, str]:
-    return f"{clean(act.get('kind'))} {clean(act.get('ref'))}", ""
+    return f"{clean(act.get('kind'))} {clean(act.get('name') or act.get('ref'))}", ""
 
 
 def _text(act: Record) -> tuple[str, str]:
@@ -44,7 +44,12 @@ def overview(scene: Scene) -> list[Line]:
     new = one.get("unread")
     done: Line = [(f" {clean(one.get('user'))} {clean(one.get('verb'))}", "bold")]
     told: list[Line] = [done, [(" it names you, and is new", "accent")]] if new else [done]
-    pairs = [(str(one.get("kind")), one.get("ref")), ("when", one.get("time")), ("on", one.get("host"))]
+    pairs = [
+        (str(one.get("kind")), one.get("name") or one.get("ref")),
+        ("id", one.get("name") and one.get("ref")),
+        ("when", one.get("time")),
+        ("on", one.get("host")),
+    ]
     told += [[], *facts([(clean(name), value) for name, value in pairs], scene.width)]
     if one.get("text"):
         told += [[], heading("What")]
@@ -70,6 +75,6 @@ PANE = Pane(
     files=lambda act: ".cupola/notes",
     ident=lambda act: " ".join(str(act.get(name)) for name in ("time", "user", "verb", "kind", "ref", "text")),
     ref=lambda act: f"{act.get('kind')}:{act.get('ref')}",
-    label=lambda act: f"{act.get('kind')} {act.get('ref')}",
+    label=lambda act: f"{act.get('kind')} {act.get('name') or act.get('ref')}",
     leads=leads,
 )
