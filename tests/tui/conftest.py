@@ -14,7 +14,7 @@ from textual.app import App
 from textual.notifications import Notification
 from textual.pilot import Pilot
 
-from cupola_tui import figures, state
+from cupola_tui import figures, keystrokes, state
 from cupola_tui.studio import Studio
 
 Settled = Callable[[Pilot[None], Callable[[], object]], Awaitable[None]]
@@ -41,6 +41,7 @@ async def rest(ahead: float = 0.05) -> None:
 @pytest.fixture(autouse=True)
 def through(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is begun, pressed, clicked and waited for is through before a test goes on, however slow the machine is."""
+    monkeypatch.setattr(keystrokes, "PAUSE", 0.0)
     run, press, pause, wait = App.run_test, Pilot.press, Pilot.pause, Pilot._wait_for_screen
 
     @asynccontextmanager

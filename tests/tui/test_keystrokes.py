@@ -70,6 +70,20 @@ async def test_no_key_overtakes_the_one_before_because_the_process_stood_still(
     assert target.got == ["a", "b"]
 
 
+async def test_what_was_typed_for_a_form_that_does_not_open_is_for_nobody(
+    keys: Keystrokes, target: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keystrokes, "PAUSE", 1000.0)
+    keys.hold()
+    await keys.take(Key("x", "x"))
+    keys.refuse()
+    keys.release()
+    for key, character in (("y", "y"), ("enter", "\r"), ("D", "D"), ("down", None), ("j", "j")):
+        await keys.take(Key(key, character))
+    await keys.done(target.posted[0].number)
+    assert target.got == ["down", "j"], "what is no text is meant for the screen, and so is all that follows"
+
+
 async def test_no_key_comes_before_what_it_is_meant_for_because_the_process_stood_still(
     keys: Keystrokes, target: Target
 ) -> None:

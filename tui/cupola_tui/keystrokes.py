@@ -5,6 +5,7 @@ reach the table while the form that it is meant for is still opening; there, eve
 """
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -14,6 +15,7 @@ from textual.message import Message
 from textual.widget import Widget
 
 LOOK = 0.5  # seconds between two looks at what keys wait for: a widget that went away never says that it is done
+PAUSE = 0.4  # seconds without a key, after which one that follows a refusal is meant for what is on the screen
 LOOKS = 10  # and then they wait no longer; counted, since a process that stood still has waited for nothing
 Typed = events.Key | events.Paste
 
@@ -39,9 +41,12 @@ class Keystrokes:
         self._waiting: deque[Typed] = deque()
         self._number = self._holds = 0
         self._busy = self._held = False
+        self._deaf_until = 0.0
 
     async def take(self, event: Typed) -> None:
         """A key was pressed. Escape lets go of all that waits: it is how one gets out."""
+        if self._is_unmeant(event):
+            return
         if self._held and isinstance(event, events.Key) and event.key == "escape":
             self._waiting.clear()
             self._held = self._busy = False
@@ -53,6 +58,19 @@ class Keystrokes:
         if number == self._number:
             self._busy = False
             await self._next()
+
+    def refuse(self) -> None:
+        """A form does not open: what was typed for it is not meant for the table, nor is what follows in one go."""
+        self._waiting.clear()
+        self._deaf_until = time.monotonic() + PAUSE
+
+    def _is_unmeant(self, event: Typed) -> bool:
+        now = time.monotonic()
+        if now >= self._deaf_until:
+            return False
+        text = isinstance(event, events.Paste) or event.is_printable or event.key in ("enter", "tab", "backspace")
+        self._deaf_until = now + PAUSE if text else 0.0
+        return text
 
     def hold(self) -> None:
         """What a key opens is on its way: keys wait till `release`, or for a few seconds."""

@@ -157,3 +157,20 @@ async def test_what_comes_of_an_action_whose_form_was_left_is_said(
         else:
             answer.set_exception(errors.DiskTrouble("train got no answer, and nothing says that it was done"))
             await settled(pilot, lambda: isinstance(studio.screen, Panel))
+
+
+async def test_a_form_that_was_left_comes_back_as_it_was_typed(studio: Studio, settled: Settled) -> None:
+    async with studio.run_test(size=(120, 40)) as pilot:
+        form = await form_of(pilot, studio, settled, "1", "t")
+        await pilot.press(*"Ridge", "escape")
+        await settled(pilot, lambda: studio.screen is studio.main)
+        for _ in range(2):  # also where it is left again as it came
+            form = await form_of(pilot, studio, settled, "1", "t")
+            assert form.values()["estimator"] == "Ridge" and "had typed" in form.said
+            await pilot.press("escape")
+            await settled(pilot, lambda: studio.screen is studio.main)
+        form = await form_of(pilot, studio, settled, "1", "t")
+        await pilot.press("ctrl+s")
+        await settled(pilot, lambda: studio.screen is studio.main)
+        form = await form_of(pilot, studio, settled, "1", "t")
+        assert "estimator" not in form.values() and form.said == ""

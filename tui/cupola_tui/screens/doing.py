@@ -64,6 +64,7 @@ async def may(app: "Studio", actions: Actions, name: str, chosen: Chosen) -> boo
     """Whether that can be done with what is chosen; says why not."""
     reason = await actions.why_not(name, chosen.records, chosen.readonly)
     if reason:
+        app.keys.refuse()
         app.say(f"{name}: {reason}", "warning")
     return not reason
 
@@ -74,7 +75,7 @@ async def fill_in(
     """Opens the form of an action for what is chosen and runs it; None when it was left, or cannot be.
 
     begin: what is typed into it already. Where somebody has changed the record meanwhile the form can be had anew, with
-    what was typed.
+    what was typed; and so it can after it was left.
     """
     from cupola_tui.screens.form import Again
 
@@ -88,13 +89,21 @@ async def fill_in(
             from cupola_tui.screens.invoke import Invoke
 
             return await app.push_screen_wait(Invoke(app.bridge, chosen.records[0], takes, app.kept))
-    typed = dict(begin or {})
+    about = (name, *map(chosen.pane.ident, chosen.records), *(begin or {}).values())
+    left = app.left.get(about, {})
+    typed = (begin or {}) | left
     while True:
         found = await _until_open(app, name, actions.opened(name, chosen.pane, chosen.records))
         if found is None:
             return None
         opened = _form(app, name, chosen, found, found.values | typed)
+        opened.said = "this is what you had typed when you left; ctrl+u empties a field" if left else ""
         result = await app.push_screen_wait(opened)
+        if opened.left is None:
+            app.left.pop(about, None)
+        elif (kept := typed | opened.left) != (begin or {}):
+            app.left[about] = kept
+            app.say(f"{name}: what you typed is kept until you come back to it")
         if not isinstance(result, Again):
             return result
         typed |= result.typed

@@ -100,6 +100,7 @@ class Form(Dialog[Any]):
         self._is_awaited = False  # whether the first is to be put in as soon as it is known
         self.command, self.said, self.news = "", "", ""
         self.touched: set[str] = set()
+        self.left: dict[str, str] | None = None  # what was typed, where it was left without being run
         self.running = False
         self._turn = 0
 
@@ -264,8 +265,14 @@ class Form(Dialog[Any]):
 
     def action_again(self) -> None:
         """Opens the form anew, upon what the record is by now."""
-        typed = {one.field["name"]: one.value for one in self.fields if one.value != one.first}
-        self.dismiss(Again(typed))
+        self.dismiss(Again(self._typed()))
+
+    def _typed(self) -> dict[str, str]:
+        return {one.field["name"]: one.value for one in self.fields if one.value != one.first}
+
+    def action_close(self) -> None:
+        self.left = None if self.running else self._typed()
+        super().action_close()
 
     # Keys.
 
