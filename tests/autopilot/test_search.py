@@ -226,11 +226,13 @@ def test_what_would_take_most_of_the_time_that_is_left_to_look_at_is_dropped_aft
     assert not found._is_too_long(slow, [1, 2]), "a baseline is looked at whatever it takes"
 
 
-def going(found: search.Search, seconds: dict[str, float], *, better: str = "") -> list[tuple[str, int]]:
+def going(
+    found: search.Search, seconds: dict[str, float], *, better: str = "", most: int = 100
+) -> list[tuple[str, int]]:
     """The fits that a search would make of (who, fold); seconds: that one of each takes, by the clock of the test."""
     solved, random = found.problem, np.random.default_rng(0)
     made: list[tuple[str, int]] = []
-    while (unit := found._next()) and len(made) < 100:
+    while len(made) < most and (unit := found._next()):
         candidate, repeat, fold = unit
         candidate.state = "trying"
         rest = solved.folds[repeat][0 if fold == WHOLE else fold][1]
@@ -260,6 +262,15 @@ def test_of_many_classes_what_grows_no_tree_for_each_is_looked_at_though_boostin
     looked = [name for name, fold in going(found, slow) if fold == 0]
     assert {"random forest", "forest", "neural"} <= set(looked)
     assert "light slow" not in looked, "boosting takes longer than there is time"
+
+
+def test_of_very_many_classes_what_is_quick_is_fitted_before_all_others() -> None:
+    rows = table(400)
+    rows["kind"] = [f"class {one % 60}" for one in range(400)]
+    solved = problem.of(rows, searched.training("kind", "log_loss"), 1)
+    settings = portfolio.settings("classification", solved.likeness)
+    found = search.Search(solved, settings, workers=1, end=time.monotonic() + 10_000)
+    assert [name for name, _ in going(found, {}, most=1)] == ["quick"]
 
 
 def test_where_there_is_time_for_the_folds_or_all_rows_it_is_all_rows_if_these_teach_more(

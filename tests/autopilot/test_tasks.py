@@ -88,3 +88,19 @@ def test_a_text_that_a_word_among_numbers_has_made_is_told_by_what_the_import_ha
     with pytest.raises(BadOption, match=r"numbers written as text, such as '0\.5'") as refused:
         task_of(target("text", 800), 1000, None, None, profile, "column y: 'inf' 6 times; --missing 'inf'")
     assert refused.value.hint == "at its import: column y: 'inf' 6 times; --missing 'inf'"
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "message"), [(-3e200, 1e200, "goes up to 3e[+]200"), (1e-300, 5e-300, "differs by 4e-300 at most")]
+)
+def test_numbers_whose_errors_have_no_squares_are_refused_with_what_scales_them(
+    low: float, high: float, message: str
+) -> None:
+    profile = ColumnProfile(name="y", type="number", missing=0, distinct=300, min=low, max=high)
+    for asked in (None, "regression"):
+        with pytest.raises(BadOption, match=message) as refused:
+            task_of(target("number", 300), 300, asked, None, profile)
+        assert refused.value.hint is not None
+        assert '"y" / ' in refused.value.hint
+    infinite = ColumnProfile(name="y", type="number", missing=0, distinct=300, min=0.0, max=float("inf"))
+    assert task_of(target("number", 300), 300, None, None, infinite)[0] == "regression"

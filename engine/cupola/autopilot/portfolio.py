@@ -33,7 +33,8 @@ class Likeness(msgspec.Struct, frozen=True):
 
 class Setting(msgspec.Struct, frozen=True):
     """An estimator with parameters. cost: of a fit, in those of the default trees, where there are two classes.
-    most_rows: it is for no more. words: it is for tables with free text, and gets all of its words."""
+    most_rows: it is for no more. words: it is for tables with free text, and gets all of its words. least_classes: it
+    is for as many or more; it leads there, as one fit of any other may take longer than there is time."""
 
     name: str
     estimator: str
@@ -41,6 +42,7 @@ class Setting(msgspec.Struct, frozen=True):
     cost: float
     most_rows: int | None = None
     words: bool = False
+    least_classes: int = 0
 
     def costs(self, classes: int) -> float:
         """Of a fit, in those of the default trees: of more than two classes boosting grows a tree for each, and what
@@ -67,6 +69,7 @@ class _Written(msgspec.Struct):
     params: dict[str, Any] = {}
     most_rows: int | None = None
     words: bool = False
+    least_classes: int = 0
 
 
 class _Portfolio(msgspec.Struct):
@@ -85,15 +88,17 @@ def settings(task: str, likeness: Likeness | None = None) -> list[Setting]:
         if {"classifier", "regressor"} & params.keys():
             params = params.get(kind, {})
         suits = not one.words or (likeness is not None and likeness.texts > 0)
+        suits = suits and (likeness.classes if likeness else 0) >= one.least_classes
         if estimator and suits and _is_installed(estimator):
-            found.append(Setting(one.name, estimator, params, one.cost, one.most_rows, one.words))
+            found.append(Setting(one.name, estimator, params, one.cost, one.most_rows, one.words, one.least_classes))
     return _ordered(found, _expected(likeness)) if likeness else found
 
 
 def _ordered(found: list[Setting], expected: dict[str, float]) -> list[Setting]:
-    """The baselines, then what is for texts, then one after the other that is expected to do best, less the more of its
-    kind stand before it: what is unlike the others does more for an ensemble."""
-    ordered = [one for one in found if one.name in BASELINES]
+    """What is for many classes, the baselines, what is for texts, then one after the other that is expected to do best,
+    less the more of its kind stand before it: what is unlike the others does more for an ensemble."""
+    ordered = [one for one in found if one.least_classes]
+    ordered += [one for one in found if one.name in BASELINES]
     ordered += [one for one in found if one.words]
     left = [one for one in found if one not in ordered]
 

@@ -264,7 +264,8 @@ class Search:
         left = self.timing.begun + LOOKING * (self.until - self.timing.begun) - now
         known = [one for one in self.candidates if one.name == BASELINES[1] and one.fits]
         pace = known[0].takes(self.ladder[0]) * self.looks / self.workers if known else 0.0
-        found = [one for one in waiting if one.name in BASELINES or one.state == "trying"]
+        leads = [one.name for one in waiting if one.setting.least_classes]
+        found = [one for one in waiting if one.name in (*leads, *BASELINES) or one.state == "trying"]
         fitted = any(one.fits for one in self.candidates)
         for one in waiting:
             cost, brief = one.setting.costs(self.problem.classes), BRIEF * (self.until - now)

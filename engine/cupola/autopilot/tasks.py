@@ -1,5 +1,6 @@
 """What an autopilot sees in a target: which task that is and why, or why there is none."""
 
+import math
 import re
 
 from cupola.autopilot.records import Task
@@ -9,6 +10,7 @@ from cupola.errors import BadOption
 from cupola.training import records as training
 
 FEW = 10  # different whole numbers that are taken for classes
+LARGEST, LEAST = 1e150, 1e-150  # of a number, and of the differences, whose squares a float holds
 PROSE = 0.5  # of the rows; more different texts than these name the rows
 AMOUNT = re.compile(r"(?:[A-Z]{3}|\W)*\d[\d.,' ]*(?:[A-Z]{3}|\W)*")  # "$1,234.50", "12 %", "-3,10 EUR"
 COMMA = re.compile(r".*\d,\d{1,2}\D*")  # the decimal sign, as in "1.234,50"
@@ -41,11 +43,13 @@ def task_of(
         if (asked == "binary") != (distinct == 2):
             raise BadOption(f"{name} has {distinct} values, and is not {asked}", where="--task")
         return ("binary", "it was asked for") if distinct == 2 else ("multiclass", "it was asked for")
+    low, high = (profile.min, profile.max) if profile else (None, None)
+    if isinstance(low, float) and isinstance(high, float):
+        _check_squares(name, low, high)
     if asked == "regression":
         if kind not in ("integer", "number"):
             raise BadOption(f"{name} is a {kind}, and no number to predict", where="--task")
         return "regression", "it was asked for"
-    low, high = (profile.min, profile.max) if profile else (None, None)
     if distinct == 2 and kind == "number" and any(isinstance(one, float) and one % 1 for one in (low, high)):
         return "regression", (
             f"{name} has two values, and as {low:g} and {high:g} are no whole numbers they are taken for amounts; "
@@ -59,6 +63,19 @@ def task_of(
         few = "; --task multiclass takes them for classes" if distinct <= FEW else ""
         return "regression", f"{name} is a number of {distinct} different values{few}"
     return "multiclass", f"{name} is a {kind} of {distinct} values"
+
+
+def _check_squares(name: str, low: float, high: float) -> None:
+    """Refuses numbers whose errors cannot be squared."""
+    most = max(abs(one) for one in (low, high))
+    if LARGEST < most < math.inf:
+        what = f"{name} goes up to {most:.3g} in size, of which there is no square"
+    elif 0 < high - low < LEAST:
+        what = f"{name} differs by {high - low:.3g} at most, of which the square is 0"
+    else:
+        return
+    hint = f"a formula of a flow scales it, and --flow takes it: {identifier(name)} / {most:.0e}"
+    raise BadOption(what, where="--target", hint=hint)
 
 
 def _no_classes(target: Column, rows: int, profile: ColumnProfile | None, read: str | None) -> BadOption:
