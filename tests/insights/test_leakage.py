@@ -259,6 +259,11 @@ def seeded() -> dict[str, tuple[pd.DataFrame, str, str]]:
             "a",
         ),
         "a price in words": (numbers.assign(a=[f"EUR {one:,.2f}" for one in price]), "leakage_column", "a"),
+        "a price after another number": (
+            numbers.assign(a=[f"order {one}: EUR {value:,.2f}" for one, value in zip(serial, price, strict=True)]),
+            "leakage_column",
+            "a",
+        ),
         "an id that begins with it": (
             base.assign(a=[f"{'ab'[int(one)]}{number:05d}" for one, number in zip(y, serial, strict=True)]),
             "leakage_column",

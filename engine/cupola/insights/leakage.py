@@ -16,7 +16,7 @@ It is said to leak where all of this holds on held-out rows:
 All of it among the rows that have the column, where it does not hold for all rows: a copy that is filled in for some
 rows only is one. Compared with no others is what no column is that only goes with the target, however well others do:
 the target itself, in other words (a value for each class, but for slips) or on a straight line without a miss, and two
-columns that tell the class although neither tells half of it.
+columns that tell the class without a miss although neither tells half of it.
 
 So a flower that is told by its petals leaks nothing (its other measures tell it too, and none tells all); nor does a
 measurement that goes with the target as closely as 0.99 (its numbers are not met).

@@ -40,10 +40,10 @@ def suspects(features: list[Feature], found: list[Power], aimed: Aim) -> list[Su
 
 
 def _more_than_either(suspect: Suspect, aimed: Aim) -> bool:
-    """Whether either tells much less; where neither tells half of the class, the two make it, whatever others tell."""
+    """Whether either tells much less. Where neither tells half of the class, and both miss none, they make it."""
     alone = [leakage.hits(one, aimed) for one in suspect.features]
     most = max(leakage.certainty(hits, aimed) for hits in alone)
-    suspect.by_itself = aimed.task == "classification" and most <= HALF
+    suspect.by_itself = aimed.task == "classification" and most <= HALF and bool(suspect.hits.all())
     return all(leakage.FEWER * int((~suspect.hits).sum()) <= int((~hits).sum()) for hits in alone)
 
 

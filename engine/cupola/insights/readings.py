@@ -1,5 +1,5 @@
-"""What a text holds besides itself: a number that is written in it, what it begins and ends with, its words; and what
-a date does: the day of the week, the month, the day, the hour.
+"""What a text holds besides itself: the first and the last number that is written in it, what it begins and ends with,
+its words; and what a date does: the day of the week, the month, the day, the hour.
 
 An id whose first letter is the class, or a price with its currency, is another text in every row, so that its values
 tell nothing. Each of these readings is asked what it tells, as a column is.
@@ -59,9 +59,12 @@ def _parts(seconds: Floats, aimed: Aim) -> Iterator[tuple[str, Hits]]:
 
 
 def _read(given: list[str], aimed: Aim) -> Iterator[tuple[str, Hits]]:
-    numbers = np.array([_number(text) for text in given])
-    if (~np.isnan(numbers)).mean() >= READABLE and len(np.unique(numbers)) > MANY:
-        yield "the number in it", leakage.hits(_as_number(numbers, aimed), aimed)
+    found = [NUMBER.findall(text) for text in given]
+    for how, place in (("the number in it", 0), ("the last number in it", -1)):
+        if place == 0 or any(len(each) > 1 for each in found):
+            numbers = np.array([_number(each[place]) if each else np.nan for each in found])
+            if (~np.isnan(numbers)).mean() >= READABLE and len(np.unique(numbers)) > MANY:
+                yield how, leakage.hits(_as_number(numbers, aimed), aimed)
     parts = [PART.findall(text) or [""] for text in given]
     for how, read in (
         ("what it begins with", [each[0] for each in parts]),
@@ -82,9 +85,8 @@ def _names_the_row(given: list[str]) -> bool:
     return len(set(given)) >= UNIQUE * len(given) and not any(" " in text.strip() for text in given)
 
 
-def _number(text: str) -> float:
-    found = NUMBER.search(text)
-    return float(re.sub(r"[,' ]", "", found[0])) if found else np.nan
+def _number(found: str) -> float:
+    return float(re.sub(r"[,' ]", "", found))
 
 
 def _as_number(numbers: Floats, aimed: Aim) -> Feature:

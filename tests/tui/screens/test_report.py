@@ -69,7 +69,7 @@ def test_columns_with_the_same_trouble_are_listed_with_their_rows() -> None:
     warning = {"kind": "missing", "columns": [*rows], "severity": "medium", "message": "70 columns lack values"}
     lines, _ = reports.whole({"warnings": [warning | {"by_column": rows, "rows": 2_000}]}, 0, 80)
     text = " ".join(words for line in lines for words, _ in line)
-    assert "[b]c0[/b]" in text and "(2,000)" in text and "and 10 more" in text and "\x1b" not in text
+    assert "[b]c0[/b]" in text and "(2,000)" in text and "and 40 more" in text and "\x1b" not in text
     assert max(sum(len(words) for words, _ in line) for line in lines) <= 80
 
 

@@ -14,7 +14,7 @@ TITLE = "Report"
 STYLES = {"high": ("✗", "bad"), "medium": ("⚠", "warn"), "low": ("·", "dim")}
 MOST = 12  # columns whose score is drawn, classes and bars of the target
 BAR = 24
-EACH = 60  # columns with the same trouble that are named, with the rows of each
+EACH = 30  # columns with the same trouble that are named, with the rows of each
 LONGEST = 400  # characters of a filter that are shown
 
 
@@ -73,14 +73,13 @@ def _warning(number: int, one: Record, width: int, chosen: bool) -> list[Line]:
     lines: list[Line] = [[*head, (words[: len(kind) + 1], style), (words[len(kind) + 1 :], first[1][1])], *rest]
     if not chosen:
         return lines
-    lines += _each(one.get("by_column") or {}, width)
     rows = "" if one.get("rows") is None else f"{one['rows']:,} rows  "
     if one.get("filter"):
         shown = clean(one["filter"])
         lines += said(f"{rows}{shown if len(shown) <= LONGEST else shown[:LONGEST] + '…'}", width, "dim", 8)
     fix = one.get("fix")
     words = f"f: {clean(fix['words'])}  ({clean(fix['transform'])})" if fix else "no transform mends it"
-    return [*lines, *said(words, width, "good" if fix else "dim", 8)]
+    return [*lines, *said(words, width, "good" if fix else "dim", 8), *_each(one.get("by_column") or {}, width)]
 
 
 def _each(rows: dict[str, int], width: int) -> list[Line]:
