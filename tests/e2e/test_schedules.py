@@ -6,13 +6,12 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from tests.faults import hosts
+from tests.waiting import until
 
 from cupola.jobs import agents, wish
 from cupola.jobs import records as jobs
@@ -31,14 +30,6 @@ data = ""
 type = "Callback"
 message = "look at ${parameters.data}"
 """
-
-
-def until(condition: Callable[[], Any], what: str) -> Any:
-    deadline = time.monotonic() + CAP
-    while not (found := condition()):
-        assert time.monotonic() < deadline, f"never: {what}"
-        time.sleep(0.05)
-    return found
 
 
 @pytest.fixture(scope="module")

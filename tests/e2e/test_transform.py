@@ -2,12 +2,12 @@
 
 import contextlib
 import json
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
 import pytest
+from tests.waiting import until
 
 import cupola
 from cupola import api
@@ -27,13 +27,6 @@ def ws(home: Path) -> Iterator[api.Workspace]:
     stopping.stop(jobs=True)
 
 
-def wait_for(condition: Callable[[], object], what: str) -> None:
-    deadline = time.monotonic() + 180
-    while not condition():
-        assert time.monotonic() < deadline, f"never: {what}"
-        time.sleep(0.02)
-
-
 def kill(ws: api.Workspace, job: str) -> None:
     """Kills what does the work of a job, and leaves its keeper be."""
     (started,) = ws.root.glob(f"jobs/*/{job}/attempts/1/started.json")
@@ -48,9 +41,9 @@ def test_a_transform_that_is_killed_goes_on_where_it_was(ws: api.Workspace, home
     whole = ws.transform("late@1", home / "rows.csv", home / "whole.csv").wait(180)
     assert (whole.rows, whole.output) == (ROWS, str(home / "whole.csv"))
     slow = ws.transform("late@1", home / "rows.csv", home / "torn.csv", strategy="SingleRecord", cpus=1)
-    wait_for(lambda: list(ws.root.glob(f"jobs/*/{slow.job}/attempts/1/checkpoints/state.json")), "a note of its place")
+    until(lambda: list(ws.root.glob(f"jobs/*/{slow.job}/attempts/1/checkpoints/state.json")), "a note of its place")
     kill(ws, slow.job)
-    wait_for(lambda: ws.job.show(slow.job).status == "Failed", "its end")
+    until(lambda: ws.job.show(slow.job).status == "Failed", "its end")
     assert not (home / "torn.csv").exists()
     assert len(list(home.glob(".torn.csv.*.part"))) == 1
     ws.job.retry(slow.job)

@@ -2,11 +2,12 @@
 
 import stat
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from tests.faults import sshfs
+from tests.waiting import until
 
 from cupola.agent import stopping
 from cupola.errors import CupolaError, DiskTrouble
@@ -69,24 +70,17 @@ def test_a_job_that_ends_while_the_link_is_cut_keeps_its_end_and_its_last_words(
     words = f"echo begun; until [ -e {go} ]; do sleep 0.1; done; echo last words"
     job = jobs.file(ws.store, kind="command", command=["sh", "-c", words], directory=home)
     attempt = mounts.served / job.attempt(1)
-    wait_for(lambda: (attempt / "log.txt").exists() and (attempt / "log.txt").read_text() == "begun\n", "it begins")
+    until(lambda: (attempt / "log.txt").exists() and (attempt / "log.txt").read_text() == "begun\n", "it begins")
     started = attempts.optional(ws.store, f"{job.attempt(1)}/started.json", attempts.Started)
     mounts.refuse(mounts.a)
     go.touch()
     assert runtime.wait_end(started.process, CAP)
     assert not runtime.wait_end(started.keeper, keeper.PATIENCE + 1)
     mounts.accept()
-    wait_for(lambda: (attempt / "result.json").exists(), "its end is written")
+    until(lambda: (attempt / "result.json").exists(), "its end is written")
     assert jobs.state(ws.store, job.id).status == "Completed"
     assert (attempt / "log.txt").read_text() == "begun\nlast words\n"
     stopping.stop(jobs=True)
-
-
-def wait_for(condition: Callable[[], object], what: str) -> None:
-    deadline = time.monotonic() + CAP
-    while not condition():
-        assert time.monotonic() < deadline, f"never: {what}"
-        time.sleep(0.05)
 
 
 def append(appender: journals.Appender, n: int) -> None:

@@ -4,13 +4,13 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from tests.faults import sshfs
 from tests.terminal import Seen
+from tests.waiting import until
 
 from cupola.jobs import records as jobs
 from cupola.workspace import Workspace
@@ -41,13 +41,6 @@ def screen(mounts: sshfs.Mounts) -> Iterator[Seen]:
         yield opened
     finally:
         opened.close()
-
-
-def until(holds: Callable[[], object]) -> None:
-    deadline = time.monotonic() + CAP
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def submitted(mounts: sshfs.Mounts) -> list[jobs.JobState]:

@@ -2,8 +2,6 @@
 
 import contextlib
 import json
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import duckdb
@@ -12,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from tests.flows.conftest import step
+from tests.waiting import until
 
 import cupola
 from cupola import api
@@ -27,13 +26,6 @@ PATIENCE = 180.0
 @pytest.fixture(scope="module")
 def ws(workspace: Workspace) -> api.Workspace:
     return cupola.open(workspace.root)
-
-
-def wait_for(condition: Callable[[], object], what: str) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline, f"never: {what}"
-        time.sleep(0.05)
 
 
 def test_a_run_makes_a_version_with_its_lineage_and_the_same_again_is_that_version(ws: api.Workspace) -> None:
@@ -90,13 +82,13 @@ def test_a_run_that_is_killed_leaves_nothing_and_the_next_one_is_whole(ws: api.W
     def begun() -> list[Path]:
         return [*ws.root.glob(f"jobs/*/{job}/attempts/1/progress.json")]
 
-    wait_for(lambda: begun() and "step python" in begun()[0].read_text(), "its first step")
+    until(lambda: begun() and "step python" in begun()[0].read_text(), "its first step")
     (started,) = ws.root.glob(f"jobs/*/{job}/attempts/1/started.json")
     keeper = json.loads(started.read_bytes())["keeper"]["pid"]
     for process in psutil.Process(keeper).children(recursive=True):
         with contextlib.suppress(psutil.NoSuchProcess):  # it has ended with the one before it
             process.kill()
-    wait_for(lambda: ws.job.show(job).status == "Failed", "its end")
+    until(lambda: ws.job.show(job).status == "Failed", "its end")
     assert "slow" not in {one.name for one in ws.dataset.ls()} and not (ws.root / "datasets" / "slow").exists()
     ws.flow.edit("slow", set=['python code="df = df.head(3)"'])
     assert ws.flow.run("slow").wait(PATIENCE).rows == 3

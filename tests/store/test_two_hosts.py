@@ -14,6 +14,7 @@ import pytest
 from tests.store import folded, views
 from tests.store.folded import NOTES, direct, listed
 from tests.store.test_claims import HOLD
+from tests.waiting import until
 
 from cupola.errors import Conflict, NotFound
 from cupola.store import Store, claims, digests, files, journals, records, watch
@@ -39,13 +40,6 @@ def both(first: Callable[[], object], second: Callable[[], object]) -> None:
     with ThreadPoolExecutor() as pool:
         for one in [pool.submit(first), pool.submit(second)]:
             one.result(CAP)
-
-
-def until(holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + CAP
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def test_what_one_writes_the_others_watcher_tells(two: Two) -> None:

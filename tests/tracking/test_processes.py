@@ -3,12 +3,11 @@
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from tests.tracking.conftest import Script, only, written
+from tests.waiting import until
 
 from cupola.experiments import histories, records
 from cupola.experiments.histories import Logged
@@ -253,7 +252,7 @@ def test_what_a_job_logs_is_seen_while_it_runs_and_a_stopped_job_stops_its_run(w
     )
     command = [sys.executable, str(path)]
     filed = jobs.file(workspace.store, kind="command", command=command, directory=workspace.root)
-    wait_for(lambda: [one for run in records.ls(workspace.store) for one in logged(workspace, run)], "a metric")
+    until(lambda: [one for run in records.ls(workspace.store) for one in logged(workspace, run)], "a metric")
     assert only(workspace).status == "InProgress"
     jobs.stop(workspace.store, filed.id)
     assert jobs.wait(workspace.store, filed.id, timeout=CAP).status == "Stopped"
@@ -277,17 +276,10 @@ def test_a_process_that_hears_of_its_end_only_by_a_signal_has_lost_at_most_a_mom
         """,
     )
     process = subprocess.Popen([sys.executable, path], cwd=workspace.root)
-    wait_for(lambda: [one for run in records.ls(workspace.store) for one in logged(workspace, run)], "a metric")
+    until(lambda: [one for run in records.ls(workspace.store) for one in logged(workspace, run)], "a metric")
     process.send_signal(signal.SIGTERM)
     process.wait(CAP)
     assert only(workspace).secondary_status == "Interrupted"
-
-
-def wait_for(condition: Callable[[], object], what: str) -> None:
-    deadline = time.monotonic() + CAP
-    while not condition():
-        assert time.monotonic() < deadline, f"never: {what}"
-        time.sleep(0.05)
 
 
 def test_a_run_of_another_host_says_when_it_was_heard_of(workspace: Workspace, tmp_path: Path, script: Script) -> None:

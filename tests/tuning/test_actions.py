@@ -3,13 +3,12 @@
 import importlib.util
 import os
 import signal
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.training.conftest import table
+from tests.waiting import until
 
 from cupola import api
 from cupola.datasets import importing
@@ -39,13 +38,6 @@ def ws(host: Path, tmp_path: Path) -> api.Workspace:
 
 def tuned(ws: api.Workspace, **asked: Any) -> TuningState:
     return ws.tune(dataset="things", exclude=LEFT_OUT, **asked).wait(PATIENCE).record  # type: ignore[no-any-return]
-
-
-def until(wanted: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not wanted():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def test_two_workers_make_the_trials_that_were_asked_for_and_the_best_is_registered(ws: api.Workspace) -> None:
