@@ -13,6 +13,15 @@ from cupola.actions import Action, Arg
 from cupola.errors import BadOption
 
 
+@given(st.lists(st.text(st.sampled_from('ab ,"()'), min_size=1).map(str.strip).filter(bool)))
+def test_the_items_of_a_list_come_back_from_how_they_are_typed(values: list[str]) -> None:
+    assert arguments.items(arguments.listed(values)) == values
+
+
+def test_commas_within_brackets_and_quotation_marks_part_no_items() -> None:
+    assert arguments.items('mean(a, b) , count(), "x, y",, z(') == ["mean(a, b)", "count()", "x, y", "z("]
+
+
 def train(
     ws: Any,
     dataset: Annotated[str, Arg(help="the data")],

@@ -39,6 +39,12 @@ def test_steps_are_added_set_moved_and_removed_by_words(ws: api.Workspace) -> No
     assert shown.steps[0].params == {"columns": ["a, b"]} and [one.id for one in shown.steps][-1] == "scale"
 
 
+def test_lists_stand_behind_commas_also_where_their_items_hold_some(ws: api.Workspace) -> None:
+    added = "group-by by='\"a, b\",c' aggregates='mean(age), count(), max(a, b)'"
+    shown = ws.flow.new("prep", source=["people"], add=[added])
+    assert shown.steps[0].params == {"by": ["a, b", "c"], "aggregates": ["mean(age)", "count()", "max(a, b)"]}
+
+
 def test_a_step_that_a_hand_has_broken_is_said(ws: api.Workspace) -> None:
     ws.flow.new("prep", source=["people"], add=["scale columns=age"])
     file(ws, "prep").write_text(file(ws, "prep").read_text().replace('columns = ["age"]', ""))

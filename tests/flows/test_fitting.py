@@ -66,6 +66,20 @@ def test_after_python_rows_that_come_later_are_none_of_those_that_train() -> Non
     assert found.equals(wanted)
 
 
+def test_days_that_python_leaves_alone_stay_days() -> None:
+    code = "df = df.iloc[::2]\ndf['next'] = df['born'] + pd.Timedelta(days=1)\ndf['seen'] = df['seen'].dt.normalize()"
+    result = fit(step("python", code=code)).result
+    assert [result[one] for one in ("born", "next", "seen")] == ["DATE", "TIMESTAMP", "TIMESTAMP"]
+
+
+def test_a_number_of_more_than_64_bits_says_what_to_do() -> None:
+    with pytest.raises(BadInput, match=r"step group-by: .*out of range.*CAST"):
+        fit(
+            step("formula", name="x", expression="9000000000000000000 + id"),
+            step("group-by", by=["late"], aggregates=["sum(x)"]),
+        )
+
+
 def test_a_step_that_looks_at_other_rows_is_refused_for_single_ones() -> None:
     fitted = fit(step("lag", columns=["age"]))
     with pytest.raises(BadOption, match=r"step lag .* looks at other rows"):

@@ -6,11 +6,13 @@ import shlex
 from collections.abc import Callable
 from typing import Any
 
+from cupola.arguments import listed
 from cupola.errors import CupolaError
 from cupola_tui.live import Bridge
 from cupola_tui.widgets.rows import Record
 
 PAUSE = 0.06  # seconds of a pause in typing after which it is looked at
+LATE = 0.4  # seconds after which what is shown is told to be no answer
 ROWS = 100
 Change = dict[str, list[str]]
 """What `flow edit` takes, by the names of its options."""
@@ -19,8 +21,9 @@ Change = dict[str, list[str]]
 class Draft:
     """One flow; `told()` is called when there is something else to be shown.
 
-    preview: of the step, or of the change, that was asked for last, or None; error: why there is none. What a step did
-    before stays until the answer is there; answers to what was overtaken are dropped.
+    preview: of the step, or of the change, that was asked for last, or None; error: why there is none. is_tried:
+    whether it is of a change. Answers to what was overtaken are dropped; where one takes a while, `waits`, and what is
+    shown is of no other step.
     """
 
     def __init__(self, bridge: Bridge, name: str, told: Callable[[], None]) -> None:
@@ -28,13 +31,17 @@ class Draft:
         self.flow: Record = {}
         self.transforms: dict[str, Record] = {}
         self.preview: Record | None = None
+        self.is_tried = False
         self.error: CupolaError | None = None
         self.python = False
         self.renewed = 0
+        self.waits = False
         self._acting = 0
         self._opened: Record | None = None
         self._wanted: tuple[str, Change] | None = None
+        self._asked: tuple[str, Change] = ("", {})
         self._task: asyncio.Task[None] | None = None
+        self._late: asyncio.TimerHandle | None = None
 
     @property
     def sources(self) -> dict[str, str]:
@@ -85,9 +92,18 @@ class Draft:
 
     def look(self, step: str, change: Change | None = None) -> None:
         """Shows what a step does, or what it would do after a change."""
-        self._wanted = step, change or {}
+        loop = asyncio.get_running_loop()
+        self._wanted = self._asked = step, change or {}
+        self._late = self._late or loop.call_later(LATE, self._wait)
         if self._task is None or self._task.done():
-            self._task = asyncio.get_running_loop().create_task(self._look())
+            self._task = loop.create_task(self._look())
+
+    def _wait(self) -> None:
+        """Has an answer that is late not look as if it was there."""
+        self.waits, self.error = True, None
+        if not self._asked[1]:
+            self.preview = None
+        self.told()
 
     async def _look(self) -> None:
         while self._wanted is not None:
@@ -99,9 +115,16 @@ class Draft:
             except CupolaError as trouble:
                 preview, error = None, trouble
             if self._wanted is None:
+                self._answered()
+                self.is_tried = bool(change) if preview else self.is_tried
                 self.preview, self.error = preview or (self.preview if change else None), error
                 self.renewed += 1
                 self.told()
+
+    def _answered(self) -> None:
+        if self._late:
+            self._late.cancel()
+        self._late, self.waits = None, False
 
     async def _previewed(self, step: str, change: Change) -> Record:
         if not change and step in self.sources:
@@ -126,7 +149,7 @@ def words(step: Record) -> str:
 def typed(value: Any) -> str:
     """A parameter as one types it."""
     if isinstance(value, list):
-        return ",".join(map(typed, value))
+        return listed([typed(one) for one in value])
     return ("yes" if value else "no") if isinstance(value, bool) else "" if value is None else str(value)
 
 
@@ -137,23 +160,9 @@ def said(head: str, fields: list[Record], values: dict[str, str], before: Record
         name, value = field["name"], values.get(field["name"], "")
         if value == typed(before.get(name)) and before:
             continue
-        if value and field.get("repeated") and field.get("completes") != "column":
-            parts += [f"{name}={item}" for item in items(value)]
-        elif value or before.get(name) not in (None, "", []):
+        if value or before.get(name) not in (None, "", []):
             parts.append(f"{name}={value}")
     return shlex.join([*parts, *(f"{name}={value}" for name, value in places.items())])
-
-
-def items(text: str) -> list[str]:
-    """The items of a list: what stands between the commas that are within no brackets."""
-    found, depth = [""], 0
-    for letter in text:
-        depth += (letter == "(") - (letter == ")")
-        if letter == "," and not depth:
-            found.append("")
-        else:
-            found[-1] += letter
-    return [one.strip() for one in found if one.strip()]
 
 
 def lanes(sources: dict[str, str], steps: list[Record]) -> list[tuple[str, int, list[str]]]:

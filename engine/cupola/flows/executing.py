@@ -241,7 +241,12 @@ class Execution:
             raise BadInput(f"the frame holds values of several kinds: {str(error)[:200]}") from None
         self.connection.register("__made__", arrow)
         hidden = f"row_number() OVER () - 1 AS {ROW}, {TRAIN}, " if TRAIN in made.columns else ""
-        listed = ", ".join(identifier(one) for one in made.columns if one != TRAIN)
+        days = [one for one, type in table.columns.items() if type == "DATE" and _holds(frame[one], made.get(one))]
+        listed = ", ".join(
+            f"CAST({identifier(one)} AS DATE) AS {identifier(one)}" if one in days else identifier(one)
+            for one in made.columns
+            if one != TRAIN
+        )
         query = f"SELECT {hidden}{listed} FROM __made__"
         self._select(step, query, [table], made=True)
         self.connection.unregister("__made__")
@@ -332,6 +337,11 @@ def origins(id: str) -> str:
     return f"origins {id}"
 
 
+def _holds(before: Any, after: Any) -> bool:
+    """Whether a column of a frame has only moments that it had: pandas has no other type for days."""
+    return after is not None and after.dtype == before.dtype and bool(after.isin(before).all())
+
+
 def _is_finite(state: Any) -> bool:
     """Whether all numbers of a state can be written as JSON."""
     if isinstance(state, dict | list | tuple):
@@ -352,6 +362,8 @@ def said(error: Exception, where: str) -> CupolaError:
         return WorkFailed("it takes too long to be shown on a sample", where=where, hint=hint)
     if "No space left" in text:
         return DiskFull("the disk is full", where=where, hint="free some space and try again")
+    if "INT64" in text and text.startswith(("Out of Range", "Conversion Error: Type")):
+        return BadInput(text, where=where, hint="CAST(... AS DOUBLE) of what it is made of holds larger numbers")
     if text.startswith("Out of Memory"):
         return WorkFailed("it needs more memory than it has", where=where, hint="a larger --memory gives it more")
     return BadInput(text, where=where)

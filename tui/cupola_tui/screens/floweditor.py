@@ -52,6 +52,7 @@ class FlowEditor(Dialog[None]):
         self.job = ""
         self.news = ""
         self._drawn: tuple[Any, ...] = ()
+        self._seen: dict[str, GridColumn] = {}
         self._is_new = True  # whether the cursor is still to be put on the first cell that is changed
 
     def inside(self) -> ComposeResult:
@@ -101,13 +102,13 @@ class FlowEditor(Dialog[None]):
         """The columns of what is shown; widths that a person has chosen stay."""
         columns = tuple(self.difference.columns.items())
         if columns != self._drawn:
-            known = {one.name: one for one in self.cells.place.columns}
+            self._seen |= {one.name: one for one in self.cells.place.columns}
             self._drawn = columns
             self.cells.place.columns = [
-                known.get(name) or GridColumn(name, type in ("integer", "number")) for name, type in columns
+                self._seen.get(name) or GridColumn(name, type in ("integer", "number")) for name, type in columns
             ]
             self.cells.fit_columns()
-        if self._is_new or self.form:
+        if (self._is_new or self.form) and self.draft.preview:
             self._is_new = False
             row, column = self.difference.first_changed()
             names = [one.name for one in self.cells.columns]
@@ -127,11 +128,11 @@ class FlowEditor(Dialog[None]):
         if self.form:
             field = self.form.here.field if self.form.here else {}
             offered = "  ".join(map(clean, self.form.offered()))
-            hint = offered or f"{clean(field.get('name'))}: {clean(field.get('help') or '')}"
+            hint = offered or (f"{clean(field['name'])}: {clean(field.get('help') or '')}" if field else "")
             lines.append([(f" {hint}"[: width - 1], "accent" if offered else "dim")])
         if draft.error and (self.form or not len(self.difference)):
             lines += [[(part, "bad")] for part in fold(f"✗ {flowing.sentence(draft.error)}", width - 1)[:3]]
-        elif draft.preview is None and not self.form:
+        elif draft.waits or (draft.preview is None and not self.form):
             lines.append([(" looking at a sample of the rows ...", "dim")])
         elif not draft.steps and not self.form:
             lines += [[(part, "dim")] for said in EMPTY for part in fold(said, width - 1)]
@@ -182,7 +183,7 @@ class FlowEditor(Dialog[None]):
     def _known(self, field: Record) -> list[str]:
         """What a field can be completed with: the columns that the step takes."""
         names = field.get("completes") == "column" or field["name"] in ("by", *OF_COLUMNS)
-        return self.difference.taken if names else []
+        return self.difference.taken(by_new=bool(self.edit and not self.edit.step)) if names else []
 
     def on_step_form_changed(self) -> None:
         """Shows at once what the step would do."""

@@ -37,10 +37,10 @@ class Difference:
         names, types = ("columns_before", "types_before") if self._is_before else ("columns", "types")
         return dict(zip(self._preview.get(names, []), self._preview.get(types, []), strict=False))
 
-    @property
-    def taken(self) -> list[str]:
-        """The columns that the step takes."""
-        return list(self._preview.get("columns_before") or self._preview.get("columns") or [])
+    def taken(self, *, by_new: bool) -> list[str]:
+        """The columns that the step takes. by_new: it is one that is being added after what is shown."""
+        before = [] if by_new and not self.draft.is_tried else self._preview.get("columns_before")
+        return list(before or self._preview.get("columns") or [])
 
     @property
     def _rows(self) -> list[list[Any]]:

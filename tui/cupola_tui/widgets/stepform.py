@@ -9,6 +9,7 @@ from textual.containers import VerticalScroll
 from textual.message import Message
 from textual.widgets import Input, TextArea
 
+from cupola.arguments import listed
 from cupola_tui.plain import clean
 from cupola_tui.widgets.field import FormField
 from cupola_tui.widgets.rows import Record
@@ -102,8 +103,8 @@ class StepForm(VerticalScroll, can_focus=False, inherit_bindings=False):
         every = here.field.get("choices") or (
             ["yes", "no"] if here.field.get("kind") == "boolean" else self.known(here.field)
         )
-        found = [str(one) for one in every if str(one).casefold().startswith(word)]
-        return found[:OFFERED]
+        found = [listed([str(one)]) if here.field.get("repeated") else str(one) for one in every]
+        return [one for one in found if one.strip('"').casefold().startswith(word.strip('"'))][:OFFERED]
 
     def complete(self) -> None:
         """Puts in the next of what is offered."""
@@ -131,8 +132,9 @@ class StepForm(VerticalScroll, can_focus=False, inherit_bindings=False):
             return (typed[: name.start()], name[0]) if name else (typed, "")
         if not field.field.get("repeated"):
             return "", typed.strip()
-        head, comma, word = typed.rpartition(",")
-        return head + comma, word.strip()
+        commas = (at for at, letter in enumerate(typed) if letter == "," and typed.count('"', 0, at) % 2 == 0)
+        begin = max(commas, default=-1) + 1
+        return typed[:begin], typed[begin:].strip()
 
     _typed = ""
 

@@ -8,7 +8,7 @@ import msgspec
 
 from cupola import forms
 from cupola.actions import Arg, Parameter
-from cupola.arguments import choices, convert
+from cupola.arguments import choices, convert, items
 from cupola.errors import BadInput, BadOption, meant
 from cupola.flows.records import FlowStep, looks_up
 from cupola.flows.transforms import (
@@ -121,8 +121,7 @@ def typed(transform: Transform, words: Iterable[tuple[str, str]]) -> dict[str, A
         if not known[name].repeated:
             found[name] = convert(known[name], said) if said else None
         else:
-            items = [said] if known[name].arg.completes != "column" and "(" in said else said.split(",")
-            found.setdefault(name, []).extend(convert(known[name], item.strip()) for item in items if item.strip())
+            found.setdefault(name, []).extend(convert(known[name], item) for item in items(said))
     return found
 
 
