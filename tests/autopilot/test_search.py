@@ -14,7 +14,7 @@ from tests.autopilot import searched
 from tests.environments.built import built, known
 from tests.training.conftest import table
 
-from cupola.autopilot import assembling, climbing, fits, portfolio, problem, search
+from cupola.autopilot import assembling, climbing, fits, job, portfolio, problem, search
 from cupola.autopilot.candidates import WHOLE
 from cupola.errors import BadInput
 
@@ -321,6 +321,19 @@ def test_what_takes_long_to_save_and_was_dropped_does_not_end_the_search_early()
     assert found.until < before - 10
     found.candidates[2].state = "dropped"
     assert found.until > before - 10
+
+
+@pytest.mark.parametrize("measuring", [1.0, 7.0])
+def test_errors_are_left_out_where_they_take_more_time_than_there_is_for_the_end(measuring: float) -> None:
+    solved = problem.of(table(400), searched.training("value", "rmse"), 1)
+    settings = portfolio.settings("regression")[:1]
+    found = search.Search(solved, settings, workers=1, end=time.monotonic() + 100, measuring=measuring)
+    (one,) = found.candidates
+    rest = solved.folds[0][0][1]
+    one.fits[0, 0] = fits.Answer([solved.truth[rest] + np.resize([1, -2], len(rest)), solved.test_truth], b"", {}, 1, 1)
+    measured = job._measured(found, one, rest)
+    assert measured.metrics["validation_rmse"] > 1
+    assert bool(measured.errors) == (measuring == 1)
 
 
 def test_a_fit_that_the_clock_has_cut_does_not_speak_for_its_fold_where_others_have_grown_further() -> None:

@@ -85,12 +85,12 @@ def together(search: Search, *, single: bool = False) -> tuple[list[Candidate], 
 def assemble(search: Search, *, single: bool) -> Assembled:
     """The candidates that answer together (or the best alone), as a fitted training. Their weights are set."""
     chosen, places = together(search, single=single)
-    return _assembled(search, chosen, places, _left(search), RESAMPLES)
+    return _assembled(search, chosen, places, _left(search), 0 if search.timing.is_tight else RESAMPLES)
 
 
 def least(search: Search, made: Assembled) -> Assembled:
     """The smallest model in its place: one fit of the candidate that weighs most."""
-    return _assembled(search, made.chosen, made.places, 0.0, FEW_RESAMPLES)
+    return _assembled(search, made.chosen, made.places, 0.0, 0 if search.timing.is_tight else FEW_RESAMPLES)
 
 
 def _expected(search: Search, candidates: list[Candidate], rows: NDArray[np.intp]) -> float:

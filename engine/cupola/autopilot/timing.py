@@ -37,6 +37,11 @@ class Timing:
         return self.end - min(LONGEST_END * whole, kept)
 
     @property
+    def is_tight(self) -> bool:
+        """Whether measuring takes longer than the end may, as of very many classes: errors are left out then."""
+        return self.slowness * self.assembling > LONGEST_END * (self.end - self.begun)
+
+    @property
     def saved_by(self) -> float:
         """Until when the model has to be saved: later there is time only for one of a single fit in its place."""
         least = self.ending + self.measuring + max((one.saving for one in self._in_play), default=SAVING)
