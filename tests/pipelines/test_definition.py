@@ -69,6 +69,11 @@ WRONG: list[tuple[str, str, str]] = [
         "only ${steps.train.metrics.test_roc_auc",
         "line 33: '${steps.train.metrics.test_roc_auc' is not closed: a reference ends with }",
     ),
+    (
+        "error_message = ",
+        "expire_after = 3\nerror_message = ",
+        'line 33: expire_after takes a text such as "30d", and not 3',
+    ),
     ('type = "Fail"', 'type = "Fial"', "line 32: there is no type of step 'Fial' (did you mean Fail?)"),
     ("error_message", "eror_message", "line 33: a Fail step takes no 'eror_message' (did you mean error_message?)"),
     (
@@ -146,6 +151,8 @@ retry = { attempts = 3 }
 step = { type = "Lambda", function = "steps:nap" }
 """
     assert foreach.steps(read(each).steps[0], [1], {})[0].retry == [Retry(attempts=3)]
+    with pytest.raises(BadInput, match="line 3: items is a list, and not 3"):
+        read(each.replace("[1]", "3"))
     with pytest.raises(BadInput, match="line 4: retry is said of the ForEach itself"):
         read(each.replace("retry = { attempts = 3 }\n", "").replace('nap"', 'nap", retry = { attempts = 3 }'))
 

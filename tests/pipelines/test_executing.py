@@ -468,6 +468,16 @@ def test_a_stopped_execution_stops_its_jobs_and_a_retry_keeps_what_has_succeeded
     assert called(ws) == ["first"]
 
 
+def test_a_result_of_what_has_changed_while_it_was_made_is_not_kept(ws: api.Workspace) -> None:
+    (ws.root / "count.txt").write_text("0")
+    arguments = 'function = "steps:flaky"\nparameters = { path = "count.txt", times = 0 }\n'
+    write(ws, "moved.toml", f'[steps.a]\ntype = "Lambda"\n{arguments}inputs = {{ count = "count.txt" }}\n')
+    for _ in range(2):
+        (ws.root / "count.txt").write_text("0")
+        found = ws.pipeline.run("moved").wait(timeout=180)
+        assert not found.steps[0].cached and (ws.root / "count.txt").read_text() == "1"
+
+
 def test_chosen_steps_take_the_others_from_an_earlier_execution(ws: api.Workspace) -> None:
     write(ws, "chosen.toml", CHAIN)
     with pytest.raises(NotReady, match="good needs first"):
@@ -536,6 +546,11 @@ def test_a_pipeline_in_python_is_compiled_by_its_job(ws: api.Workspace) -> None:
         ("if_steps=[no]", 'if_steps=["yes"]', "own2.py: line 25: if_steps: there is no step 'yes'"),
         ("x: int = 4", "x: set = 4", "the parameter x is a str, int, float, bool, list or Literal"),
         ("x: int = 4", "x: list = 4", "x is a List, and not 4"),
+        (
+            "a = doubled(x)",
+            "a = doubled(x)\n    step(lambda y: y)(a)",
+            "own2.py: line 23: own.<locals>.<lambda> cannot be a step",
+        ),
         ("@pipeline\n", "", "one function is marked with @pipeline, and here 0 are"),
     ],
 )

@@ -1,7 +1,7 @@
 """Why a step may be tried again: the causes of ends, and what the hosted service calls them."""
 
 from cupola.errors import meant
-from cupola.pipelines.records import Retry
+from cupola.pipelines.records import Retry, Step, StepState
 
 # Why a job has ended, in all words that a retry may name.
 CAUSES = {
@@ -17,6 +17,15 @@ CAUSES = {
 KNOWN = list(
     dict.fromkeys([*(one for each in CAUSES.values() for one in each), "violations", "Refused", "Step.THROTTLING"])
 )
+
+
+def pause(step: Step, state: StepState, causes: list[str]) -> float | None:
+    """Seconds until a step that has ended so is tried again; None where it is not. A ForEach has its steps for that."""
+    again = next((one for one in step.retry if not one.causes or {*one.causes} & {*causes}), None)
+    tries = state.attempt - state.interruptions - state.earlier
+    if again is None or tries >= again.attempts or step.type == "ForEach":
+        return None
+    return again.interval * again.backoff ** (tries - 1)
 
 
 def wrong(retry: Retry) -> str:

@@ -93,6 +93,9 @@ def _step(function: Callable[..., Any], type: str, name: str | None, options: di
     def called(*args: Any, **kwargs: Any) -> Any:
         if _noting.get() is None:
             return function(*args, **kwargs)
+        if not function.__qualname__.isidentifier():
+            hint = "give it a name of its own at the top of the file, and what it closes over as parameters"
+            raise BadInput(f"{function.__qualname__} cannot be a step: its job would not find it", hint=hint)
         bound = signature.bind(*args, **kwargs)
         said = {"function": f"{{path}}:{function.__name__}", "parameters": dict(bound.arguments)}
         return note(name or function.__name__.replace("_", "-"), type, said | options)

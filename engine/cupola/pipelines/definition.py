@@ -194,6 +194,9 @@ def _check_arguments(
     if type == "Condition" and (said := conditions.wrong(arguments["conditions"])):
         raise wrong(f"{at}.conditions", said)
     if type == "ForEach":
+        items = arguments["items"]
+        if not isinstance(items, list) and not any(references.found(items)):
+            raise wrong(f"{at}.items", f"items is a list, and not {items!r}")
         inner = dict(arguments["step"])
         kind = inner.pop("type", "")
         if kind in ("ForEach", "Condition", "Callback"):
@@ -248,6 +251,8 @@ def step(name: str, said: dict[str, Any], written: Written, wrong: Wrong) -> Ste
         if isinstance(one, dict):
             _check_keys(one, Retry, "a retry", f"{at}.retry", wrong)
     expires = given.pop("expire_after", written.expire_after)
+    if expires is not None and not isinstance(expires, str):
+        raise wrong(f"{at}.expire_after", f'expire_after takes a text such as "30d", and not {expires!r}')
     try:
         found = msgspec.convert(given | {"name": name, "arguments": said}, Step)
         found.expire_after = amounts.seconds(expires, "expire_after")

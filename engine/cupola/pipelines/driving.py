@@ -22,6 +22,7 @@ from cupola.jobs import agents, amounts, filing
 from cupola.jobs.attempt import Attempt
 from cupola.pipelines import (
     callbacks,
+    causes,
     conditions,
     doing,
     fingerprints,
@@ -79,10 +80,8 @@ class Driver:
         self.later: dict[str, float] = {}
         self.waiting: dict[str, float | None] = {}
         self.expanded: dict[str, list[str]] = {}
-        self.failed = ""
-        self.stopping = False
-        self.interrupted = False
-        self.told = 0.0
+        self.failed, self.told = "", 0.0
+        self.stopping = self.interrupted = False
         self.installed = installed.stamp()
         self.cpus = max(1, int(agents.slots().get("cpus") or 1))
         self.wake = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
@@ -96,7 +95,7 @@ class Driver:
         signal.set_wakeup_fd(self.wake[1])
         signal.signal(signal.SIGTERM, lambda *_: None)
         if self.over:
-            return self._said(self.over.status, self.over.reason)
+            return {"execution": self.execution.id, "status": self.over.status, "reason": self.over.reason}
         if not self.begun:
             self._line(Line(op="begin", job=self.attempt.job.id))
             standing.begin_round(self.states)
@@ -164,9 +163,8 @@ class Driver:
                 origin = found.origin or self.execution.origin
                 self._over(msgspec.structs.replace(found, cached=True, origin=origin))
             else:
-                self._over(
-                    StepState(name=name, type=self.steps[name].type, status="Skipped", reason="it was not chosen")
-                )
+                type = self.steps[name].type
+                self._over(StepState(name=name, type=type, status="Skipped", reason="it was not chosen"))
 
     def _begin(self) -> None:
         """Begins, or decides about, every step that has nothing before it any more; again while that frees others."""
@@ -233,15 +231,19 @@ class Driver:
                 self._ended(state, Outcome(error=ErrorInfo(kind="Fail", message=said)))
             elif step.type == "Callback":
                 self._ask(state, arguments)
-            elif not self._is_known(step, state, arguments, again):
+            elif not self._is_known(step, state, again):
                 self._give(step, state, arguments, again)
         except CupolaError as error:
             self._ended(state, Outcome(error=error.info(), causes=[type(error).__name__]))
 
-    def _is_known(self, step: Step, state: StepState, arguments: dict[str, Any], again: bool) -> bool:
+    def _fingerprint(self, step: Step) -> fingerprints.Fingerprint:
+        """What it depends on now; where that changes while it is done, nobody knows what the result is of."""
+        return fingerprints.of(self.store, step, references.resolved(step.arguments, self.known), self.code)
+
+    def _is_known(self, step: Step, state: StepState, again: bool) -> bool:
         """Takes what the step has come to before, where nothing that it depends on has changed."""
         execution = self.execution
-        state.fingerprint = fingerprints.of(self.store, step, arguments, self.code)
+        state.fingerprint = self._fingerprint(step)
         if again or not step.cache or not execution.cache:
             return False
         before = results.take(self.store, execution.pipeline, state.fingerprint, step.expire_after)
@@ -263,9 +265,9 @@ class Driver:
         self.crew.give(step.name, task, timeout)
 
     def _decide(self, state: StepState, said: list[dict[str, Any]]) -> None:
-        state.values = [conditions.judged(one) for one in said]
-        state.result = all(one.result for one in state.values)
-        self._over(msgspec.structs.replace(state, status="Succeeded", ended=now()))
+        values = [conditions.judged(one) for one in said]
+        result = all(one.result for one in values)
+        self._over(msgspec.structs.replace(state, status="Succeeded", ended=now(), values=values, result=result))
 
     def _ask(self, state: StepState, arguments: dict[str, Any]) -> None:
         """Waits for the answer to a Callback, which is looked for now and then."""
@@ -343,12 +345,10 @@ class Driver:
         if "interrupted" in outcome.causes and state.interruptions < INTERRUPTIONS and not self.failed:
             self._later(msgspec.structs.replace(state, interruptions=state.interruptions + 1), said, 1)
             return
-        again = next((one for one in step.retry if not one.causes or {*one.causes} & {*outcome.causes}), None)
-        tries = state.attempt - state.interruptions - state.earlier
-        if again and tries < again.attempts and not self.failed and step.type != "ForEach":
-            self._later(state, said, again.interval * again.backoff ** (tries - 1))
+        if (pause := causes.pause(step, state, outcome.causes)) is not None and not self.failed:
+            self._later(state, said, pause)
             return
-        cause = outcome.causes[0] if outcome.causes else ""
+        cause = next(iter(outcome.causes), "")
         self._over(msgspec.structs.replace(state, status="Failed", ended=now(), reason=said, cause=cause))
 
     def _succeeded(self, step: Step, state: StepState, outcome: Outcome) -> None:
@@ -356,16 +356,15 @@ class Driver:
             state, status="Succeeded", ended=now(), outputs=outcome.outputs, metrics=outcome.metrics,
             properties=outcome.properties,
         )  # fmt: skip
-        if state.fingerprint and step.cache:
+        if state.fingerprint and step.cache and state.fingerprint == self._fingerprint(step):
             written = doing.written(self.execution, made)
             keep = partial(results.keep, self.store, self.execution.pipeline, self.execution.id, made, written)
             self.attempt.with_room(keep)
         self._over(made)
 
     def _later(self, state: StepState, why: str, seconds: float) -> None:
-        message = f"tried again in {seconds:g} s: {why}"
-        waits = {"secondary_status": "WaitingForRetry", "message": message, "job": ""}
-        self.states[state.name] = msgspec.structs.replace(state, attempt=state.attempt + 1, **waits)
+        waits = {"secondary_status": "WaitingForRetry", "message": f"tried again in {seconds:g} s: {why}"}
+        self.states[state.name] = msgspec.structs.replace(state, attempt=state.attempt + 1, job="", **waits)
         self.later[state.name] = time.monotonic() + seconds
         self._line(Line(op="begin", step=state.name, state=self.states[state.name]))
 
@@ -436,10 +435,7 @@ class Driver:
         with contextlib.suppress(CupolaError):
             if gone := removing.prune(self.store, self.execution.pipeline):
                 print(f"removed {gone} older executions, as workspace.toml says")
-        return self._said(status, self.failed)
-
-    def _said(self, status: str, reason: str) -> dict[str, Any]:
-        return {"execution": self.execution.id, "status": status, "reason": reason}
+        return {"execution": self.execution.id, "status": status, "reason": self.failed}
 
     def _line(self, line: Line) -> None:
         line.time = now()

@@ -34,15 +34,15 @@ def of(store: Store, execution: Execution) -> ExecutionState:
         started=next((line.time for line in written), None), jobs=wish.jobs,
         steps=in_order(steps), edges=graph.edges(execution.definition, steps),
     )  # fmt: skip
-    rounds = [place for place, line in enumerate(written) if line.op == "begin" and not line.step]
-    over = next((line for line in reversed(written[rounds[-1] if rounds else 0 :]) if line.op == "over"), None)
-    if over and over.job == wish.jobs[-1]:
+    if over := _end(written, wish.jobs[-1]):
         now.status, now.reason, now.ended = over.status, over.reason, over.time
         return _told(execution, now)
     known = jobs.some(store, {wish.jobs[-1], *(one.job for one in now.steps if one.status == "Executing")})
     driver = known.get(wish.jobs[-1])
     if driver is None:
         now.status, now.reason = "Failed", "the job that drove it is gone"
+    elif driver.over and _end(lines(store, execution, wish.jobs), wish.jobs[-1]):
+        return of(store, execution)  # it has ended since the journals were read
     elif driver.over:
         now.status = "Stopped" if driver.status == "Stopped" else "Failed"
         now.reason = driver.error.message if driver.error else driver.reason
@@ -55,6 +55,13 @@ def of(store: Store, execution: Execution) -> ExecutionState:
     _tell_of_items(now)
     _tell_of_waiting(execution.definition, now)
     return _told(execution, now)
+
+
+def _end(written: list[Line], driver: str) -> Line | None:
+    """How the last round has ended, which this job drives; None while it has not."""
+    rounds = [place for place, line in enumerate(written) if line.op == "begin" and not line.step]
+    over = next((line for line in reversed(written[rounds[-1] if rounds else 0 :]) if line.op == "over"), None)
+    return over if over and over.job == driver else None
 
 
 def _tell_of_jobs(now: ExecutionState, known: dict[str, JobState]) -> None:

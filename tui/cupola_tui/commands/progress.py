@@ -119,6 +119,8 @@ def going_on(workspace: Workspace, chosen: Action, result: Any) -> str:
         return f"\ncupola: endpoint {name} goes on; stop it with: cupola endpoint rm {name}"
     if chosen.waits == "tuning":
         return f"\ncupola: tuning {result.name} goes on; stop it with: cupola tuning stop {result.name}"
+    if chosen.waits == "pipeline":
+        return f"\ncupola: execution {name} goes on; stop it with: cupola pipeline stop {name}"
     if chosen.waits == "request":
         return f"\ncupola: the request stays in the queue; see: cupola endpoint result {name} {result.request}"
     return f"\ncupola: job {name} goes on; stop it with: cupola job stop {name}"

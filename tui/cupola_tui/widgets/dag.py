@@ -16,7 +16,7 @@ from cupola_tui.paint import Line, PaintedScroll, fit, joined, width_of
 from cupola_tui.plain import clean
 
 Record = dict[str, Any]
-NARROWEST, WIDEST = 14, 28  # cells of a box
+NARROWEST, WIDEST = 18, 28  # cells of a box
 HIGH = 4  # lines of a box
 GAP = 2  # cells between two boxes
 SWEEPS = 6
