@@ -218,7 +218,7 @@ def _close(trying: Trying, found: Search, candidate: Candidate) -> None:
 
 
 def _measured(found: Search, candidate: Candidate, places: NDArray[np.intp]) -> Measured:
-    """How it does on these rows; its errors are left out near the end of the time, and where they take too much of it."""
+    """How it does on these rows; without errors near the end of the time, and where they take too much of it."""
     is_time = time.monotonic() < found.timing.saved_by and not found.timing.is_tight
     resamples = measuring.RESAMPLES if is_time else 0
     said, asked = saying.said(found.problem, candidate, places), saying.asked(candidate)
