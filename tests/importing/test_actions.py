@@ -16,6 +16,12 @@ from cupola.workspace import Workspace
 from .test_tensorboard import event
 
 
+@pytest.fixture
+def workspace(host: Path, tmp_path: Path) -> Workspace:
+    """A workspace of its own for each test; one agent does the jobs of all."""
+    return Workspace.init(tmp_path / "workspace")
+
+
 @pytest.mark.parametrize(
     ("tool", "place", "runs", "tunings"),
     [("wandb", "wandb", 4, 0), ("tensorboard", "logs", 3, 0), ("optuna", "studies.db", 28, 3)],

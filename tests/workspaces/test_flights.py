@@ -13,19 +13,23 @@ import pytest
 
 from cupola.datasets import importing, records
 from cupola.datasets.records import DatasetVersion, ImportOptions
+from cupola.store import Store
 from cupola.workspace import Workspace
 
 SAMPLE = Path(__file__).parents[2] / "workspaces" / "flights"
 AFTER_DEPARTURE = {"dep_time", "dep_delay", "arr_time", "arr_delay", "air_time"}
 
 
-@pytest.fixture
-def flights(home: Path, tmp_path: Path) -> DatasetVersion:
-    root = tmp_path / "flights"
-    shutil.copytree(SAMPLE, root)
-    return importing.run(
-        Workspace.open(root).store, "flights", root / "data" / "flights.parquet", ImportOptions(), lambda *_: None
-    )
+@pytest.fixture(scope="module")
+def store(host: Path) -> Store:
+    """That of a copy of the sample."""
+    shutil.copytree(SAMPLE, host / "flights")
+    return Workspace.open(host / "flights").store
+
+
+@pytest.fixture(scope="module")
+def flights(store: Store) -> DatasetVersion:
+    return importing.run(store, "flights", store.root / "data" / "flights.parquet", ImportOptions(), lambda *_: None)
 
 
 def test_the_workspace_opens() -> None:
@@ -100,6 +104,5 @@ def test_the_script_makes_the_same_bytes(tmp_path: Path) -> None:
             assert made.read_bytes() == kept.read_bytes()
 
 
-def test_records_of_the_sample_can_be_found_by_name(flights: DatasetVersion, tmp_path: Path) -> None:
-    store = Workspace.open(tmp_path / "flights").store
+def test_records_of_the_sample_can_be_found_by_name(flights: DatasetVersion, store: Store) -> None:
     assert records.state(store, records.find(store, "flights")).description.startswith("24,000 flights")
