@@ -16,7 +16,7 @@ demo: run-tools
 	@$(VENV)/bin/cupola demo $(if $(DIR),--dir "$(DIR)") $(if $(filter-out 0,$(HEADLESS)),--headless)
 
 test: test-tools
-	$(VENV)/bin/pytest -n 3 --dist loadfile $(ARGS)
+	$(VENV)/bin/pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: test-tools
 	$(VENV)/bin/ruff format --check .
