@@ -6,7 +6,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ import psutil
 import pytest
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
+from tests.waiting import until
 
 import cupola
 from cupola import api
@@ -40,14 +41,6 @@ def ws(home: Path) -> Iterator[api.Workspace]:
     made.endpoint.deploy("late@1", name="e", mode="asynchronous", notify="cat >> told.jsonl").wait(180)
     yield made
     stopping.stop(jobs=True)
-
-
-def until(condition: Callable[[], Any], what: str) -> Any:
-    deadline = time.monotonic() + 180
-    while not (found := condition()):
-        assert time.monotonic() < deadline, f"never: {what}"
-        time.sleep(0.05)
-    return found
 
 
 @cache

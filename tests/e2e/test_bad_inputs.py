@@ -21,6 +21,7 @@ from typing import Any
 import pytest
 from tests.e2e.bad_inputs import BODIES, NAMES, PATHS, spoil
 from tests.screen import bridge
+from tests.waiting import until
 
 import cupola
 from cupola.errors import CupolaError, Usage
@@ -57,13 +58,6 @@ def root(host: Path) -> Path:
     ws.endpoint.invoke("e", data=ROW)
     until(lambda: ws.endpoint.show("e").gateway)
     return directory
-
-
-def until(holds: Callable[[], object]) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def everything(root: Path) -> set[str]:

@@ -8,8 +8,7 @@ import os
 import signal
 import subprocess
 import tempfile
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,6 +16,7 @@ import pytest
 from tests.faults import history, hosts, sshfs
 from tests.faults.hosts import Host
 from tests.torture import two_hosts
+from tests.waiting import until
 
 from cupola.experiments import records as experiments
 from cupola.jobs import attempts, wish
@@ -26,7 +26,6 @@ from cupola.jobs.records import JobState
 from cupola.store import Store, files
 
 LEASE = 5.0  # more than what is seen as a host that stood still (`elsewhere.AWAY`) and a renewal
-CAP = 180.0
 TWICE = "[ $CUPOLA_ATTEMPT = 2 ] || sleep 280"  # what a job does that is still there when its host dies
 
 
@@ -54,30 +53,22 @@ def two() -> Iterator[Two]:
                 for host in (first, second):
                     host.cupola("agent", "start")
                 for host in (first, second):  # a job that its own host is slow to take is taken by the other
-                    wait_for(lambda host=host: len(host.processes("cupola.agent.starter")) > 1, "it can fork")  # type: ignore[misc]
+                    until(lambda host=host: len(host.processes("cupola.agent.starter")) > 1, "it can fork")  # type: ignore[misc]
                 yield Two(first, second, Store.open(a))
                 assert history.wrong(history.read(past), LEASE) == []
         finally:
             subprocess.run(["umount", "--lazy", b], check=True)
 
 
-def wait_for(condition: Callable[[], object], what: str) -> None:
-    deadline = time.monotonic() + CAP
-    while not condition():
-        assert time.monotonic() < deadline, f"never: {what}"
-        time.sleep(0.02)
-
-
 def begun(two: Two, name: str, number: int = 1) -> Started:
     """The attempt of the job of that name, once it has begun."""
     path = f"{jobs.find(two.store, name).attempt(number)}/started.json"
-    wait_for(lambda: attempts.optional(two.store, path, Started), f"attempt {number} of {name} begins")
-    found: Started = attempts.optional(two.store, path, Started)
+    found: Started = until(lambda: attempts.optional(two.store, path, Started), f"attempt {number} of {name} begins")
     return found
 
 
 def ended(two: Two, name: str) -> JobState:
-    wait_for(lambda: jobs.state(two.store, name).over, f"{name} ends")
+    until(lambda: jobs.state(two.store, name).over, f"{name} ends")
     return jobs.state(two.store, name)
 
 
@@ -115,7 +106,7 @@ def test_a_host_that_hangs_loses_its_training_and_publishes_nothing_late(two: Tw
     assert (lost.cause, lost.secondary_status) == ("lost", "Interrupted")
     assert f"{two.b.name} took the job over" in lost.reason
     late = f"{job.attempt(1)}/late.json"
-    wait_for(lambda: attempts.optional(two.store, late, AttemptEnd), "the late one says that it has lost the job")
+    until(lambda: attempts.optional(two.store, late, AttemptEnd), "the late one says that it has lost the job")
     run = experiments.find(two.store, "fit")
     versions = files.listing(two.store, "models/m")
     assert (run.status, run.attempt, len(versions)) == ("Completed", 2, 1)
@@ -128,7 +119,7 @@ def test_a_host_that_dies_loses_its_job_unless_it_was_to_run_nowhere_else(two: T
     submit(two.b, "only-here", "sleep 280", "--host", two.a.name)
     assert [begun(two, name).host for name in ("anywhere", "only-here")] == [two.a.name] * 2
     said = two.store.root / jobs.log_path(two.store, "anywhere")
-    wait_for(lambda: said.exists() and said.read_text(), "it has left something")
+    until(lambda: said.exists() and said.read_text(), "it has left something")
     two.a.crash()
     anywhere = ended(two, "anywhere")
     assert (anywhere.status, anywhere.attempt, anywhere.host) == ("Completed", 2, two.b.name)
@@ -146,7 +137,7 @@ def test_after_a_reboot_a_job_with_checkpoints_goes_on_with_the_next_command(two
     submit(two.b, "goes-on", script, "--checkpoints", "--host", two.a.name)
     begun(two, "goes-on")
     left = two.store.root / jobs.find(two.store, "goes-on").attempt(1) / "checkpoints" / "n"
-    wait_for(left.exists, "it has left something")
+    until(left.exists, "it has left something")
     two.a.crash()
     two.a.boot()
     assert "goes-on" in two.a.cupola("job", "ls")
@@ -171,7 +162,7 @@ def test_stopping_all_of_a_host_touches_no_process_of_another(two: Two) -> None:
     assert theirs.keeper.boot != ours.keeper.boot
     two.a.cupola("agent", "stop", "--jobs")
     assert ended(two, "ours").status == "Stopped"
-    wait_for(lambda: not two.a.processes(), "all of it has ended, what the starter had forked in advance too")
+    until(lambda: not two.a.processes(), "all of it has ended, what the starter had forked in advance too")
     assert ended(two, "theirs").status == "Completed"
     assert wish.find(two.store, "theirs").only_on == two.b.name
     two.a.cupola("agent", "start")

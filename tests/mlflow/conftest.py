@@ -4,13 +4,13 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 from urllib.parse import unquote
 
 import httpx
 import pytest
+from tests.waiting import until
 
 from cupola.jobs import agents
 from cupola.mlflow.app import Mlflow
@@ -98,7 +98,7 @@ class Gateway:
 
     def start(self) -> str:
         self.process = subprocess.Popen([sys.executable, "-c", GATEWAY], cwd="/")
-        wait(lambda: self._url() and self._answers(self._url()))
+        until(lambda: self._url() and self._answers(self._url()))
         return self._url()
 
     def kill(self) -> None:
@@ -115,13 +115,6 @@ class Gateway:
             return httpx.get(f"{url}/version", timeout=60).status_code == 200
         except httpx.HTTPError:
             return False
-
-
-def wait(condition: Callable[[], Any], seconds: float = 180.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come about"
-        time.sleep(0.05)
 
 
 @pytest.fixture

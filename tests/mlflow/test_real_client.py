@@ -15,10 +15,11 @@ from pathlib import Path
 
 import httpx
 import pytest
+from tests.waiting import until
 
 from cupola.workspace import Workspace
 
-from .conftest import Client, Gateway, has_python, wait
+from .conftest import Client, Gateway, has_python
 
 PYTHON = os.environ.get("CUPOLA_MLFLOW_PYTHON", sys.executable)
 SCRIPT = Path(__file__).with_name("script.py")
@@ -49,7 +50,7 @@ def server(tmp_path: Path) -> Iterator[str]:
             return False
 
     try:
-        wait(answers, 300)
+        until(answers, "MLflow answers", 300)
         yield url
     finally:
         os.killpg(process.pid, signal.SIGKILL)
