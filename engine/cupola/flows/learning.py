@@ -8,6 +8,7 @@ from cupola.flows.sql import Table
 from cupola.flows.transforms.transform import Ask
 
 HELD = 2_000_000  # rows of which a column may be held in memory to find its quantiles; more are sorted on the disk
+AT_ONCE = 100  # columns of a query, where so many may be held
 
 
 def middle(ask: Ask, table: Table, column: str, method: str) -> Any:
@@ -18,6 +19,20 @@ def middle(ask: Ask, table: Table, column: str, method: str) -> Any:
         return ask(f"SELECT avg(CAST({identifier(column)} AS DOUBLE)) FROM {table.training}")[0][0]
     found = categories(ask, table, column, 1)
     return found[0] if found else None
+
+
+def middle_of_each(ask: Ask, table: Table, columns: list[str], method: str) -> dict[str, Any]:
+    """The middle of each column; of numbers many in one query, as each query looks at all columns of a wide table."""
+    if method == "mode" or (method == "median" and table.rows > HELD):
+        return {one: middle(ask, table, one, method) for one in columns}
+    found: dict[str, Any] = {}
+    step = min(AT_ONCE, max(1, HELD // max(1, table.rows)))
+    for begin in range(0, len(columns), step):
+        some = columns[begin : begin + step]
+        numbers = [f"CAST({identifier(one)} AS DOUBLE)" for one in some]
+        wanted = (f"avg({one})" if method == "mean" else f"quantile_cont({one}, 0.5)" for one in numbers)
+        found |= zip(some, ask(f"SELECT {', '.join(wanted)} FROM {table.training}")[0], strict=True)
+    return found
 
 
 def middles(ask: Ask, table: Table, column: str, method: str, by: list[str]) -> list[tuple[str, Any]]:

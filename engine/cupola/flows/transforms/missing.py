@@ -75,7 +75,7 @@ def _learn_fill(params: FillMissing, table: Table, ask: Ask) -> State:
         return {}
     if params.method != "mode":
         of_kind(table, params.columns, NUMBERS, "have a mean or a median")
-    found = {one: learning.middle(ask, table, one, params.method) for one in params.columns}
+    found = learning.middle_of_each(ask, table, params.columns, params.method)
     empty = [one for one, middle in found.items() if middle is None]
     if empty:
         raise BadInput(f"{empty[0]} has no value in the training part", hint="fill it with a constant, or drop it")
