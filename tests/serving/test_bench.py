@@ -23,6 +23,7 @@ from cupola.runtimes.records import Report
 from cupola.serving import benching, records
 from cupola.serving.benches import Asked
 from cupola.serving.server import Word
+from cupola.store import journals
 from cupola.workspace import Workspace
 
 from .conftest import until
@@ -207,16 +208,14 @@ def test_a_request_that_the_model_refuses_is_said_and_nothing_is_recommended(
 
 
 def test_the_newest_of_this_host_counts() -> None:
-    from cupola.registry import loadtests
-
     lines = [
         {"load_test": msgspec.to_builtins(LoadTest(target_ms=20, workers=workers, rate=1, host=host))}
         for workers, host in ((1, "here"), (2, "here"), (9, "there"))
     ]
     lines += [{"status": "Approved"}, {"load_test": {"of": "a newer Cupola"}}]
-    found = [loadtests.newest(lines, host) for host in ("here", "there", "elsewhere")]
+    found = [journals.newest(lines, "load_test", LoadTest, host) for host in ("here", "there", "elsewhere")]
     assert [one.workers for one in found if one] == [2, 9, 9]
-    assert loadtests.newest(lines[3:], "here") is None
+    assert journals.newest(lines[3:], "load_test", LoadTest, "here") is None
 
 
 def test_a_killed_load_test_leaves_no_server_behind(

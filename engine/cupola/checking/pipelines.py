@@ -3,7 +3,7 @@
 import msgspec
 
 from cupola.checking import tree
-from cupola.checking.inspection import Finding, Inspection, Look, aside, emptied
+from cupola.checking.inspection import Finding, Inspection, Look, aside
 from cupola.checking.lines import journals
 from cupola.errors import CupolaError
 from cupola.flows import records as flows
@@ -42,11 +42,8 @@ def results(of: Inspection, directory: str) -> Look:
 def execution(of: Inspection, directory: str) -> Look:
     """An execution: what was asked for, as its job was filed with it, and the journals of those who drive it."""
     yield from tree.look(of, directory, deep=False)
-    there = of.names(directory)
     path = f"{directory}/execution.json"
-    if "execution.json" not in there:
-        mend = aside(directory) if there else emptied(directory)
-        yield Finding("leftover", directory, "an execution without execution.json: its writer died", mend)
+    if (yield from tree.lacks(of, directory, "execution.json", "an execution")):
         return
     for name in ("steps", "asked"):
         yield from tree.look(of, f"{directory}/{name}", deep=True)
@@ -75,11 +72,8 @@ def _seal(of: Inspection, record: Execution) -> str | None:
 
 def schedule(of: Inspection, directory: str) -> Look:
     yield from tree.look(of, directory, deep=True)
-    there = of.names(directory)
     path = f"{directory}/schedule.toml"
-    if "schedule.toml" not in there:
-        mend = aside(directory) if there else emptied(directory)
-        yield Finding("leftover", directory, "a schedule without schedule.toml: its writer died", mend)
+    if (yield from tree.lacks(of, directory, "schedule.toml", "a schedule")):
         return
     record = yield from of.toml(path, Schedule)
     signatures = yield from of.record(f"{directory}/schedule.sig", Signatures)

@@ -5,8 +5,9 @@ import os
 import pwd
 import stat
 import time
+from collections.abc import Generator
 
-from cupola.checking.inspection import Finding, Inspection, Look, Mend, aside
+from cupola.checking.inspection import Finding, Inspection, Look, Mend, aside, emptied
 from cupola.checking.mending import Bench
 from cupola.errors import CupolaError
 from cupola.store import files
@@ -47,6 +48,15 @@ def look(of: Inspection, directory: str, *, deep: bool, only: tuple[str, ...] = 
         os.close(descriptor)
     for path in below:
         yield from look(of, path, deep=True)
+
+
+def lacks(of: Inspection, directory: str, file: str, what: str) -> Generator[Finding, None, bool]:
+    """Whether a directory has not the file that is written first: then it is a leftover, whatever else is in it."""
+    there = of.names(directory)
+    if file not in there:
+        mend = aside(directory) if there else emptied(directory)
+        yield Finding("leftover", directory, f"{what} without {file}: its writer died", mend)
+    return file not in there
 
 
 def _closed(of: Inspection, directory: str, error: OSError) -> Look:

@@ -136,10 +136,7 @@ def wish(of: Inspection, path: str) -> Look:
 def tuning(of: Inspection, directory: str) -> Look:
     """A tuning: what was asked for, and the journals of those that make its trials."""
     yield from tree.look(of, directory, deep=True)
-    there = of.names(directory)
-    if "tuning.json" not in there:
-        mend = aside(directory) if there else emptied(directory)
-        yield Finding("leftover", directory, "a tuning without tuning.json: its writer died", mend)
+    if (yield from tree.lacks(of, directory, "tuning.json", "a tuning")):
         return
     record = yield from of.record(f"{directory}/tuning.json", Tuning)
     for name in ("trials", "asked"):
@@ -150,11 +147,8 @@ def tuning(of: Inspection, directory: str) -> Look:
 
 def endpoint(of: Inspection, directory: str) -> Look:
     yield from tree.look(of, directory, deep=True)
-    there = of.names(directory)
     path = f"{directory}/endpoint.toml"
-    if "endpoint.toml" not in there:
-        mend = aside(directory) if there else emptied(directory)
-        yield Finding("leftover", directory, "an endpoint without endpoint.toml: its writer died", mend)
+    if (yield from tree.lacks(of, directory, "endpoint.toml", "an endpoint")):
         return
     record = yield from of.toml(path, Endpoint)
     for room, kind in (("queue", Accepted), ("answered", Answered)):

@@ -1,7 +1,5 @@
 """What a load test has found for a version: how it is best served on a host, kept in the version's journal."""
 
-from typing import Any
-
 import msgspec
 
 
@@ -60,14 +58,3 @@ class LoadTest(msgspec.Struct, kw_only=True):
         if self.batch_rows is None:
             return ", compiled (requests are not joined)" if self.runtime == "compiled" else ""
         return f", batches of up to {self.batch_rows} rows" if self.batch_rows > 1 else ", no batches"
-
-
-def newest(entries: list[dict[str, Any]], host: str) -> LoadTest | None:
-    """The newest load test among the lines of a version's journal: of this host, else of any."""
-    found = []
-    for entry in entries:
-        try:
-            found.append(msgspec.convert(entry["load_test"], LoadTest))
-        except (KeyError, msgspec.ValidationError):
-            continue  # a line of another kind, or of a newer Cupola
-    return next((one for one in reversed(found) if one.host == host), found[-1] if found else None)

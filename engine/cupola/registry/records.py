@@ -247,8 +247,8 @@ def _state(store: Store, version: ModelVersion, aliases: dict[str, str]) -> Mode
         stage=_stage(entries),
         aliases=sorted(alias for alias, meant in aliases.items() if meant == mine),
         approvals=said,
-        load_test=loadtests.newest(entries, who()[1]),
-        runtime=runtimes.newest(entries, who()[1]),
+        load_test=journals.newest(entries, "load_test", loadtests.LoadTest, who()[1]),
+        runtime=journals.newest(entries, "runtime", runtimes.Report, who()[1]),
     )
 
 

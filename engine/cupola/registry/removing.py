@@ -38,7 +38,9 @@ def remove(store: Store, version: ModelState) -> str:
 
 def restore(store: Store, token: str) -> ModelState:
     """Brings a version back from the trash. Raises NotFound, Conflict."""
-    name, _, version = files.untrash(store, token, records.DIRECTORY).removeprefix(f"{records.DIRECTORY}/").partition("/")
+    name, _, version = (
+        files.untrash(store, token, records.DIRECTORY).removeprefix(f"{records.DIRECTORY}/").partition("/")
+    )
     found = records.find(store, f"{name}@{version}")
     feed.announce(store, "model", found.ref, 0)
     return found

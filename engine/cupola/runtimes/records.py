@@ -2,7 +2,6 @@
 
 import contextlib
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any
 
 import msgspec
 
@@ -51,14 +50,3 @@ def environment() -> str:
         with contextlib.suppress(PackageNotFoundError):
             found.append(f"{name} {version(name)}")
     return ", ".join(found)
-
-
-def newest(entries: list[dict[str, Any]], host: str) -> Report | None:
-    """The newest report among the lines of a version's journal: of this host, else of any."""
-    found = []
-    for entry in entries:
-        try:
-            found.append(msgspec.convert(entry["runtime"], Report))
-        except (KeyError, msgspec.ValidationError):
-            continue  # a line of another kind, or of a newer Cupola
-    return next((one for one in reversed(found) if one.host == host), found[-1] if found else None)

@@ -9,7 +9,7 @@ import errno
 import os
 import time
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import msgspec
 
@@ -35,6 +35,15 @@ class Numbered(Protocol):
     seq: int
 
 
+class OfHost(Protocol):
+    """What was found out on one host."""
+
+    host: str
+
+
+T = TypeVar("T", bound=OfHost)
+
+
 class Offset(NamedTuple):
     """How far a journal has been read."""
 
@@ -43,6 +52,17 @@ class Offset(NamedTuple):
 
 
 START = Offset()
+
+
+def newest(entries: list[Entry], key: str, kind: type[T], host: str) -> T | None:
+    """The newest of what entries say under a key, with the host that it is of: of this host, else of any."""
+    found = []
+    for entry in entries:
+        try:
+            found.append(msgspec.convert(entry[key], kind))
+        except (KeyError, msgspec.ValidationError):
+            continue  # a line of another kind, or of a newer Cupola
+    return next((one for one in reversed(found) if one.host == host), found[-1] if found else None)
 
 
 def append(store: Store, path: str, entries: Iterable[Entry]) -> int:
