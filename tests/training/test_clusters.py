@@ -97,7 +97,7 @@ def test_a_clusterer_that_judges_only_its_own_rows_gives_new_ones_the_nearest(ma
     assert found[0] != found[1] and (found >= 0).all()
     noise = fitting.fit(frame, make("DBSCAN", None, {"eps": 0.001}, features=FEATURES))
     assert noise.metrics["train_noise"] == 1
-    assert "validation_silhouette cannot be told from these rows" in noise.notes
+    assert "warning: validation_silhouette cannot be told from these rows" in noise.notes
 
 
 def strange(rows: int = 800) -> pd.DataFrame:

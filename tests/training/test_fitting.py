@@ -211,13 +211,13 @@ def test_infinite_and_missing_numbers_are_no_trouble(make: Make) -> None:
 def test_numbers_too_large_to_be_squared_are_measured_as_far_as_can_be(make: Make) -> None:
     fitted = fitting.fit(table().assign(value=lambda frame: frame["value"] * 1e300), make("LinearRegression", "value"))
     assert np.isfinite([*fitted.metrics.values(), *fitted.errors.values()]).all()
-    assert "validation_rmse cannot be told from these rows" in fitted.notes
+    assert "warning: validation_rmse cannot be told from these rows" in fitted.notes
 
 
 def test_classes_that_nothing_is_measured_on_are_named(make: Make) -> None:
     frame = table()
     frame.loc[0, "kind"] = "alone"
-    assert "too few rows to measure anything on: kind = alone" in fitting.fit(frame, make("GaussianNB")).notes
+    assert "warning: too few rows to measure anything on: kind = alone" in fitting.fit(frame, make("GaussianNB")).notes
 
 
 def test_threads_are_used_while_fitting_and_not_kept(make: Make) -> None:

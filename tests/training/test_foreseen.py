@@ -80,7 +80,7 @@ def notes(ws: Workspace, estimator: str, cv: int | None = None, **more: Any) -> 
 
 def test_a_class_with_fewer_rows_than_folds_is_a_note(ws: Workspace) -> None:
     assert notes(ws, "LogisticRegression", cv=5) == [
-        "classes with fewer rows than folds, and so not in all of these: bad"
+        "warning: classes with fewer rows than folds, and so not in all of these: bad"
     ]
     assert notes(ws, "LogisticRegression", cv=2) == []
 

@@ -63,7 +63,7 @@ def test_positive_numbers_stay_between_nothing_and_one_whatever_comes() -> None:
 
 def test_infinite_values_count_as_missing_and_are_noted() -> None:
     preparation = prepared([1.0, np.inf, 3.0, -np.inf], "number")
-    assert preparation.notes_ == ["x: 2 infinite values count as missing"]
+    assert preparation.notes_ == ["warning: x: 2 infinite values count as missing"]
     assert np.isfinite(applied(preparation, [np.inf, 1e308])).all()
 
 

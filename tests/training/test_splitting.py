@@ -41,7 +41,7 @@ def test_classes_are_in_each_part_as_in_the_whole_and_small_ones_train() -> None
 
 def test_many_classes_of_two_rows_are_split_by_chance_and_that_is_noted() -> None:
     parts = split(np.repeat(np.arange(3), [1, 1, 1]), Split(kind="stratified"), 0)
-    assert parts.notes == ["the classes are too small to be split alike; the rows were split by chance"]
+    assert parts.notes == ["warning: the classes are too small to be split alike; the rows were split by chance"]
     assert (len(parts.train), len(parts.validation), len(parts.test)) == (1, 1, 1)
 
 
@@ -95,7 +95,7 @@ def test_too_little_to_split_is_said_in_a_sentence() -> None:
 def test_groups_that_another_split_may_tear_are_noted() -> None:
     target, groups = np.arange(30.0), np.arange(30) // 3
     parts = split(target, Split(kind="time"), 0, times=np.arange(30), groups=groups)
-    assert parts.notes == ["rows of one group may be in several parts: the split is time, not by group"]
+    assert parts.notes == ["warning: rows of one group may be in several parts: the split is time, not by group"]
     assert split(target, Split(kind="group"), 0, groups=groups).notes == []
 
 

@@ -74,8 +74,9 @@ class Run(Record, kw_only=True):
 
     params: the parameters that were given. metrics: by name with the split in front ("validation_roc_auc");
     metric_errors: the standard error of each. metric: the one that runs are compared by. dataset: the exact version.
-    notes: what happened in training that is worth knowing. model: the version that --register made of it, if any;
-    model_directory: where the fitted model lies in the workspace. usage: seconds, cpu_seconds, peak_memory (bytes).
+    notes: what happened in training that is worth knowing; one that begins with "warning: " says what is amiss.
+    model: the version that --register made of it, if any; model_directory: where the fitted model lies in the
+    workspace. usage: seconds, cpu_seconds, peak_memory (bytes).
     process: the one that a script's run is in. heard: when a script without a job that is under way last wrote.
     flow: the one that prepares the rows, NAME@HASH as it was when the run was filed; looked_up: the versions of other
     datasets that its joins look columns up in.

@@ -265,7 +265,7 @@ def asked(
     taken |= {one: why for one, why in ((weights, "the weights"), (group, "the group"), (time, "the time")) if one}
     features, notes = features_of(version.columns, taken)
     if by_role["weight"] and not weights:
-        notes.append(f"the weights ({by_role['weight']}) do not count: {estimator} takes none")
+        notes.append(f"warning: the weights ({by_role['weight']}) do not count: {estimator} takes none")
     if not 0 <= seed <= LARGEST_SEED:
         raise BadOption(f"a seed is from 0 to {LARGEST_SEED}, not {seed}", where="--seed")
     return Training(

@@ -225,7 +225,7 @@ class _Fitting:
         for name, value in found.values.items():
             self.log.metric(name, value, None, None)
         if (chosen := f"validation_{self.training.metric}") not in found.values:
-            self.notes.append(f"{chosen} cannot be told from these rows")
+            self.notes.append(f"warning: {chosen} cannot be told from these rows")
         preparation: Preparation = pipeline.named_steps["prepare"]
         self.notes += self.decisions + preparation.notes_
         self.notes += [f"{name} is left out: it {why}" for name, why in preparation.left_out_.items()]
@@ -410,7 +410,7 @@ class _Fitting:
         measured = np.concatenate([parts.validation, parts.test, *(validation for _, validation in parts.folds)])
         never = np.setdiff1d(np.arange(len(classes)), self.target.codes[measured])
         shown = ", ".join(str(classes[one]) for one in never[:5]) + (", ..." if len(never) > 5 else "")
-        return [f"too few rows to measure anything on: {self.training.target} = {shown}"] if len(never) else []
+        return [f"warning: too few rows to measure anything on: {self.training.target} = {shown}"] if len(never) else []
 
     def _groups(self, table: pd.DataFrame) -> NDArray[np.intp] | None:
         """A code per row; a row without a group is a group of its own."""

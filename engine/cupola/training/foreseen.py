@@ -40,7 +40,8 @@ def notes(store: Store, version: DatasetVersion, training: Training) -> list[str
     if isinstance(training.class_weights, dict) and classes:
         _check_classes(training.class_weights, classes)
     few = [name for name, count in classes.items() if count < training.split.folds]
-    return [f"classes with fewer rows than folds, and so not in all of these: {', '.join(few[:5])}"] if few else []
+    thin = f"warning: classes with fewer rows than folds, and so not in all of these: {', '.join(few[:5])}"
+    return [thin] if few else []
 
 
 def _held(rows: int, share: float, training: Training) -> int:

@@ -108,7 +108,7 @@ class Work:
             predictions = artifacts.predictions(fitted)
             found = rows_held.of(self.store, version, self.run, predictions, facets, classes[1], None)
         except CupolaError as error:
-            self.notes.append(f"bias by {', '.join(facets)} was not measured: {error}")
+            self.notes.append(f"warning: bias by {', '.join(facets)} was not measured: {error}")
             return {}
         return {explained.FILE: msgspec.to_builtins(found)}
 
@@ -157,7 +157,7 @@ def register(attempt: Attempt, run: Run, model: str) -> Directory | None:
     try:
         version = attempt.with_room(lambda: prepare(attempt.store, run, model, at=origin))
     except CupolaError as error:
-        run.notes.append(f"it was not registered as {model}: {error}")
+        run.notes.append(f"warning: it was not registered as {model}: {error}")
         return None
     run.model = version.ref
     return Directory(origin=origin, target=version.directory, kind="model", ref=version.ref)

@@ -253,7 +253,7 @@ class Preparation(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             values = numbers(name, column)
             endless = int(np.isinf(values).sum())
             if endless:
-                self.notes_.append(f"{name}: {endless} infinite values count as missing")
+                self.notes_.append(f"warning: {name}: {endless} infinite values count as missing")
             values = _finite(values)
             if np.isnan(values).all():
                 self.left_out_[name] = "has no finite values"

@@ -71,7 +71,7 @@ def save(
     why = _skops(directory, fitted.pipeline, sample)
     notes = []
     if why:
-        notes.append(f"saved as a pickle, which only its maker loads unasked: {why}")
+        notes.append(f"warning: saved as a pickle, which only its maker loads unasked: {why}")
         data = _pickled(pipeline, training.estimator)
         (directory / contents.PICKLE).write_bytes(data)
         made |= {"reason": why, "mac": secret.sign(records.pickle_payload(hashlib.sha256(data).hexdigest()))}

@@ -43,7 +43,7 @@ def split(
         raise BadInput(f"there are too few rows with a target to train, validate and test: {rows}")
     notes: list[str] = []
     if groups is not None and how.kind != "group":
-        notes.append(f"rows of one group may be in several parts: the split is {how.kind}, not by group")
+        notes.append(f"warning: rows of one group may be in several parts: the split is {how.kind}, not by group")
     if how.kind == "time" and times is not None:
         parts = _by_time(times, how)
     elif how.kind == "group" and groups is not None:
@@ -51,7 +51,7 @@ def split(
     elif how.kind == "stratified":
         parts = _stratified(target, how, seed)
         if not all(len(part) for part, share in zip(parts, (1, how.validation, how.test), strict=True) if share):
-            notes.append("the classes are too small to be split alike; the rows were split by chance")
+            notes.append("warning: the classes are too small to be split alike; the rows were split by chance")
             parts = _by_chance(rows, how, seed)
     else:
         parts = _by_chance(rows, how, seed)

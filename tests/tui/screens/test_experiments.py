@@ -62,3 +62,9 @@ def test_a_run_that_has_nothing_yet_says_so() -> None:
     bare = {"id": "x", "status": "Queued"}
     for draw in (overview, metrics, files):
         assert shown(draw(Scene(bare, {}, 40, 20))).strip()
+
+
+def test_only_a_note_that_warns_has_a_warning_sign() -> None:
+    run = runs()[1] | {"notes": ["left out: id", "warning: the classes are too small"]}
+    text = shown(overview(Scene(run, {}, 90, 40)))
+    assert " · left out: id" in text and " ⚠ the classes are too small" in text

@@ -12,6 +12,7 @@ from cupola_tui.paint import Line, fit, fold
 from cupola_tui.plain import clean
 from cupola_tui.widgets.rows import Column, Record
 
+WARNING = "warning: "  # begins a note that says what is amiss
 Ask = tuple[str, dict[str, Any]]
 """A request of the bridge: the call and its arguments."""
 
@@ -228,11 +229,13 @@ def said(words: Any, width: int, style: str = "", indent: int = 1) -> list[Line]
 
 
 def notes(record: Record, width: int) -> list[Line]:
-    """What is worth a warning about a record."""
+    """What is worth knowing about a record; a warning says so in its first word, and gets a sign in its place."""
     lines: list[Line] = []
     for note in record.get("notes") or []:
-        first, *rest = fold(clean(note), width - 4)
-        lines += [[(" ⚠ ", "warn"), (first, "")], *[[("   ", "warn"), (part, "")] for part in rest]]
+        words = clean(note)
+        mark = (" ⚠ ", "warn") if words.startswith(WARNING) else (" · ", "dim")
+        first, *rest = fold(words.removeprefix(WARNING), width - 4)
+        lines += [[mark, (first, "")], *[[("   ", ""), (part, "")] for part in rest]]
     return lines
 
 
