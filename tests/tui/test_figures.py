@@ -57,6 +57,7 @@ def test_durations(seconds: float, said: str) -> None:
         (20480, "20,480"),
         (0.05, "0.0500"),
         (1.5e-7, "1.5e-07"),
+        (2.0671e-5, "2.07e-05"),
         (True, "True"),
         (None, "—"),
         (float("nan"), "nan"),
@@ -84,7 +85,7 @@ def test_what_runs_and_says_nothing_is_told_after_two_minutes() -> None:
 
 
 def test_what_is_huge_is_short() -> None:
-    assert figures.measured(9.97440333936898605056e20, 3.2e18) == "9.974e+20 ± 3.2e+18"
+    assert figures.measured(9.97440333936898605056e20, 3.2e18) == "9.97e+20 ± 3.2e+18"
 
 
 def test_what_was_given_is_not_filled_up_with_noughts() -> None:

@@ -114,7 +114,8 @@ def count(value: Any) -> str:
 
 
 def number(value: Any, digits: int = 4) -> str:
-    """A measured number, to `digits` digits after the point where it is near one, else to as many figures."""
+    """A measured number, to `digits` digits after the point where it is near one, else to as many figures or one less,
+    so that with an exponent, which must not be cut, it is as wide as others are."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return ABSENT if value is None else clean(value)
     if isinstance(value, int):
@@ -123,7 +124,7 @@ def number(value: Any, digits: int = 4) -> str:
         return str(value)
     if value == 0 or 1e-3 <= abs(value) < 1e3:
         return f"{value:.{digits}f}"
-    return f"{value:,.{max(0, digits - 2)}f}" if 1e3 <= abs(value) < 1e7 else f"{value:.{digits}g}"
+    return f"{value:,.{max(0, digits - 2)}f}" if 1e3 <= abs(value) < 1e7 else f"{value:.{digits - 1}g}"
 
 
 def measured(value: Any, error: Any) -> str:

@@ -228,7 +228,7 @@ class Form(Dialog[Any]):
             if self.news:
                 news = [[(part, "warn")] for part in fold(f"⚠ {self.news}", width - 1)[:3]]
                 news += [[(part, "dim")] for part in fold(ANEW, width - 1)]
-            return [*news, *told, shown, *command, *said]
+            return [*news, *said, *told, shown, *command]
 
         self.below.fill(draw, from_top=True)
         self.below.refresh(layout=True)
