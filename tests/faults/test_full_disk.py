@@ -27,7 +27,7 @@ TALKS = f"for n in range({LINES}): print('step', n, 'loss', n / 8, 'x' * 150, fl
 
 
 @pytest.fixture
-def ws(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workspace]:
+def ws(host: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workspace]:
     monkeypatch.chdir(tmp_path)  # where a run has no code to keep: how much that is here is nobody's affair
     with disk.small(tmp_path / "disk", "8m") as point:
         yield Workspace.init(point / "ws")
