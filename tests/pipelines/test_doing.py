@@ -8,7 +8,7 @@ import pytest
 import cupola
 from cupola import actions, api, outcome, waiting
 from cupola.errors import BadInput
-from cupola.pipelines import doing
+from cupola.pipelines import asked, calling
 from cupola.pipelines.records import Execution, Pipeline
 from cupola.store import names
 from cupola.workspace import Workspace
@@ -48,11 +48,11 @@ def test_what_an_action_has_started_is_found_as_it_gave_it(
         given = actions.run(here, name, **arguments)
     found = outcome.of(here.store, filed)
     assert found is not None
-    again = doing.again(here, action, arguments, found)
+    again = asked.again(here, action, arguments, found)
     assert type(again) is type(given)
     ended = [waiting.wait(here, action, one, timeout=180) for one in (given, again)]
     assert ended[0] == ended[1]
-    assert doing.outcome_of(ended[1]).outputs == doing.outcome_of(ended[0]).outputs
+    assert asked.outcome_of(ended[1]).outputs == asked.outcome_of(ended[0]).outputs
 
 
 def test_a_function_finds_nothing_that_another_step_has_left_in_a_global(
@@ -66,11 +66,11 @@ def test_a_function_finds_nothing_that_another_step_has_left_in_a_global(
     monkeypatch.syspath_prepend(str(tmp_path / "src"))
     definition = Pipeline(name="p", path="pipelines/p.toml", sha256="")
     execution = Execution(id="x", pipeline="p", user="u", host="h", submitted="", definition=definition)
-    outputs = [doing.call(execution, "counting:count", {}, tmp_path).outputs for _ in range(2)]
+    outputs = [calling.call(execution, "counting:count", {}, tmp_path).outputs for _ in range(2)]
     assert outputs == [{"value": 1}, {"value": 1}]
 
 
 def test_what_each_reader_of_an_execution_would_have_to_read_goes_to_a_file() -> None:
-    assert doing.returned({"text": "x" * 1_000_000}, "m:f").outputs
+    assert calling.returned({"text": "x" * 1_000_000}, "m:f").outputs
     with pytest.raises(BadInput, match=r"m:f has given back 5\.0 MB"):
-        doing.returned({"text": "x" * 5_000_000}, "m:f")
+        calling.returned({"text": "x" * 5_000_000}, "m:f")

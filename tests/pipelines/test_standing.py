@@ -6,9 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cupola import actions
 from cupola.pipelines import standing
-from cupola.pipelines.records import Execution, Line, Pipeline, Step, StepState
+from cupola.pipelines.records import Execution, ExecutionState, Line, Pipeline, Step, StepState
 from cupola.workspace import Workspace
+from cupola_tui.commands import progress
 
 JOB = SimpleNamespace(over=False, secondary_status="Running", message="")
 
@@ -51,6 +53,11 @@ def test_one_that_ends_while_its_journals_are_read_has_not_failed(
         id="e", pipeline="p", user="u", host="h", submitted="", definition=DEFINITION, job="j"
     )  # fmt: skip
     assert standing.of(workspace.store, execution).status == "Succeeded"
+
+
+def test_who_waits_for_one_no_more_is_told_how_to_stop_it(workspace: Workspace) -> None:
+    started = ExecutionState(execution="e1", pipeline="p", status="Executing")
+    assert "cupola pipeline stop e1" in progress.going_on(workspace, actions.find("pipeline run"), started)
 
 
 def test_what_steps_wait_for_is_said(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,8 +8,8 @@ from cupola import actions
 from cupola.datasets import records as datasets
 from cupola.datasets.records import ColumnProfile
 from cupola.errors import BadInput, ErrorInfo
-from cupola.pipelines import doing, types
-from cupola.pipelines.doing import Asked
+from cupola.pipelines import types
+from cupola.pipelines.asked import Asked, done
 from cupola.pipelines.workers import Outcome
 from cupola.registry import baselines
 from cupola.registry import records as models
@@ -89,7 +89,7 @@ def bias(asked: Asked) -> Outcome:
     """Measures bias, and holds it to limits. A metric of several facets is the one that is farthest from neutral."""
     given: types.ClarifyCheck = asked.typed(types.ClarifyCheck)
     wanted = {"reference": given.run, "facet": given.facet, "label": given.label, "group": given.group}
-    made = doing.done(asked, "bias", {name: one for name, one in wanted.items() if one is not None})
+    made = done(asked, "bias", {name: one for name, one in wanted.items() if one is not None})
     if made.error:
         return made
     metrics: dict[str, float] = {}

@@ -2,8 +2,8 @@
 
 from cupola import actions
 from cupola.errors import NotFound
-from cupola.pipelines import doing, types
-from cupola.pipelines.doing import Asked
+from cupola.pipelines import types
+from cupola.pipelines.asked import Asked, done, outcome_of, waited
 from cupola.pipelines.workers import Outcome
 from cupola.registry import records as models
 from cupola.serving import records as endpoints
@@ -17,12 +17,12 @@ def endpoint(asked: Asked) -> Outcome:
     try:
         before = endpoints.wish(store, given.name)
     except NotFound:
-        return doing.done(asked, "endpoint deploy", {"model": version.ref, "name": given.name, **given.deploy})
+        return done(asked, "endpoint deploy", {"model": version.ref, "name": given.name, **given.deploy})
     if [one.model for one in before.variants] == [version.ref] and before.desired == "InService":
         state = endpoints.find(store, given.name)
         if state.status == "InService":
-            return doing.outcome_of(state)
+            return outcome_of(state)
         if asked.again:
             action = actions.find("endpoint update")
-            return doing.waited(asked, action, state)
-    return doing.done(asked, "endpoint update", {"endpoint": given.name, "model": version.ref, **given.update})
+            return waited(asked, action, state)
+    return done(asked, "endpoint update", {"endpoint": given.name, "model": version.ref, **given.update})

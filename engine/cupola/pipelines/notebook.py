@@ -20,7 +20,7 @@ from cupola.errors import BadInput, WorkFailed
 from cupola.jobs import attempt
 from cupola.jobs.attempt import Attempt
 from cupola.pipelines import fingerprints, processing, types
-from cupola.pipelines.doing import OUTPUTS
+from cupola.pipelines.calling import OUTPUTS
 from cupola.pipelines.workers import Outcome
 from cupola.store import files
 

@@ -13,7 +13,7 @@ from cupola.errors import BadInput, Corrupt
 from cupola.jobs import attempt, code
 from cupola.jobs import wish as wishes
 from cupola.jobs.attempt import Attempt
-from cupola.pipelines import doing, fingerprints, records, types
+from cupola.pipelines import calling, fingerprints, records, types
 from cupola.pipelines.workers import Outcome
 
 
@@ -26,13 +26,13 @@ def work(attempt: Attempt) -> dict[str, Any]:
     check(attempt, spec["code"])
     outputs = root / spec["directory"] / "outputs"
     outputs.mkdir(parents=True, exist_ok=True)
-    os.environ[doing.OUTPUTS] = str(outputs)
+    os.environ[calling.OUTPUTS] = str(outputs)
     os.chdir(root)
     if given.function:
         execution = records.read(attempt.store, spec["pipeline"], spec["execution"])
         if hashlib.sha256(execution.text.encode()).hexdigest() != spec["text"]:
             raise Corrupt("execution.json is not what was filed", where=execution.directory)
-        made = doing.call(execution, given.function, given.parameters, where)
+        made = calling.call(execution, given.function, given.parameters, where)
     else:
         _run(fingerprints.place(where, str(given.script)), [str(one) for one in given.arguments], where)
         made = _left(outputs)
@@ -51,7 +51,7 @@ def gathered(made: Outcome, given: Any, outputs: Path, directory: str) -> Outcom
     """What a step has made, with the files that it was to write. Raises BadInput where one is not there."""
     for name, file in given.outputs.items():
         if not (outputs / file).exists():
-            raise BadInput(f"it has not written its output {name}", where=file, hint=f"to ${doing.OUTPUTS}/{file}")
+            raise BadInput(f"it has not written its output {name}", where=file, hint=f"to ${calling.OUTPUTS}/{file}")
         made.outputs[name] = f"{directory}/outputs/{file}"
     for name, file in given.property_files.items():
         try:
@@ -77,7 +77,7 @@ def _run(script: Path, arguments: list[str], where: Path) -> None:
 def _left(outputs: Path) -> Outcome:
     """What a script has left in outputs.json."""
     path = outputs / "outputs.json"
-    return doing.returned(msgspec.json.decode(path.read_bytes()), "outputs.json") if path.is_file() else Outcome()
+    return calling.returned(msgspec.json.decode(path.read_bytes()), "outputs.json") if path.is_file() else Outcome()
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 """What an SQL step does: rows for other steps, or a new version of a dataset."""
 
 from cupola import actions
-from cupola.pipelines import doing, types
-from cupola.pipelines.doing import Asked
+from cupola.pipelines import calling, types
+from cupola.pipelines.asked import Asked, done
 from cupola.pipelines.workers import Outcome
 
 
@@ -13,11 +13,11 @@ def sql(asked: Asked) -> Outcome:
         found = actions.run(asked.ws, "dataset sql", query=given.query, limit=given.limit)
         rows = [dict(zip(found.columns, row, strict=True)) for row in found.rows]
         alone = {"value": found.rows[0][0]} if len(rows) == 1 and len(found.columns) == 1 else {}
-        return doing.returned({"rows": rows, "count": len(rows), **alone}, "SQL")
+        return calling.returned({"rows": rows, "count": len(rows), **alone}, "SQL")
     from cupola.datasets import querying
 
     path = asked.ws.root / asked.directory / "outputs" / "rows.parquet"
     path.parent.mkdir(parents=True, exist_ok=True)
     querying.write(asked.ws.store, given.query, path)
     more = {"target": given.target, "role": given.role or None}
-    return doing.done(asked, "dataset import", {"source": str(path), "name": given.name, **more})
+    return done(asked, "dataset import", {"source": str(path), "name": given.name, **more})
