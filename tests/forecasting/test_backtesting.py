@@ -112,3 +112,12 @@ def test_values_that_are_missing_are_not_judged_by() -> None:
     said = np.repeat(np.nan_to_num(window.truth, nan=1e6)[:, :, None], 3, axis=2)
     values, _ = scoring.metrics(scoring.sums([window], [said], Q))
     assert values["mae"] == 0 and values["coverage"] == 1
+
+
+def test_before_each_window_lie_two_seasons_where_the_history_allows_it() -> None:
+    for length, steps in ((36, 4), (60, 12), (200, 12)):
+        found, notes = backtesting.windows(of(np.arange(float(length))), 12, 4)
+        assert [one.truth.shape[1] for one in found] == [steps] * 4 and len(notes) == (steps < 12)
+        assert all(len(one.panel.series[0].values) > 24 for one in found)
+    found, _ = backtesting.windows(of(np.arange(30.0)), 12, 4)
+    assert found[0].truth.shape[1] == 12 and len(found[0].panel.series[0].values) < 24, "for a third there is no room"

@@ -31,7 +31,9 @@ def windows(panel: Panel, horizon: int, count: int) -> tuple[list[Window], list[
     """Windows of at most so many, the oldest first, and notes; none where the series are too short to judge by.
 
     They lie one horizon apart, closer where the history is too short for that, and are at the same moments for all
-    series; only where half of these do not reach the newest are they counted from the end of each.
+    series; only where half of these do not reach the newest are they counted from the end of each. Before each lie two
+    seasons, where that leaves a third of the horizon to look at: of fewer a candidate that sees a season in all of the
+    history sees none, and would be judged by what it is not.
     """
     ends = np.array([one.end for one in panel.series])
     lengths = np.array([len(one.values) for one in panel.series])
@@ -40,8 +42,11 @@ def windows(panel: Panel, horizon: int, count: int) -> tuple[list[Window], list[
     if not together:
         notes.append("the items end at different times: the back-test counts from the end of each")
     room = int((last - min(one.start for one in panel.series)) if together else lengths.max())
-    before = panel.season + 1 if room >= 2 * horizon + panel.season + 1 else FEWEST
-    steps = min(horizon, (room - before) // 2) if room - before < 2 * horizon else horizon
+    before, more = 2 * panel.season + 1, max(0, count - 2)
+    steps = min(horizon, (room - before - more) // 2)
+    if panel.season == 1 or steps < max(1, horizon / 3):
+        before = panel.season + 1 if room >= 2 * horizon + panel.season + 1 else FEWEST
+        steps = min(horizon, (room - before) // 2)
     if steps < 1:
         return [], [*notes, "the history is too short for a back-test: nothing says how good the forecast is"]
     if steps < horizon:
