@@ -13,6 +13,7 @@ from tests.flows.conftest import people, step
 
 from cupola import companions
 from cupola.datasets import importing
+from cupola.datasets import records as datasets
 from cupola.datasets.records import ImportOptions
 from cupola.errors import BadOption, CupolaError
 from cupola.flows import actions, showing
@@ -101,6 +102,27 @@ def test_many_previews_leave_few_tables(previews: Previews, monkeypatch: pytest.
     assert len(previews.made) == 5
     tables = previews.connection.execute("SELECT count(*) FROM duckdb_tables()").fetchall()[0][0]
     assert tables <= 5
+
+
+def test_previews_of_many_columns_leave_no_more_than_their_memory(
+    previews: Previews, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cupola.flows.previewing.FULL", 0)
+    for limit in (10, 20, 30):
+        seen(previews, step("filter", where=f"id < {limit}", id="few"), step("scale", columns=["id"]))
+        assert [one.partition(" ")[0] for one in previews.made] == ["people", "few", "scale"]
+    with pytest.raises(CupolaError, match="no column 'aeg'"):
+        seen(previews, step("filter", where="id < 40", id="few"), step("scale", columns=["aeg"]))
+    assert [one.partition(" ")[0] for one in previews.made] == ["people", "few"]
+
+
+def test_a_sample_of_many_columns_has_fewer_rows(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cupola.flows.previewing.FEWEST", 3)
+    version = datasets.find(store, "people")
+    monkeypatch.setattr("cupola.flows.previewing.CELLS", 50 * len(version.columns))
+    assert sample(store, version, 100, 0).num_rows == 50
+    monkeypatch.setattr("cupola.flows.previewing.CELLS", 0)
+    assert sample(store, version, 100, 0).num_rows == 3
 
 
 def test_a_step_that_fails_is_said_and_the_next_preview_works(previews: Previews) -> None:

@@ -20,21 +20,24 @@ def simulated(width: float, seed: int, number: int = 12) -> tuple[list[Window], 
     return windows, [np.repeat((50 + width * Z)[None, None, :], 12, axis=1) for _ in windows]
 
 
-@pytest.mark.parametrize("width", [0.4, 1.0, 2.5])
-def test_coverage_comes_near_what_is_asked(width: float) -> None:
+@pytest.mark.parametrize(("width", "number"), [(0.4, 12), (1.0, 12), (2.5, 80)])
+def test_coverage_comes_near_what_is_asked(width: float, number: int) -> None:
     held = []
     for seed in range(20):
-        windows, said = simulated(width, seed)
+        windows, said = simulated(width, seed, number)
         by = calibrating.factors(windows[:-1], said[:-1], Q)
         last = [calibrating.widened(said[-1], Q, by)]
         held.append(scoring.metrics(scoring.sums(windows[-1:], last, Q))[0]["coverage"])
     assert 0.7 < np.mean(held) < 0.9
 
 
-def test_few_windows_move_them_less_and_none_not_at_all() -> None:
+def test_few_windows_move_them_less_nearer_least_of_all_and_none_not_at_all() -> None:
     windows, said = simulated(0.4, 1)
     few, many = (calibrating.factors(windows[:n], said[:n], Q) for n in (2, 12))
     assert 1 < few[0] < many[0] and many[1] == 1
+    too_wide, wide = simulated(2.5, 1)
+    nearer = calibrating.factors(too_wide, wide, Q)
+    assert nearer[0] < 1 and np.log(many[0]) > -1.2 * np.log(nearer[0])
     assert calibrating.factors([], [], Q).tolist() == [1, 1, 1]
 
 

@@ -23,15 +23,27 @@ def middle(ask: Ask, table: Table, column: str, method: str) -> Any:
 
 def middle_of_each(ask: Ask, table: Table, columns: list[str], method: str) -> dict[str, Any]:
     """The middle of each column; of numbers many in one query, as each query looks at all columns of a wide table."""
-    if method == "mode" or (method == "median" and table.rows > HELD):
+    if method == "mode":
         return {one: middle(ask, table, one, method) for one in columns}
-    found: dict[str, Any] = {}
-    step = min(AT_ONCE, max(1, HELD // max(1, table.rows)))
-    for begin in range(0, len(columns), step):
-        some = columns[begin : begin + step]
+    if method == "median":
+        return {one: found[0] for one, found in quantiles_of_each(ask, table, columns, [0.5]).items()}
+    return {one: found[0] for one, found in of_each(ask, table, columns, ["avg({})"]).items()}
+
+
+def of_each(
+    ask: Ask, table: Table, columns: list[str], aggregates: list[str], *, at_once: int = AT_ONCE
+) -> dict[str, tuple[Any, ...]]:
+    """What aggregates (such as "avg({})") give of the numbers of each column in the training part.
+
+    Many columns are asked for at once: each query has to look at what all columns of a wide table are made of.
+    """
+    found: dict[str, tuple[Any, ...]] = {}
+    for begin in range(0, len(columns), at_once):
+        some = columns[begin : begin + at_once]
         numbers = [f"CAST({identifier(one)} AS DOUBLE)" for one in some]
-        wanted = (f"avg({one})" if method == "mean" else f"quantile_cont({one}, 0.5)" for one in numbers)
-        found |= zip(some, ask(f"SELECT {', '.join(wanted)} FROM {table.training}")[0], strict=True)
+        wanted = [each.format(one) for one in numbers for each in aggregates]
+        row = ask(f"SELECT {', '.join(wanted)} FROM {table.training}")[0]
+        found |= {one: row[place * len(aggregates) :][: len(aggregates)] for place, one in enumerate(some)}
     return found
 
 
@@ -77,6 +89,16 @@ def quantiles(ask: Ask, table: Table, column: str, wanted: list[float]) -> list[
     return [at[int(p)] + (at[min(int(p) + 1, count - 1)] - at[int(p)]) * (p - int(p)) for p in exact]
 
 
+def quantiles_of_each(ask: Ask, table: Table, columns: list[str], wanted: list[float]) -> dict[str, list[float | None]]:
+    """Quantiles of columns, many in one query where so many may be held."""
+    if table.rows > HELD:
+        return {one: quantiles(ask, table, one, wanted) for one in columns}
+    listed = f"quantile_cont({{}}, [{', '.join(map(str, wanted))}])"
+    held = max(1, HELD // max(1, table.rows))
+    found = of_each(ask, table, columns, [listed], at_once=min(AT_ONCE, held))
+    return {one: some or [None] * len(wanted) for one, (some,) in found.items()}
+
+
 def categories(ask: Ask, table: Table, column: str, most: int) -> list[Any]:
     """The values of a column in the training part as texts, the most frequent first, at most so many."""
     name = identifier(column)
@@ -85,15 +107,6 @@ def categories(ask: Ask, table: Table, column: str, most: int) -> list[Any]:
         f"GROUP BY v ORDER BY n DESC, v LIMIT {most}"
     )
     return [value for value, _ in rows]
-
-
-def moments(ask: Ask, table: Table, names: list[str]) -> dict[str, tuple[float | None, float | None]]:
-    """The mean and the standard deviation (of a population) of columns."""
-    found = {}
-    for one in names:
-        name = f"CAST({identifier(one)} AS DOUBLE)"
-        found[one] = ask(f"SELECT avg({name}), stddev_pop({name}) FROM {table.training}")[0]
-    return found
 
 
 def listed(values: Sequence[str]) -> str:

@@ -28,8 +28,11 @@ from cupola.store import Store
 from cupola.store.records import content_name
 
 SAMPLE, BESIDE = 5_000, 200_000  # rows of the source that the steps begin with, and of those that are joined to it
+CELLS = 1_000_000  # of a sample: of many columns it has fewer rows
+FEWEST = 500  # rows, however many columns there are
 GROUPS = 4  # row groups that a sample is taken from
 MEMORY = "1GB"
+FULL = 400 << 20  # bytes of it, above which only tables are kept that the last preview used
 KEPT = 200  # tables of steps
 ANEW = ("group-by", "resample", "concatenate", "sql", "python")  # whose rows are no rows that were there before
 
@@ -52,19 +55,22 @@ class Previews:
         steps = records.ordered(flow, step)
         if not steps:
             raise BadOption(f"the flow {flow.name} has no steps yet", hint="`cupola flow edit --add` adds one")
-        execution, names = self._executed(flow, steps, python)
+        names: dict[str, str] = {}
+        try:
+            execution = self._executed(flow, steps, python, names)
+        finally:
+            self._forget({*names.values()})
         found = _Difference(execution, steps[-1], names, flow.name).preview(rows)
         found.milliseconds = round((time.monotonic() - begun) * 1000, 1)
         return found
 
-    def _executed(self, flow: Flow, steps: list[FlowStep], python: bool) -> tuple[Execution, dict[str, str]]:
-        """The tables of the steps; and how each step and source is called among them."""
+    def _executed(self, flow: Flow, steps: list[FlowStep], python: bool, names: dict[str, str]) -> Execution:
+        """The tables of the steps. names: is told how each step and source is called among them."""
         inputs = {one for step in steps for one in step.inputs} & {*flow.sources}
         first = records.main_source(steps, [*flow.sources])
         target = self._version(flow.sources[first]).target if first in flow.sources else None
         execution = Execution(self.connection, target=target, seed=flow.seed, where=f"flow {flow.name}")
         execution.previewing = True
-        names: dict[str, str] = {}
         for id in inputs:
             names[id] = self._source(execution, id, flow.sources[id], id == first, flow.seed)
         for step in steps:
@@ -72,7 +78,7 @@ class Previews:
                 hint = "--python, or p in the editor, runs it in a process of its own"
                 raise BadOption("a step of Python runs only where you say so", where=f"step {step.id}", hint=hint)
             names[step.id] = self._step(execution, step, names, target)
-        return execution, names
+        return execution
 
     def _step(self, execution: Execution, step: FlowStep, names: dict[str, str], target: str | None) -> str:
         known = msgspec.json.encode(
@@ -86,11 +92,17 @@ class Previews:
         execution.step(msgspec.structs.replace(step, id=name, inputs=[names[one] for one in step.inputs]))
         execution.rename(name, step.id)
         self.made[name] = execution
-        while len(self.made) > KEPT:
-            old, _ = self.made.popitem(last=False)
+        return name
+
+    def _forget(self, used: set[str]) -> None:
+        """Drops the oldest tables, but those that are used, while there are many or they take much memory."""
+        for old in [one for one in self.made if one not in used]:
+            held = self.connection.execute("SELECT sum(memory_usage_bytes) FROM duckdb_memory()").fetchall()[0][0]
+            if len(self.made) <= KEPT and held <= FULL:
+                return
+            del self.made[old]
             self.connection.execute(f"DROP VIEW IF EXISTS {identifier(f'step {old}')}")
             self.connection.execute(f"DROP TABLE IF EXISTS {identifier(executing.origins(old))}")
-        return name
 
     def _source(self, execution: Execution, id: str, ref: str, main: bool, seed: int) -> str:
         version = self._version(ref)
@@ -111,7 +123,10 @@ class Previews:
 
 
 def sample(store: Store, version: DatasetVersion, most: int, seed: int) -> pa.Table:
-    """Rows of a version by chance, in their order, from a few row groups that lie evenly in it. Raises NotFound."""
+    """Rows of a version by chance, in their order, from a few row groups that lie evenly in it. Raises NotFound.
+
+    most: rows; of a table of many columns they are fewer.
+    """
     path = datasets.data_path(store, version)
     try:
         file = pq.ParquetFile(path)
@@ -121,6 +136,7 @@ def sample(store: Store, version: DatasetVersion, most: int, seed: int) -> pa.Ta
         count = file.metadata.num_row_groups
         chosen = sorted({count * one // min(GROUPS, count) for one in range(min(GROUPS, count))})
         found: pa.Table = file.read_row_groups(chosen, use_threads=False)
+    most = min(most, max(FEWEST, CELLS // max(1, found.num_columns)))
     if found.num_rows > most:
         random = np.random.default_rng(seed)
         found = found.take(pa.array(np.sort(random.choice(found.num_rows, most, replace=False))))

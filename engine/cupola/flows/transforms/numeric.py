@@ -32,18 +32,20 @@ class Bin(msgspec.Struct, kw_only=True, frozen=True):
 
 def _learn_scale(params: Scale, table: Table, ask: Ask) -> State:
     of_kind(table, params.columns, NUMBERS, "are scaled")
+    if params.method == "robust":
+        parts = learning.quantiles_of_each(ask, table, params.columns, [0.25, 0.5, 0.75])
+        learned = {
+            one: (middle, None if low is None or high is None else high - low)
+            for one, (low, middle, high) in parts.items()
+        }
+    else:
+        wanted = {
+            "standard": ["avg({})", "stddev_pop({})"], "min-max": ["min({})", "max({0}) - min({0})"],
+            "max-abs": ["0e0", "max(abs({}))"],
+        }  # fmt: skip
+        learned = learning.of_each(ask, table, params.columns, wanted[params.method])
     found = {}
-    for one in params.columns:
-        name = f"CAST({identifier(one)} AS DOUBLE)"
-        if params.method == "standard":
-            center, width = learning.moments(ask, table, [one])[one]
-        elif params.method == "robust":
-            low, center, high = learning.quantiles(ask, table, one, [0.25, 0.5, 0.75])
-            width = None if low is None or high is None else high - low
-        elif params.method == "min-max":
-            center, width = ask(f"SELECT min({name}), max({name}) - min({name}) FROM {table.training}")[0]
-        else:
-            center, width = ask(f"SELECT 0e0, max(abs({name})) FROM {table.training}")[0]
+    for one, (center, width) in learned.items():
         if center is None or width is None:
             raise BadInput(f"{one} has no value in the training part")
         found[one] = [center, width or 1.0]
@@ -63,14 +65,16 @@ def _learn_bins(params: Bin, table: Table, ask: Ask) -> State:
     if not 2 <= params.bins <= 1000:
         raise BadOption(f"bins is from 2 to 1000, not {params.bins}")
     shares = [step / params.bins for step in range(1, params.bins)]
+    if params.method == "quantile":
+        learned = learning.quantiles_of_each(ask, table, params.columns, shares)
+    else:
+        ends = learning.of_each(ask, table, params.columns, ["min({})", "max({})"])
+        learned = {
+            one: [None if low is None else low + (high - low) * share for share in shares]
+            for one, (low, high) in ends.items()
+        }
     found = {}
-    for one in params.columns:
-        if params.method == "quantile":
-            edges = learning.quantiles(ask, table, one, shares)
-        else:
-            name = f"CAST({identifier(one)} AS DOUBLE)"
-            low, high = ask(f"SELECT min({name}), max({name}) FROM {table.training}")[0]
-            edges = [None if low is None else low + (high - low) * share for share in shares]
+    for one, edges in learned.items():
         if edges[0] is None:
             raise BadInput(f"{one} has no value in the training part")
         found[one] = sorted({edge for edge in edges if edge is not None})

@@ -1,6 +1,7 @@
 """Handle outliers."""
 
 import math
+from collections.abc import Iterable
 from typing import Annotated, Literal
 
 import msgspec
@@ -13,7 +14,7 @@ from cupola.flows.sql import Table, number, of_kind, select
 from cupola.flows.transforms.transform import Ask, Columns, State, Transform
 
 GROUP = "Handle outliers"
-ENDS = [0.05, 0.5, 0.95]
+ENDS, QUARTERS = [0.05, 0.5, 0.95], [0.25, 0.5, 0.75]
 NORMAL_IQR = 1.3489795003921634  # of a normal distribution, in standard deviations
 
 Method = Annotated[
@@ -59,7 +60,7 @@ class ReplaceRare(msgspec.Struct, kw_only=True, frozen=True):
 
 def _learn(params: ClipOutliers | RemoveOutliers, table: Table, ask: Ask) -> State:
     of_kind(table, params.columns, ("integer", "number"), "have outliers")
-    found = {one: _bounds(params, table, one, ask) for one in params.columns}
+    found = _bounds(params, table, ask)
     one_sided = params.method == "min-max"  # where there is no bound the state has none: JSON has no infinity
     return {
         "bounds": {
@@ -78,30 +79,40 @@ def _learns_bounds(params: ClipOutliers | RemoveOutliers) -> bool:
     return params.method != "min-max"
 
 
-def _bounds(params: ClipOutliers | RemoveOutliers, table: Table, column: str, ask: Ask) -> list[float]:
+def _bounds(params: ClipOutliers | RemoveOutliers, table: Table, ask: Ask) -> dict[str, list[float]]:
+    """The lower and upper bound of each column."""
     lower, upper = params.lower, params.upper
     if params.method == "min-max":
         if lower is None and upper is None:
             raise BadOption("min-max needs bounds: lower=0 upper=100")
         low, high = -float("inf") if lower is None else lower, float("inf") if upper is None else upper
-    elif params.method == "quantile":
+        return {one: _in_order(low, high) for one in params.columns}
+    if params.method == "quantile":
         wanted = [0.01 if lower is None else lower, 0.99 if upper is None else upper]
         if not 0 <= wanted[0] < wanted[1] <= 1:
             raise BadOption(f"quantiles lie between 0 and 1, not at {wanted[0]} and {wanted[1]}")
-        low, high = (_there(one, column) for one in learning.quantiles(ask, table, column, wanted))
-    else:
-        if params.deviations <= 0:
-            raise BadOption(f"deviations is more than 0, not {params.deviations}")
-        if params.method == "tails":
-            ends = learning.quantiles(ask, table, column, ENDS)
-            return _tails(params.deviations, *(_there(one, column) for one in ends))
-        if params.method == "standard-deviation":
-            middle, deviation = learning.moments(ask, table, [column])[column]
-        else:
-            first, middle, third = learning.quantiles(ask, table, column, [0.25, 0.5, 0.75])
-            deviation = (_there(third, column) - _there(first, column)) / NORMAL_IQR
-        width = params.deviations * _there(deviation, column)
-        low, high = _there(middle, column) - width, _there(middle, column) + width
+        found = learning.quantiles_of_each(ask, table, params.columns, wanted)
+        return {one: _there(ends, one) for one, ends in found.items()}
+    if params.deviations <= 0:
+        raise BadOption(f"deviations is more than 0, not {params.deviations}")
+    if params.method == "standard-deviation":
+        moments = learning.of_each(ask, table, params.columns, ["avg({})", "stddev_pop({})"])
+        return {one: _around(params.deviations, *_there(both, one)) for one, both in moments.items()}
+    at = ENDS if params.method == "tails" else QUARTERS
+    parts = {one: _there(some, one) for one, some in learning.quantiles_of_each(ask, table, params.columns, at).items()}
+    if params.method == "tails":
+        return {one: _tails(params.deviations, *ends) for one, ends in parts.items()}
+    return {
+        one: _around(params.deviations, middle, (third - first) / NORMAL_IQR)
+        for one, (first, middle, third) in parts.items()
+    }
+
+
+def _around(times: float, middle: float, deviation: float) -> list[float]:
+    return [middle - times * deviation, middle + times * deviation]
+
+
+def _in_order(low: float, high: float) -> list[float]:
     if low > high:
         raise BadOption(f"the lower bound, {low}, lies above the upper one, {high}")
     return [low, high]
@@ -113,10 +124,11 @@ def _tails(times: float, low: float, middle: float, high: float) -> list[float]:
     return [low - times * (below or above), high + times * (above or below)]
 
 
-def _there(found: float | None, column: str) -> float:
-    if found is None:
+def _there(found: Iterable[float | None], column: str) -> list[float]:
+    known = [one for one in found if one is not None]
+    if not known:
         raise BadInput(f"{column} has no value in the training part")
-    return found
+    return known
 
 
 def _clip(params: ClipOutliers, state: State, table: Table) -> str:
