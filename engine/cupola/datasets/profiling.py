@@ -1,6 +1,5 @@
 """What each column of a Parquet file looks like, in bounded memory: DuckDB aggregates over a few columns at a time."""
 
-import contextlib
 import math
 from collections.abc import Callable, Iterator
 from datetime import date, datetime, timedelta
@@ -49,9 +48,10 @@ def profile(
         with pq.ParquetFile(data) as file:
             exact = _is_small(file)
             found: list[ColumnProfile] = []
+            number = file.metadata.num_columns
             for columns, fields in _tables(connection, file, data, exact):
                 found += _profiles(connection, columns, fields, file.metadata.num_rows, known, exact)
-                progress(len(found) / len(file.schema_arrow))
+                progress(len(found) / number)
             return Profile(rows=file.metadata.num_rows, columns=found)
     finally:
         connection.close()
@@ -119,7 +119,9 @@ def _profiles(
     asked: list[str] = []
     for field in fields:
         asked += _aggregates(field, exact)
-    answers = iter(connection.execute(f"SELECT {', '.join(asked)} FROM t").fetchall()[0])
+    finite = "".join(f", {_finite(field)} AS {_usable(field)}" for field in fields if _is_numeric(field))
+    query = f"SELECT {', '.join(asked)} FROM (SELECT *{finite} FROM t)"
+    answers = iter(connection.execute(query).fetchall()[0])
     found = []
     for name, field in zip(columns, fields, strict=True):
         one = _basic(name, field, answers, exact, rows)
@@ -127,8 +129,10 @@ def _profiles(
         if one.type == "text":
             one.type = known.get(one.name) or "text"
         if values:
-            with contextlib.suppress(duckdb.OutOfMemoryException):  # very long texts, of which there are many: no bars
+            try:
                 _bars(connection, one, field, exact)
+            except duckdb.OutOfMemoryException:  # very long texts, of which there are many: no bars
+                one.exact = False
         if one.type == "text" and one.name not in known and is_category(one.distinct, values):
             one.type = "category"
         found.append(_shown(one))
@@ -143,14 +147,26 @@ def _expression(field: pa.Field) -> str:
     return f"epoch_us({name})" if pa.types.is_timestamp(field.type) else name
 
 
-def _aggregates(field: pa.Field, exact: bool) -> list[str]:
+def _usable(field: pa.Field) -> str:
+    """How a numeric column is called whose numbers without end are missing: a FILTER for each aggregate costs more than
+    these do."""
+    return identifier(f"{field.name} finite")
+
+
+def _finite(field: pa.Field) -> str:
     c = _expression(field)
-    asked = [f"count({c})", f"count(DISTINCT {c})" if exact else f"least(approx_count_distinct({c}), count({c}))"]
+    return f"CASE WHEN isfinite({c}) THEN {c} END" if pa.types.is_floating(field.type) else c
+
+
+def _aggregates(field: pa.Field, exact: bool) -> list[str]:
+    """How many different values there are is about right, until `_bars` has counted them."""
+    c = identifier(field.name)
+    asked = [f"count({c})", f"least(approx_count_distinct({c}), count({c}))"]
     if _is_numeric(field):
-        finite = f" FILTER (WHERE isfinite({c}))" if pa.types.is_floating(field.type) else ""
+        c = _usable(field)
         quantile = "quantile_cont" if exact else "approx_quantile"
-        asked += [f"min({c}){finite}", f"max({c}){finite}", f"avg({c}){finite}"]
-        asked += [f"stddev_samp({c}::DOUBLE / 1e150){finite}", f"{quantile}({c}::DOUBLE, {QUANTILES}){finite}"]
+        asked += [f"min({c})", f"max({c})", f"avg({c})", f"stddev_samp({c}::DOUBLE / 1e150)"]
+        asked += [f"{quantile}({c}::DOUBLE, {QUANTILES})"]
     return asked
 
 
