@@ -65,9 +65,8 @@ class Studio(App[None], inherit_bindings=False):
         self.lists = Lists(bridge, self._told)
         self.memory = Memory(root)
         self.kept = self.memory.read()
-        self.left: dict[
-            tuple[str, ...], dict[str, str]
-        ] = {}  # what is typed in forms that were left, by verb and records
+        # What is typed in forms that were left, by verb and records.
+        self.left: dict[tuple[str, ...], dict[str, str]] = {}
         self.slow = bool(os.environ.get("SSH_CONNECTION"))
         self.mouse_free = False
         self.keys = Keystrokes(super().on_event, lambda: self.focused or self.screen, self.call_later)
