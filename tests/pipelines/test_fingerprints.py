@@ -78,6 +78,12 @@ def test_what_a_step_is_given_to_work_with_makes_no_difference(workspace: Worksp
     assert of_type("Tuning", tuned | {"timeout": "60s"}) != of_type("Tuning", tuned)  # this one decides what is tried
     own = {"parameters": {"memory": 3}}  # a function's own
     assert of_type("Processing", called | own) != of_type("Processing", called)
+    deployed = {"model": "flights", "name": "e"}
+    for step, small, large in (
+        ("Endpoint", deployed, deployed | {"memory": "2G"}),
+        ("Processing", *({"action": "endpoint deploy", "arguments": deployed | one} for one in ({}, {"memory": "2G"}))),
+    ):
+        assert of_type(step, small) != of_type(step, large), "an endpoint's memory is what is deployed"
 
 
 def test_modules_that_are_imported_by_their_place_in_a_package_count(workspace: Workspace, source: Path) -> None:

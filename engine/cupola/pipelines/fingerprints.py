@@ -52,8 +52,9 @@ def of(store: Store, step: Step, arguments: dict[str, Any], code: Code) -> Finge
     """What a step depends on, its references being values by now. Raises BadInput."""
     found = {"type": step.type}
     completes = {one.name: one.arg.completes for one in types.find(step.type).fields}
+    resources = _resources(step, arguments)
     for name, value in arguments.items():
-        if name in types.RESOURCES or (name == "timeout" and step.type == "Lambda"):
+        if name in resources:
             continue
         if name in ("inputs", "parameters") and isinstance(value, dict):
             for each, one in value.items():
@@ -64,7 +65,7 @@ def of(store: Store, step: Step, arguments: dict[str, Any], code: Code) -> Finge
             found |= {
                 f"argument {each}": _argument(store, meant.get(each, ""), one)
                 for each, one in value.items()
-                if each not in types.RESOURCES
+                if each not in resources
             }
         else:
             meant_here = completes.get(name, "") if name not in types.NAMES.get(step.type, ()) else ""
@@ -77,6 +78,13 @@ def of(store: Store, step: Step, arguments: dict[str, Any], code: Code) -> Finge
         found |= {f"input {one}": _dataset(store, one) for one in _read_by(store, flow, step.type in types.ACTIONS)}
     found |= code.of(step, arguments)
     return found
+
+
+def _resources(step: Step, arguments: dict[str, Any]) -> tuple[str, ...]:
+    """The arguments that say what it is done with, and make no other result; those of an endpoint are its own."""
+    if step.type == "Endpoint" or str(arguments.get("action", "")).startswith("endpoint "):
+        return ()
+    return (*types.RESOURCES, "timeout") if step.type == "Lambda" else types.RESOURCES
 
 
 def _meant(action: Any) -> dict[str, str]:
